@@ -1,0 +1,226 @@
+//! What Spandrel refuses, and why. One type for every layer: a refusal keeps its facts until the edge turns it
+//! into a status, whose code and reason stand in one table in `grpc/status.rs`.
+
+use std::fmt;
+
+use super::text::{Position, Unit};
+
+/// A refusal: the problem, and the field of the request that has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Error {
+    /// The field's path, such as `annotation.anchor.spans[0].utf16.end`; empty when no field is to blame.
+    pub field: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong, with the facts that a client needs to mend it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// A field is missing, malformed, unknown or in conflict with another.
+    #[error("{0}")]
+    FieldInvalid(String),
+    /// Neither a range nor a quote.
+    #[error("a span needs a range (utf8, utf16 or code_points), a quote, or both")]
+    SpanRequired,
+    /// An offset inside a character or a surrogate pair.
+    #[error(
+        "offset {offset} in {unit} is inside a character; the boundaries around it are {floor} and {ceiling}"
+    )]
+    OffsetNotOnBoundary {
+        /// The offset.
+        offset: u32,
+        /// What it counts.
+        unit: Unit,
+        /// The boundary before it, in the same unit.
+        floor: u32,
+        /// The boundary after it, in the same unit.
+        ceiling: u32,
+    },
+    /// A range that is inverted or past the end.
+    #[error(
+        "[{start}, {end}) in {unit} is not a range of the text, which has {length}: 0 <= start <= end <= {length}"
+    )]
+    SpanOutOfBounds {
+        /// The range's start.
+        start: u32,
+        /// The range's end.
+        end: u32,
+        /// What they count.
+        unit: Unit,
+        /// The text's length in the same unit.
+        length: u32,
+    },
+    /// An empty range.
+    #[error("the range is empty, which no label of this project allows")]
+    SpanEmpty,
+    /// Two ranges of one span are different places.
+    #[error(
+        "the range in {first} is [{first_start}, {first_end}), which in {second} is \
+             [{expected_start}, {expected_end}), not [{second_start}, {second_end})"
+    )]
+    RangesDisagree {
+        /// The unit of the range that was taken as given.
+        first: Unit,
+        /// Its start.
+        first_start: u32,
+        /// Its end.
+        first_end: u32,
+        /// The unit of the range that disagrees.
+        second: Unit,
+        /// Its start.
+        second_start: u32,
+        /// Its end.
+        second_end: u32,
+        /// What its start would be.
+        expected_start: u32,
+        /// What its end would be.
+        expected_end: u32,
+    },
+    /// The quote is not what the range covers.
+    #[error("the range covers {covered:?}, not the quote{}", fits(*.sent_unit, *.matches_in_unit))]
+    QuoteMismatch {
+        /// What stands in the range, shortened.
+        covered: String,
+        /// What the range counts.
+        sent_unit: Unit,
+        /// The unit in which the same numbers would cover the quote.
+        matches_in_unit: Option<Unit>,
+    },
+    /// The quote does not stand in the text.
+    #[error("the quote does not stand in the text{}", if *.without_context > 0 {
+        format!(" with this prefix and suffix; without them it stands there {} times", .without_context)
+    } else { String::new() })]
+    QuoteNotFound {
+        /// How often the quote stands there regardless of prefix and suffix.
+        without_context: usize,
+    },
+    /// The quote stands more than once.
+    #[error(
+        "the quote stands {count} times in the text; send a prefix, a suffix or a range to say which one"
+    )]
+    QuoteAmbiguous {
+        /// How often.
+        count: usize,
+        /// The first of them.
+        starts: Vec<Position>,
+    },
+    /// A page token that is damaged or belongs to other arguments.
+    #[error("{0}")]
+    PageTokenInvalid(String),
+    /// Too large or too many.
+    #[error("{what} is {actual} {unit}; at most {limit} are allowed")]
+    LimitExceeded {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        actual: u64,
+        /// How large it may be.
+        limit: u64,
+        /// What both count.
+        unit: &'static str,
+    },
+    /// The text revision is not the latest.
+    #[error("text revision {sent} is not the latest, which is {latest}")]
+    TextRevisionStale {
+        /// What was sent.
+        sent: u32,
+        /// The latest.
+        latest: u32,
+    },
+    /// The resource holds others and the delete is not forced.
+    #[error("{name} has {count} {children}; send force to delete them with it")]
+    HasChildren {
+        /// The resource.
+        name: String,
+        /// How many it holds.
+        count: u64,
+        /// What it holds.
+        children: &'static str,
+    },
+    /// The resource was changed since its etag was read.
+    #[error("{name} was changed by somebody else: its etag is {current_etag}")]
+    EtagMismatch {
+        /// The resource.
+        name: String,
+        /// What its etag is now.
+        current_etag: String,
+    },
+    /// The name is taken.
+    #[error("{name} exists")]
+    ResourceExists {
+        /// The resource.
+        name: String,
+    },
+    /// There is no such resource.
+    #[error("{name} does not exist")]
+    ResourceNotFound {
+        /// The resource.
+        name: String,
+    },
+    /// Too much to do.
+    #[error("the server has more to do than it can; try again in a moment")]
+    Overloaded,
+    /// The server is stopping.
+    #[error("the server is shutting down; try again in a moment")]
+    ShuttingDown,
+    /// The disk is full or failed.
+    #[error("the storage takes no writes: {0}")]
+    StorageUnavailable(String),
+    /// Stored data is damaged.
+    #[error("stored data is damaged: {0}")]
+    StorageCorrupt(String),
+}
+
+impl Error {
+    /// A problem of the field at `field`.
+    pub fn at(field: impl Into<String>, problem: Problem) -> Self {
+        Self { field: field.into(), problem }
+    }
+
+    /// A FIELD_INVALID of the field at `field`: `message` says what is wrong and what would be right.
+    pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::at(field, Problem::FieldInvalid(message.into()))
+    }
+
+    /// Stored data that cannot be what this server wrote.
+    pub fn corrupt(what: impl Into<String>) -> Self {
+        Problem::StorageCorrupt(what.into()).into()
+    }
+
+    /// The same problem seen from outside: `spans[0]` within `annotation.anchor` is `annotation.anchor.spans[0]`.
+    #[must_use]
+    pub fn within(mut self, outer: &str) -> Self {
+        if !outer.is_empty() {
+            let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
+            self.field = format!("{outer}{dot}{}", self.field);
+        }
+        self
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self { field: String::new(), problem }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() {
+            self.problem.fmt(f)
+        } else {
+            write!(f, "{}: {}", self.field, self.problem)
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn fits(sent: Unit, matching: Option<Unit>) -> String {
+    matching
+        .map_or_else(String::new, |unit| format!("; this range fits the quote in {unit}, you sent {sent}"))
+}
+
+/// What refuses a call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,6 @@
+//! Spandrel: an annotation server. See ARCHITECTURE.md for the map.
+
+pub mod domain;
+pub mod limits;
+pub mod proto;
+pub mod store;

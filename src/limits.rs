@@ -1,0 +1,107 @@
+//! Every limit, with its unit in its name. A limit that a client can meet is named in the API's comments too.
+
+use std::time::Duration;
+
+/// A text, unless the operator raises it.
+pub const TEXT_BYTES_DEFAULT: usize = 2 * MIB;
+/// The most that an operator may allow a text.
+pub const TEXT_BYTES_CEILING: usize = 64 * MIB;
+/// Texts of one batch together, so that a batch stays one commit.
+pub const BATCH_TEXT_BYTES_MAX: usize = 3 * MIB;
+/// A text longer than this is staged in commits of its own before its article is created.
+pub const TEXT_STAGED_ABOVE_BYTES: usize = 256 * KIB;
+
+/// An annotation as it is stored.
+pub const ANNOTATION_BYTES_MAX: usize = 64 * KIB;
+/// Spans of one annotation.
+pub const ANNOTATION_SPANS_MAX: usize = 64;
+/// Quotes of one annotation together; longer ones are left out of what is stored and answered.
+pub const ANNOTATION_QUOTE_CODE_POINTS_MAX: usize = 1_024;
+/// A prefix or suffix that tells equal quotes apart.
+pub const QUOTE_CONTEXT_BYTES_MAX: usize = 1_024;
+/// A label.
+pub const LABEL_BYTES_MAX: usize = 256;
+
+/// A project, article or layer id.
+pub const ID_BYTES_MAX: usize = 128;
+/// A project's display name.
+pub const DISPLAY_NAME_BYTES_MAX: usize = 256;
+/// A project's description.
+pub const DESCRIPTION_BYTES_MAX: usize = 4 * KIB;
+/// An article's title.
+pub const TITLE_BYTES_MAX: usize = 1_024;
+/// An article's language tag.
+pub const LANGUAGE_BYTES_MAX: usize = 35;
+/// An article's source URI.
+pub const SOURCE_URI_BYTES_MAX: usize = 2_048;
+/// Entries of a metadata map.
+pub const METADATA_ENTRIES_MAX: usize = 64;
+/// A key of a metadata map.
+pub const METADATA_KEY_BYTES_MAX: usize = 128;
+/// A value of a metadata map.
+pub const METADATA_VALUE_BYTES_MAX: usize = 2_048;
+/// Keys and values of a metadata map together.
+pub const METADATA_BYTES_MAX: usize = 16 * KIB;
+
+/// A page when the request does not say.
+pub const PAGE_ITEMS_DEFAULT: usize = 50;
+/// The most a page holds.
+pub const PAGE_ITEMS_MAX: usize = 1_000;
+/// Writes of one commit or batch of annotations.
+pub const COMMIT_WRITES_MAX: usize = 1_000;
+/// Articles of one batch.
+pub const BATCH_ARTICLES_MAX: usize = 500;
+/// Names of one BatchGet.
+pub const BATCH_GET_NAMES_MAX: usize = 1_000;
+/// Offsets of one ConvertOffsets.
+pub const CONVERT_OFFSETS_MAX: usize = 10_000;
+/// An answer or a stream's message, so that a default client, which takes 4 MiB, can read it.
+pub const ANSWER_BYTES_MAX: usize = 3 * MIB;
+/// What a request may have beside its text.
+pub const REQUEST_BYTES_BESIDE_TEXT: usize = 2 * MIB;
+/// A status with its details: clients cut trailers at 8 or 16 KiB.
+pub const STATUS_BYTES_MAX: usize = 4 * KIB;
+/// Positions that an error lists.
+pub const ERROR_POSITIONS_MAX: usize = 16;
+
+/// A stored key, with its partition.
+pub const KEY_BYTES_MAX: usize = 64;
+/// A stored value: sled writes larger pages as files that it never syncs.
+pub const VALUE_BYTES_MAX: usize = 4 * KIB;
+/// A group of commits ends once it has this many rows.
+pub const GROUP_ROWS_MAX: usize = 1_000;
+/// A group of commits ends once it has this many bytes.
+pub const GROUP_BYTES_MAX: usize = MIB;
+/// One commit's rows.
+pub const COMMIT_ROWS_MAX: usize = 4_096;
+/// One commit's bytes.
+pub const COMMIT_BYTES_MAX: usize = 4 * MIB;
+/// Rows of one unlogged write of the sweeper or of staging.
+pub const MAINTENANCE_ROWS_MAX: usize = 256;
+/// Commits that wait for the writer; one more is OVERLOADED.
+pub const WRITER_QUEUE_COMMITS_MAX: usize = 8_192;
+/// Rows that one view reads before it should end.
+pub const VIEW_ROWS_MAX: usize = 1_024;
+/// Threads that read the database.
+pub const READER_THREADS_MAX: usize = 4;
+/// Commits that a project's log keeps.
+pub const LOG_COMMITS_MAX: u64 = 1_000_000;
+/// How long a project's log keeps a commit.
+pub const LOG_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Free space on the disk below which writes are refused, unless the operator says otherwise.
+pub const FREE_SPACE_BYTES_DEFAULT: u64 = 256 * 1_024 * 1_024;
+
+/// A packed row splits above this.
+pub const RUN_BYTES_MAX: usize = 2 * KIB;
+/// A packed row merges with a neighbour below this.
+pub const RUN_BYTES_MIN: usize = 512;
+/// An entry of a packed row; a longer one is kept in rows of its own.
+pub const RUN_ENTRY_BYTES_MAX: usize = KIB;
+
+/// Answers that are kept encoded.
+pub const HOT_ANSWER_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
+/// Texts that are kept in memory.
+pub const HOT_TEXT_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+
+const KIB: usize = 1_024;
+const MIB: usize = 1_024 * KIB;

@@ -1,0 +1,403 @@
+//! What an engine is: sorted rows in partitions, read through views and changed by decisions.
+//!
+//! An engine knows nothing of projects, articles or annotations. It takes decisions one after another, stamps
+//! each with its partition's next revision, appends what it did to the partition's log, makes the rows durable
+//! and only then answers. `conformance.rs` says what every engine must do.
+
+use std::{
+    collections::{BTreeMap, btree_map},
+    fmt,
+    ops::Bound,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{oneshot, watch};
+
+use crate::domain::{Error, Result};
+
+/// A project's rows, apart from all others'. Partition 0 is the catalog of projects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Partition(pub u32);
+
+impl Partition {
+    /// The catalog of projects.
+    pub const CATALOG: Self = Self(0);
+}
+
+/// A partition's commit counter; 0 before its first commit. Stays below 2^53, for JavaScript.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// The revision of the next commit.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub i64);
+
+/// Where an engine takes the time from; an argument, so that tests decide what time it is.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A row: its key within the partition, and its value.
+pub type Row = (Bytes, Bytes);
+
+/// Rows in ascending or descending order of their keys. An error ends the iteration.
+pub type Rows<'v> = Box<dyn Iterator<Item = Result<Row>> + 'v>;
+
+/// A partition's rows as they stand at one moment.
+pub trait View {
+    /// The value at `key`.
+    ///
+    /// # Errors
+    ///
+    /// STORAGE_UNAVAILABLE or STORAGE_CORRUPT, as for every read.
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>>;
+
+    /// The rows with `from <= key < to`, ascending.
+    fn ascending(&self, from: &[u8], to: &[u8]) -> Rows<'_>;
+
+    /// The rows with `from <= key < to`, descending.
+    fn descending(&self, from: &[u8], to: &[u8]) -> Rows<'_>;
+}
+
+/// What was read, and the durable revision that it was read at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At<T> {
+    /// What was read.
+    pub value: T,
+    /// The partition's revision; everything acknowledged before the read began is in it.
+    pub revision: Revision,
+}
+
+/// The revision and time that a commit gets if it is not refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The revision.
+    pub revision: Revision,
+    /// The time; never before that of the commit before.
+    pub time: Timestamp,
+}
+
+/// Says what a commit writes, given the state that it finds. Pure: it may be asked again, against another state.
+pub trait Decision: Send + Sync {
+    /// Reads and writes `draft`.
+    ///
+    /// # Errors
+    ///
+    /// A refusal drops this decision's draft and nothing else.
+    fn decide(&self, draft: &mut Draft<'_>) -> Result<()>;
+}
+
+impl<F: Fn(&mut Draft<'_>) -> Result<()> + Send + Sync> Decision for F {
+    fn decide(&self, draft: &mut Draft<'_>) -> Result<()> {
+        self(draft)
+    }
+}
+
+/// Whether a decision is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It is committed.
+    Apply,
+    /// It is only asked: its draft is dropped and answered as if it had been committed (`validate_only`).
+    Check,
+}
+
+/// A change of one resource, as the log keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Tells which kept answers the change makes stale; chosen by the layer above and not stored.
+    pub scope: u64,
+    /// The encoded change.
+    pub record: Bytes,
+}
+
+/// A commit: what the log keeps of it, and what the answer to its writer is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its revision and time.
+    pub stamp: Stamp,
+    /// Its changes, in the order of the decision.
+    pub changes: Vec<Change>,
+}
+
+/// Called with each commit after it is durable and before it is acknowledged. Must not block.
+pub type Observer = Arc<dyn Fn(Partition, &Commit) + Send + Sync>;
+
+/// Writes that no reader can reach yet or any more; they are not in the log and have no revision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Keys with their new values; `None` deletes. At most [`crate::limits::COMMIT_ROWS_MAX`].
+    pub rows: Vec<(Bytes, Option<Bytes>)>,
+}
+
+/// What an engine is asked to read, type erased; see [`EngineExt::read`].
+pub type Reading = Box<dyn FnOnce(&dyn View) + Send>;
+
+/// Sorted rows in partitions. See the [module](self) and `conformance.rs`.
+#[async_trait]
+pub trait Engine: Send + Sync + fmt::Debug + 'static {
+    /// Runs `reading` over one unmoving view, off the async threads, and returns the view's revision once that is
+    /// durable. Use [`EngineExt::read`].
+    async fn read_erased(&self, partition: Partition, reading: Reading) -> Result<Revision>;
+
+    /// Commits a decision, and returns once it is durable. A refusal, too, is returned only once the state that
+    /// it was decided on is durable.
+    ///
+    /// # Errors
+    ///
+    /// The decision's refusal; LIMIT_EXCEEDED over [`crate::limits::COMMIT_ROWS_MAX`] or
+    /// [`crate::limits::COMMIT_BYTES_MAX`]; OVERLOADED; SHUTTING_DOWN; STORAGE_UNAVAILABLE.
+    async fn commit(
+        &self,
+        partition: Partition,
+        decision: Arc<dyn Decision>,
+        mode: Mode,
+    ) -> Result<Arc<Commit>>;
+
+    /// Writes rows that no reader can reach, and returns once they are durable.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::commit`].
+    async fn maintain(&self, partition: Partition, writes: Maintenance) -> Result<()>;
+
+    /// The logged commits after `after`, oldest first, until `max_bytes` are gathered (at least one, if any).
+    /// Their changes have scope 0.
+    ///
+    /// # Errors
+    ///
+    /// The oldest kept revision, when the next one after `after` is no longer kept.
+    async fn log_after(
+        &self,
+        partition: Partition,
+        after: Revision,
+        max_bytes: usize,
+    ) -> Result<Vec<Commit>, LogError>;
+
+    /// Forgets the partition's logged commits up to and with `through`, a bounded number of rows at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::commit`].
+    async fn trim_log(&self, partition: Partition, through: Revision) -> Result<()>;
+
+    /// The partition's durable revision, and a hint to wake up on when it grows.
+    fn head(&self, partition: Partition) -> watch::Receiver<Revision>;
+
+    /// Deletes every row of a partition that nobody uses any more, a bounded number of rows at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::commit`].
+    async fn erase(&self, partition: Partition) -> Result<()>;
+
+    /// Resolves when the storage has failed for good: from then on every call is STORAGE_UNAVAILABLE, and the
+    /// process should end.
+    async fn failed(&self) -> Error;
+
+    /// Finishes what was accepted, makes it durable and closes the files. Blocks; later calls are SHUTTING_DOWN.
+    fn close(&self);
+}
+
+/// Why a log cannot be read from where it was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LogError {
+    /// Commits up to before this one are no longer kept.
+    Compacted {
+        /// The oldest revision that is.
+        earliest: Revision,
+    },
+    /// The read failed.
+    Failed(Error),
+}
+
+/// Typed reads over [`Engine::read_erased`].
+#[async_trait]
+pub trait EngineExt: Engine {
+    /// Runs `reading` over one unmoving view, off the async threads. Keep a reading within
+    /// [`crate::limits::VIEW_ROWS_MAX`] rows: writers wait for it.
+    ///
+    /// # Errors
+    ///
+    /// What `reading` returns; STORAGE_UNAVAILABLE; OVERLOADED; SHUTTING_DOWN. An error, too, is returned only once
+    /// what it was judged on is durable.
+    async fn read<T: Send + 'static>(
+        &self,
+        partition: Partition,
+        reading: impl FnOnce(&dyn View) -> Result<T> + Send + 'static,
+    ) -> Result<At<T>> {
+        let (sender, receiver) = oneshot::channel();
+        let erased = Box::new(move |view: &dyn View| {
+            let _ = sender.send(reading(view));
+        });
+        let revision = self.read_erased(partition, erased).await?;
+        let value = receiver.await.map_err(|_| Error::corrupt("a read ended without a result"))??;
+        Ok(At { value, revision })
+    }
+}
+
+impl<E: Engine + ?Sized> EngineExt for E {}
+
+/// Uncommitted writes over a view, readable as one.
+pub struct Overlay<'v> {
+    base: &'v dyn View,
+    writes: BTreeMap<Bytes, Option<Bytes>>,
+}
+
+impl<'v> Overlay<'v> {
+    /// No writes over `base`.
+    #[must_use]
+    pub fn new(base: &'v dyn View) -> Self {
+        Self { base, writes: BTreeMap::new() }
+    }
+
+    /// Sets the value at `key`.
+    pub fn put(&mut self, key: Bytes, value: Bytes) {
+        self.writes.insert(key, Some(value));
+    }
+
+    /// Deletes the row at `key`, if there is one.
+    pub fn delete(&mut self, key: Bytes) {
+        self.writes.insert(key, None);
+    }
+
+    /// The writes in the order of their keys; `None` deletes.
+    #[must_use]
+    pub fn writes(&self) -> &BTreeMap<Bytes, Option<Bytes>> {
+        &self.writes
+    }
+
+    /// Takes the writes.
+    #[must_use]
+    pub fn into_writes(self) -> BTreeMap<Bytes, Option<Bytes>> {
+        self.writes
+    }
+
+    fn bounds<'k>(from: &'k [u8], to: &'k [u8]) -> (Bound<&'k [u8]>, Bound<&'k [u8]>) {
+        (Bound::Included(from), Bound::Excluded(to.max(from)))
+    }
+}
+
+impl fmt::Debug for Overlay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Overlay").field("writes", &self.writes.len()).finish_non_exhaustive()
+    }
+}
+
+impl View for Overlay<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        self.writes.get(key).map_or_else(|| self.base.get(key), |write| Ok(write.clone()))
+    }
+
+    fn ascending(&self, from: &[u8], to: &[u8]) -> Rows<'_> {
+        let mut writes = self.writes.range::<[u8], _>(Self::bounds(from, to)).peekable();
+        if writes.peek().is_none() {
+            return self.base.ascending(from, to);
+        }
+        Box::new(Merge { base: self.base.ascending(from, to).peekable(), writes, is_first: |a, b| a < b })
+    }
+
+    fn descending(&self, from: &[u8], to: &[u8]) -> Rows<'_> {
+        let mut writes = self.writes.range::<[u8], _>(Self::bounds(from, to)).rev().peekable();
+        if writes.peek().is_none() {
+            return self.base.descending(from, to);
+        }
+        Box::new(Merge { base: self.base.descending(from, to).peekable(), writes, is_first: |a, b| a > b })
+    }
+}
+
+/// The rows of a view and the writes over it, in one order; a write hides the row of its key.
+struct Merge<'v, W: Iterator<Item = (&'v Bytes, &'v Option<Bytes>)>> {
+    base: std::iter::Peekable<Rows<'v>>,
+    writes: std::iter::Peekable<W>,
+    is_first: fn(&Bytes, &Bytes) -> bool,
+}
+
+impl<'v, W: Iterator<Item = (&'v Bytes, &'v Option<Bytes>)>> Iterator for Merge<'v, W> {
+    type Item = Result<Row>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some((write_key, _)) = self.writes.peek() else { return self.base.next() };
+            match self.base.peek() {
+                Some(Err(_)) => return self.base.next(),
+                Some(Ok((key, _))) if (self.is_first)(key, write_key) => return self.base.next(),
+                Some(Ok((key, _))) if key == *write_key => drop(self.base.next()),
+                Some(Ok(_)) | None => {}
+            }
+            if let Some((key, Some(value))) = self.writes.next() {
+                return Some(Ok((key.clone(), value.clone())));
+            }
+        }
+    }
+}
+
+/// What a decision reads and writes: the state with the earlier decisions of its group, and its own writes.
+pub struct Draft<'v> {
+    rows: Overlay<'v>,
+    stamp: Stamp,
+    changes: Vec<Change>,
+}
+
+impl<'v> Draft<'v> {
+    /// An empty draft over `base`.
+    #[must_use]
+    pub fn new(base: &'v dyn View, stamp: Stamp) -> Self {
+        Self { rows: Overlay::new(base), stamp, changes: Vec::new() }
+    }
+
+    /// The revision and time that the commit gets.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// Sets the value at `key`.
+    pub fn put(&mut self, key: impl Into<Bytes>, value: impl Into<Bytes>) {
+        self.rows.put(key.into(), value.into());
+    }
+
+    /// Deletes the row at `key`, if there is one.
+    pub fn delete(&mut self, key: impl Into<Bytes>) {
+        self.rows.delete(key.into());
+    }
+
+    /// Says what was done to a resource: the log keeps it, and the answer is made from it.
+    pub fn change(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// The writes by key, and the changes in order.
+    #[must_use]
+    pub fn into_parts(self) -> (btree_map::BTreeMap<Bytes, Option<Bytes>>, Vec<Change>) {
+        (self.rows.into_writes(), self.changes)
+    }
+}
+
+impl View for Draft<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        self.rows.get(key)
+    }
+
+    fn ascending(&self, from: &[u8], to: &[u8]) -> Rows<'_> {
+        self.rows.ascending(from, to)
+    }
+
+    fn descending(&self, from: &[u8], to: &[u8]) -> Rows<'_> {
+        self.rows.descending(from, to)
+    }
+}
+
+impl fmt::Debug for Draft<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft").field("stamp", &self.stamp).field("rows", &self.rows).finish_non_exhaustive()
+    }
+}

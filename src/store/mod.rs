@@ -1,0 +1,3 @@
+//! What is kept and how: engines of sorted rows, the keyspace, packed rows and typed tables over them.
+
+pub mod engine;
