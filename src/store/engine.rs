@@ -4,12 +4,7 @@
 //! each with its partition's next revision, appends what it did to the partition's log, makes the rows durable
 //! and only then answers. `conformance.rs` says what every engine must do.
 
-use std::{
-    collections::{BTreeMap, btree_map},
-    fmt,
-    ops::Bound,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -229,11 +224,11 @@ pub trait EngineExt: Engine {
     ///
     /// What `reading` returns; STORAGE_UNAVAILABLE; OVERLOADED; SHUTTING_DOWN. An error, too, is returned only once
     /// what it was judged on is durable.
-    async fn read<T: Send + 'static>(
-        &self,
-        partition: Partition,
-        reading: impl FnOnce(&dyn View) -> Result<T> + Send + 'static,
-    ) -> Result<At<T>> {
+    async fn read<T, F>(&self, partition: Partition, reading: F) -> Result<At<T>>
+    where
+        T: Send + 'static,
+        F: for<'v> FnOnce(&'v (dyn View + 'v)) -> Result<T> + Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel();
         let erased = Box::new(move |view: &dyn View| {
             let _ = sender.send(reading(view));
@@ -377,7 +372,7 @@ impl<'v> Draft<'v> {
 
     /// The writes by key, and the changes in order.
     #[must_use]
-    pub fn into_parts(self) -> (btree_map::BTreeMap<Bytes, Option<Bytes>>, Vec<Change>) {
+    pub fn into_parts(self) -> (BTreeMap<Bytes, Option<Bytes>>, Vec<Change>) {
         (self.rows.into_writes(), self.changes)
     }
 }
