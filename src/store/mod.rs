@@ -1,3 +1,5 @@
 //! What is kept and how: engines of sorted rows, the keyspace, packed rows and typed tables over them.
 
 pub mod engine;
+pub mod keys;
+pub mod long_values;

@@ -1,0 +1,234 @@
+//! The keyspace. Every key that is stored is made here, from numbers and not names, and stays under 64 bytes.
+//!
+//! A key begins with its partition (4 bytes, put before it by the engine), then one tag byte. A tag is never used
+//! again for something else. All numbers are big-endian, so that keys sort as their numbers do.
+//!
+//! ```text
+//! every partition
+//!   01                                             the engine's head: revision, time, floor of the log
+//!   02 revision:8 [chunk]                          the log: one entry a commit
+//! partition 0, the catalog
+//!   50 hash:16                               run   project id -> number
+//!   51 number:4                                    project's entry: id, uid, state
+//!   52                                             the next project number
+//! partition n, a project
+//!   10 [chunk]                                     the project itself
+//!   11                                             the article numbers below this may be in use
+//!   20 article:8 [chunk]                           an article without its text
+//!   21 hash:16                               run   article id -> number
+//!   22 article:8 generation:4 chunk:4              the article's text
+//!   30 article:8 generation:4 sort key:25    run   annotations in document order, by length class
+//!   31 article:8 generation:4 id:16          run   annotation id -> sort key
+//!   32 article:8 generation:4 id:16 [chunk]        an annotation too long for its run
+//!   33 article:8 generation:4                      statistics of the annotations
+//!   40 article:8                                   an article that was deleted or never finished: to be swept
+//! ```
+//!
+//! `run` is a table of packed rows (`runs.rs`): a row's key is the table's prefix and the lowest key that the row may
+//! hold, nothing for the first. `[chunk]` is a long value (`long_values.rs`): absent for the first 4 KiB, then 2 bytes.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The engine's head.
+pub const HEAD: &[u8] = &[0x01];
+/// The project itself.
+pub const PROJECT: &[u8] = &[0x10];
+/// The article numbers below the stored one may be in use.
+pub const ARTICLE_NUMBERS: &[u8] = &[0x11];
+/// Project id to number.
+pub const PROJECT_IDS: &[u8] = &[0x50];
+/// The next project number.
+pub const PROJECT_NUMBERS: &[u8] = &[0x52];
+/// Article id to number.
+pub const ARTICLE_IDS: &[u8] = &[0x21];
+
+const LOG: u8 = 0x02;
+const ARTICLE: u8 = 0x20;
+const TEXT: u8 = 0x22;
+const ANNOTATIONS: u8 = 0x30;
+const ANNOTATION_IDS: u8 = 0x31;
+const LONG_ANNOTATION: u8 = 0x32;
+const STATISTICS: u8 = 0x33;
+const SWEEP: u8 = 0x40;
+const CATALOG_ENTRY: u8 = 0x51;
+
+/// An article's internal number; never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ArticleNumber(pub u64);
+
+/// Which set of rows of an article is meant; a new set is written under a new generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Generation(pub u32);
+
+impl Generation {
+    /// The first.
+    pub const FIRST: Self = Self(1);
+}
+
+/// The keys in `[from, to)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first key.
+    pub from: Bytes,
+    /// The key after the last.
+    pub to: Bytes,
+}
+
+impl KeyRange {
+    /// All keys that begin with `prefix`, which is not all 0xff.
+    #[must_use]
+    pub fn prefix(prefix: &[u8]) -> Self {
+        let kept = prefix.iter().rposition(|byte| *byte != u8::MAX).map_or(0, |last| last + 1);
+        let mut to = BytesMut::from(prefix.get(..kept).unwrap_or_default());
+        if let Some(last) = to.last_mut() {
+            *last += 1;
+        }
+        Self { from: Bytes::copy_from_slice(prefix), to: to.freeze() }
+    }
+}
+
+/// A log entry (long value).
+#[must_use]
+pub fn log(revision: u64) -> Bytes {
+    numbered(LOG, revision, &[])
+}
+
+/// A project's entry in the catalog.
+#[must_use]
+pub fn catalog_entry(number: u32) -> Bytes {
+    let mut key = BytesMut::with_capacity(5);
+    key.put_u8(CATALOG_ENTRY);
+    key.put_u32(number);
+    key.freeze()
+}
+
+/// All entries of the catalog.
+#[must_use]
+pub fn catalog_entries() -> KeyRange {
+    KeyRange::prefix(&[CATALOG_ENTRY])
+}
+
+/// An article without its text (long value).
+#[must_use]
+pub fn article(article: ArticleNumber) -> Bytes {
+    numbered(ARTICLE, article.0, &[])
+}
+
+/// All articles, by number.
+#[must_use]
+pub fn articles() -> KeyRange {
+    KeyRange::prefix(&[ARTICLE])
+}
+
+/// One chunk of an article's text.
+#[must_use]
+pub fn text_chunk(article: ArticleNumber, generation: Generation, chunk: u32) -> Bytes {
+    let mut key = BytesMut::from(text(article, generation).as_ref());
+    key.put_u32(chunk);
+    key.freeze()
+}
+
+/// The prefix of the chunks of an article's text.
+#[must_use]
+pub fn text(article: ArticleNumber, generation: Generation) -> Bytes {
+    numbered(TEXT, article.0, &generation.0.to_be_bytes())
+}
+
+/// The run table of an article's annotations in document order.
+#[must_use]
+pub fn annotations(article: ArticleNumber, generation: Generation) -> Bytes {
+    numbered(ANNOTATIONS, article.0, &generation.0.to_be_bytes())
+}
+
+/// The run table of an article's annotation ids.
+#[must_use]
+pub fn annotation_ids(article: ArticleNumber, generation: Generation) -> Bytes {
+    numbered(ANNOTATION_IDS, article.0, &generation.0.to_be_bytes())
+}
+
+/// An annotation that is too long for its run (long value).
+#[must_use]
+pub fn long_annotation(article: ArticleNumber, generation: Generation, id: &[u8; 16]) -> Bytes {
+    let mut key = BytesMut::from(numbered(LONG_ANNOTATION, article.0, &generation.0.to_be_bytes()).as_ref());
+    key.put_slice(id);
+    key.freeze()
+}
+
+/// The statistics of an article's annotations.
+#[must_use]
+pub fn statistics(article: ArticleNumber, generation: Generation) -> Bytes {
+    numbered(STATISTICS, article.0, &generation.0.to_be_bytes())
+}
+
+/// An article that was deleted or never finished.
+#[must_use]
+pub fn sweep(article: ArticleNumber) -> Bytes {
+    numbered(SWEEP, article.0, &[])
+}
+
+/// All articles that are to be swept.
+#[must_use]
+pub fn sweeps() -> KeyRange {
+    KeyRange::prefix(&[SWEEP])
+}
+
+/// Everything that hangs on an article's number, of all generations, but the article's own row.
+#[must_use]
+pub fn hanging_on(article: ArticleNumber) -> [KeyRange; 5] {
+    [TEXT, ANNOTATIONS, ANNOTATION_IDS, LONG_ANNOTATION, STATISTICS]
+        .map(|tag| KeyRange::prefix(&numbered(tag, article.0, &[])))
+}
+
+/// The number in the key of an article's row, a sweep's or a log entry's.
+#[must_use]
+pub fn number_of(key: &[u8]) -> Option<u64> {
+    key.get(1..9).and_then(|number| number.try_into().ok()).map(u64::from_be_bytes)
+}
+
+/// The number in the key of a catalog entry.
+#[must_use]
+pub fn project_number_of(key: &[u8]) -> Option<u32> {
+    key.get(1..5).and_then(|number| number.try_into().ok()).map(u32::from_be_bytes)
+}
+
+fn numbered(tag: u8, number: u64, rest: &[u8]) -> Bytes {
+    let mut key = BytesMut::with_capacity(9 + rest.len());
+    key.put_u8(tag);
+    key.put_u64(number);
+    key.put_slice(rest);
+    key.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// These bytes are on people's disks.
+    #[test]
+    fn keys_keep_their_bytes() {
+        let (number, generation) = (ArticleNumber(0x0102), Generation(3));
+        let check = |key: Bytes, expected: &str| assert_eq!(hex::encode(key), expected);
+        check(log(0x0a0b), "020000000000000a0b");
+        check(catalog_entry(7), "5100000007");
+        check(article(number), "200000000000000102");
+        check(text_chunk(number, generation, 4), "2200000000000001020000000300000004");
+        check(annotations(number, generation), "30000000000000010200000003");
+        check(annotation_ids(number, generation), "31000000000000010200000003");
+        let id = [0xee; 16];
+        check(
+            long_annotation(number, generation, &id),
+            "32000000000000010200000003eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee",
+        );
+        check(statistics(number, generation), "33000000000000010200000003");
+        check(sweep(number), "400000000000000102");
+    }
+
+    #[test]
+    fn a_prefix_ends_where_the_next_one_begins() {
+        let check = |prefix: &[u8], to: &[u8]| assert_eq!(KeyRange::prefix(prefix).to, to);
+        check(&[1], &[2]);
+        check(&[1, 2], &[1, 3]);
+        check(&[1, 0xff], &[2]);
+        check(&[1, 0xff, 0xff], &[2]);
+    }
+}
