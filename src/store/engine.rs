@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
+pub use crate::domain::revisions::{Revision, Timestamp};
 use crate::domain::{Error, Result};
 
 /// A project's rows, apart from all others'. Partition 0 is the catalog of projects.
@@ -20,22 +21,6 @@ impl Partition {
     /// The catalog of projects.
     pub const CATALOG: Self = Self(0);
 }
-
-/// A partition's commit counter; 0 before its first commit. Stays below 2^53, for JavaScript.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Revision(pub u64);
-
-impl Revision {
-    /// The revision of the next commit.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
-
-/// Microseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(pub i64);
 
 /// Where an engine takes the time from; an argument, so that tests decide what time it is.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -166,12 +166,6 @@ pub fn sweep(article: ArticleNumber) -> Bytes {
     numbered(SWEEP, article.0, &[])
 }
 
-/// All articles that are to be swept.
-#[must_use]
-pub fn sweeps() -> KeyRange {
-    KeyRange::prefix(&[SWEEP])
-}
-
 /// Everything that hangs on an article's number, of all generations, but the article's own row.
 #[must_use]
 pub fn hanging_on(article: ArticleNumber) -> [KeyRange; 5] {
