@@ -3,6 +3,9 @@
 
 pub mod errors;
 pub mod ids;
+#[cfg(test)]
+mod oracle;
+mod quotes;
 pub mod spans;
 pub mod text;
 
