@@ -6,7 +6,10 @@ pub mod articles;
 pub mod details;
 pub mod errors;
 pub mod ids;
+#[cfg(test)]
+mod oracle;
 pub mod projects;
+mod quotes;
 pub mod revisions;
 pub mod spans;
 pub mod text;
