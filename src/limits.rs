@@ -84,12 +84,16 @@ pub const WRITER_QUEUE_COMMITS_MAX: usize = 8_192;
 pub const VIEW_ROWS_MAX: usize = 1_024;
 /// Threads that read the database.
 pub const READER_THREADS_MAX: usize = 4;
+/// Reads that wait for a reader; one more is OVERLOADED.
+pub const READER_QUEUE_READS_MAX: usize = 8_192;
 /// Commits that a project's log keeps.
 pub const LOG_COMMITS_MAX: u64 = 1_000_000;
 /// How long a project's log keeps a commit.
 pub const LOG_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// Free space on the disk below which writes are refused, unless the operator says otherwise.
 pub const FREE_SPACE_BYTES_DEFAULT: u64 = 256 * 1_024 * 1_024;
+/// How old the last look at the free space may be when a group is written.
+pub const FREE_SPACE_AGE_MAX: Duration = Duration::from_millis(250);
 
 /// A packed row splits above this.
 pub const RUN_BYTES_MAX: usize = 2 * KIB;

@@ -149,7 +149,8 @@ pub trait Engine: Send + Sync + fmt::Debug + 'static {
     /// As [`Engine::commit`].
     async fn maintain(&self, partition: Partition, writes: Maintenance) -> Result<()>;
 
-    /// The logged commits after `after`, oldest first, until `max_bytes` are gathered (at least one, if any).
+    /// The logged commits after `after`, oldest first, until `max_bytes` or [`crate::limits::VIEW_ROWS_MAX`] rows
+    /// are gathered (at least one commit, if any).
     /// Their changes have scope 0.
     ///
     /// # Errors
@@ -236,7 +237,13 @@ impl<'v> Overlay<'v> {
     /// No writes over `base`.
     #[must_use]
     pub fn new(base: &'v dyn View) -> Self {
-        Self { base, writes: BTreeMap::new() }
+        Self::resumed(base, BTreeMap::new())
+    }
+
+    /// `writes` over `base`, as [`Overlay::into_writes`] gave them.
+    #[must_use]
+    pub fn resumed(base: &'v dyn View, writes: BTreeMap<Bytes, Option<Bytes>>) -> Self {
+        Self { base, writes }
     }
 
     /// Sets the value at `key`.
