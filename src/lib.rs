@@ -1,5 +1,7 @@
 //! Spandrel: an annotation server. See ARCHITECTURE.md for the map.
 
+pub mod app;
+pub mod clock;
 pub mod domain;
 pub mod limits;
 pub mod proto;

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use prost::Message;
 use uuid::Uuid;
 
-use super::{App, answers::Scope, changed, changes, projects::ProjectHandle, texts::ArticleHandle, unexpected};
+use super::{
+    App, answers::Scope, changed, changes, projects::ProjectHandle, texts::ArticleHandle, unexpected,
+};
 use crate::{
     domain::{
         Error, Problem, Result,
@@ -110,8 +112,17 @@ struct PreparedWrite {
 
 enum PreparedOp {
     Create(Complete),
-    Update { layer: Option<LayerId>, label: Option<Label>, mention: Option<Mention>, etag: String, or_create: Option<Complete> },
-    Delete { etag: String, allow_missing: bool },
+    Update {
+        layer: Option<LayerId>,
+        label: Option<Label>,
+        mention: Option<Mention>,
+        etag: String,
+        or_create: Option<Complete>,
+    },
+    Delete {
+        etag: String,
+        allow_missing: bool,
+    },
 }
 
 /// Everything that a new annotation needs.
@@ -145,7 +156,10 @@ impl App {
         refuse_twins(&prepared)?;
         let names: Vec<_> = prepared.iter().map(|write| write.article.name.annotation(write.id)).collect();
         let partition = project.partition;
-        let commit = self.engine.commit(partition, Arc::new(AnnotationCommit { project, writes: prepared }), mode).await?;
+        let commit = self
+            .engine
+            .commit(partition, Arc::new(AnnotationCommit { project, writes: prepared }), mode)
+            .await?;
         // A delete of what is missing anyway changes nothing, so changes are matched by id.
         let mut after = HashMap::with_capacity(names.len());
         for change in changes(&commit) {
@@ -232,9 +246,13 @@ impl App {
     ) -> Result<Mention> {
         let latest = article.text.revision;
         if text_revision != 0 && text_revision != latest {
-            return Err(Error::at("text_revision", Problem::TextRevisionStale { sent: text_revision, latest }));
+            return Err(Error::at(
+                "text_revision",
+                Problem::TextRevisionStale { sent: text_revision, latest },
+            ));
         }
-        let spans = spans.ok_or_else(|| Error::field("anchor", "is missing; say which spans the annotation is about"))?;
+        let spans = spans
+            .ok_or_else(|| Error::field("anchor", "is missing; say which spans the annotation is about"))?;
         let text = self.text(article).await?;
         let anchor = Anchor::resolve(&text, &spans).map_err(|error| error.within("anchor"))?;
         let quotes = anchor.quotes(&text);
@@ -253,7 +271,8 @@ impl Decision for AnnotationCommit {
                 last_article = Some(write.article.number);
             }
             let written = self.write(draft, write).map_err(|error| error.within(&write.path))?;
-            answer_bytes += written.as_ref().map_or(0, |annotation| answer_bytes_of(annotation, &write.article.name));
+            answer_bytes +=
+                written.as_ref().map_or(0, |annotation| answer_bytes_of(annotation, &write.article.name));
             if answer_bytes > ANSWER_BYTES_MAX {
                 let problem = too_many("", "the commit's answer", answer_bytes, ANSWER_BYTES_MAX, "bytes");
                 return Err(problem.within(&write.path));
@@ -283,7 +302,10 @@ impl AnnotationCommit {
             }
             (PreparedOp::Update { .. }, None) => return Err(missing("annotation.name")),
             (PreparedOp::Update { layer, label, mention, etag, .. }, Some((_, before))) => {
-                before.etag(self.project.uid).check(etag, &name).map_err(|error| error.within("annotation.etag"))?;
+                before
+                    .etag(self.project.uid)
+                    .check(etag, &name)
+                    .map_err(|error| error.within("annotation.etag"))?;
                 Some(updated(draft, before, layer.as_ref(), label.as_ref(), mention.as_ref())?)
             }
             (PreparedOp::Delete { allow_missing: true, .. }, None) => return Ok(None),
@@ -302,7 +324,8 @@ impl AnnotationCommit {
         let article_id = article.name.article.clone();
         let scope = Scope::annotations(self.project.partition, &article_id);
         let before = before.map(|(_, annotation)| annotation);
-        let change = ResourceChange::Annotation { article: article_id, id: *id, before, after: after.clone() };
+        let change =
+            ResourceChange::Annotation { article: article_id, id: *id, before, after: after.clone() };
         draft.change(changed(scope, &change));
         Ok(after)
     }
@@ -341,7 +364,10 @@ fn updated(
     mention: Option<&Mention>,
 ) -> Result<Annotation> {
     if let Some(layer) = layer.filter(|layer| **layer != before.layer) {
-        let message = format!("is {layer}, and cannot be changed from {}; create another annotation instead", before.layer);
+        let message = format!(
+            "is {layer}, and cannot be changed from {}; create another annotation instead",
+            before.layer
+        );
         return Err(Error::field("annotation.layer", message));
     }
     let mut after = before.clone();
@@ -363,7 +389,10 @@ fn refuse_twins(writes: &[PreparedWrite]) -> Result<()> {
         if let Some(earlier) = first.insert((write.article.number, write.id), index) {
             let earlier = writes.get(earlier).map_or("", |write| write.path.as_str());
             let name = write.article.name.annotation(write.id);
-            return Err(Error::field(write.path.clone(), format!("writes {name}, which {earlier} writes already")));
+            return Err(Error::field(
+                write.path.clone(),
+                format!("writes {name}, which {earlier} writes already"),
+            ));
         }
     }
     Ok(())

@@ -156,7 +156,8 @@ impl App {
             None => None,
         };
         let arguments = list_arguments(name, filter, window);
-        let after = arguments.key(page_token)?.map(|key| DocumentPosition::decode(&key).ok_or_else(pages::damaged));
+        let after =
+            arguments.key(page_token)?.map(|key| DocumentPosition::decode(&key).ok_or_else(pages::damaged));
         let mut after = after.transpose()?;
         let mut first_revision = None;
         loop {
@@ -179,7 +180,8 @@ impl App {
                 after = stopped;
                 continue;
             }
-            let next_page_token = stopped.map_or_else(String::new, |position| arguments.token(&position.encode()));
+            let next_page_token =
+                stopped.map_or_else(String::new, |position| arguments.token(&position.encode()));
             return Ok((AnnotationPage { annotations, next_page_token, revision }, seen));
         }
     }
@@ -212,7 +214,10 @@ impl App {
                     filter.passes(annotation).then(|| render(&name, uid, annotation))
                 })?;
                 if let Some(after) = stopped {
-                    return Ok((filling.annotations, Some(StreamCursor { article: number, after: Some(after) })));
+                    return Ok((
+                        filling.annotations,
+                        Some(StreamCursor { article: number, after: Some(after) }),
+                    ));
                 }
                 filling.entries_left = filling.entries_left.saturating_sub(ARTICLE_COSTS_ENTRIES);
                 if filling.entries_left == 0 || filling.annotations.len() >= filling.items {
@@ -278,7 +283,11 @@ fn meets(annotation: &Annotation, window: Option<(u32, u32)>) -> bool {
     spans.iter().any(|span| sort_key::meets(window, (span.start.utf8, span.end.utf8)))
 }
 
-fn list_arguments(name: &ArticleName, filter: &AnnotationFilter, window: Option<(u32, u32)>) -> pages::Arguments {
+fn list_arguments(
+    name: &ArticleName,
+    filter: &AnnotationFilter,
+    window: Option<(u32, u32)>,
+) -> pages::Arguments {
     let [layer, label] = filter.arguments();
     let window = window.map_or_else(String::new, |(start, end)| format!("{start}..{end}"));
     pages::Arguments::of("ListAnnotations", &[name.to_string().as_bytes(), layer, label, window.as_bytes()])

@@ -111,7 +111,8 @@ impl Decision for Creation {
             let Prepared { path, number, id, details, identity, text, staged } = article;
             if article_table::number(draft, id)?.is_some() {
                 let name = self.project.name().article(id.clone()).to_string();
-                let field = if path.is_empty() { "article_id".to_owned() } else { format!("{path}.article_id") };
+                let field =
+                    if path.is_empty() { "article_id".to_owned() } else { format!("{path}.article_id") };
                 return Err(Error::at(field, Problem::ResourceExists { name }));
             }
             let stamp = draft.stamp();
@@ -159,8 +160,10 @@ impl App {
         detached(async move {
             let numbers = project.take_numbers(app.engine.as_ref(), new.len()).await?;
             let articles = new.into_iter().zip(numbers).map(prepare).collect::<Result<Vec<_>>>()?;
-            let texts: Vec<_> = articles.iter().map(|article| (article.number, Arc::clone(&article.text))).collect();
-            let staged: Vec<_> = articles.iter().filter(|article| article.staged).map(|article| article.number).collect();
+            let texts: Vec<_> =
+                articles.iter().map(|article| (article.number, Arc::clone(&article.text))).collect();
+            let staged: Vec<_> =
+                articles.iter().filter(|article| article.staged).map(|article| article.number).collect();
             let partition = project.partition;
             if mode == Mode::Apply {
                 app.stage_texts(partition, &articles).await?;
@@ -175,7 +178,9 @@ impl App {
             };
             let mut answers = Vec::with_capacity(texts.len());
             for (change, (number, text)) in changes(&commit).zip(texts) {
-                let ResourceChange::Article { after: Some(stored), .. } = change? else { return Err(unexpected()) };
+                let ResourceChange::Article { after: Some(stored), .. } = change? else {
+                    return Err(unexpected());
+                };
                 if mode == Mode::Apply {
                     app.keep_text(partition, number, stored.text_generation, Arc::clone(&text));
                 }
@@ -194,7 +199,8 @@ impl App {
     pub async fn get_article(&self, name: &ArticleName, with_text: bool) -> Result<ArticleAnswer> {
         let project = self.project(&name.parent())?;
         let id = name.article.clone();
-        let found = self.engine.read(project.partition, move |view| article_table::find(view, &id)).await?.value;
+        let found =
+            self.engine.read(project.partition, move |view| article_table::find(view, &id)).await?.value;
         let (number, stored) = found.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
         let text = if with_text { Some(self.text_of(&project, number, &stored).await?) } else { None };
         Ok(answer(&project, stored, text))
@@ -247,7 +253,8 @@ impl App {
     ) -> Result<ArticlePage> {
         let items = pages::items(page_size)?;
         let view_name: &[u8] = if with_text { b"full" } else { b"basic" };
-        let arguments = pages::Arguments::of("ListArticles", &[project.project.as_str().as_bytes(), view_name]);
+        let arguments =
+            pages::Arguments::of("ListArticles", &[project.project.as_str().as_bytes(), view_name]);
         let after = match arguments.key(page_token)? {
             Some(key) => u64::from_be_bytes(key.try_into().map_err(|_| pages::damaged())?),
             None => 0,
@@ -257,10 +264,12 @@ impl App {
         let read = self.engine.read(project.partition, move |view| page(view, from, items, with_text));
         let At { value: (found, more), revision } = read.await?;
         let next = found.last().filter(|_| more);
-        let next_page_token = next.map_or_else(String::new, |(number, _)| arguments.token(&number.0.to_be_bytes()));
+        let next_page_token =
+            next.map_or_else(String::new, |(number, _)| arguments.token(&number.0.to_be_bytes()));
         let mut articles = Vec::with_capacity(found.len());
         for (number, stored) in found {
-            let text = if with_text { self.text_of(&project, number, &stored).await.map(Some) } else { Ok(None) };
+            let text =
+                if with_text { self.text_of(&project, number, &stored).await.map(Some) } else { Ok(None) };
             match text {
                 Ok(text) => articles.push(answer(&project, stored, text)),
                 // Deleted since the page was read: what follows the page's revision says so, too.
@@ -276,7 +285,11 @@ impl App {
     /// # Errors
     ///
     /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID.
-    pub async fn update_article(self: &Arc<Self>, update: ArticleUpdate, mode: Mode) -> Result<At<ArticleAnswer>> {
+    pub async fn update_article(
+        self: &Arc<Self>,
+        update: ArticleUpdate,
+        mode: Mode,
+    ) -> Result<At<ArticleAnswer>> {
         let project = self.project(&update.name.parent())?;
         if update.allow_missing && self.is_missing(&project, &update.name.article).await? {
             let ArticleUpdate { name, details, text, mask: _, etag: _, allow_missing: _ } = update;
@@ -362,7 +375,13 @@ impl App {
         }
         let bytes = new.iter().map(|article| article.text.len()).sum();
         if new.len() > 1 && bytes > limits::BATCH_TEXT_BYTES_MAX {
-            return Err(too_many("requests", "the articles' text", bytes, limits::BATCH_TEXT_BYTES_MAX, "bytes"));
+            return Err(too_many(
+                "requests",
+                "the articles' text",
+                bytes,
+                limits::BATCH_TEXT_BYTES_MAX,
+                "bytes",
+            ));
         }
         Ok(())
     }
@@ -417,7 +436,10 @@ fn article_update(project: Arc<ProjectHandle>, update: ArticleUpdate) -> impl De
         let (number, before) = article_table::find(draft, &name.article)?.ok_or_else(missing)?;
         before.article.etag(project.uid).check(etag, name).map_err(|error| error.within("article.etag"))?;
         if *mask == Mask::Everything && !text.is_empty() && before.article.text.sha256 != sha256 {
-            return Err(Error::field("article.text", "an update cannot change the text; leave it out or send it as it is"));
+            return Err(Error::field(
+                "article.text",
+                "an update cannot change the text; leave it out or send it as it is",
+            ));
         }
         let mut after = before.clone();
         after.article.details.update(mask, details);

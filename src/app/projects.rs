@@ -5,13 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
-use super::{
-    App,
-    answers::Scope,
-    changed, changes, detached, pages,
-    sweeper::Sweep,
-    unexpected,
-};
+use super::{App, answers::Scope, changed, changes, detached, pages, sweeper::Sweep, unexpected};
 use crate::{
     domain::{
         Problem, Result,
@@ -144,7 +138,9 @@ impl App {
                 Ok(())
             })
             .await?;
-            app.change_projects(|projects| drop(projects.insert(entry.id.clone(), ProjectHandle::new(&entry))));
+            app.change_projects(|projects| {
+                drop(projects.insert(entry.id.clone(), ProjectHandle::new(&entry)))
+            });
             Ok(project)
         })
         .await
@@ -157,7 +153,8 @@ impl App {
     /// RESOURCE_NOT_FOUND.
     pub async fn get_project(&self, name: &ProjectName) -> Result<At<Project>> {
         let handle = self.project(name)?;
-        let At { value, revision } = self.engine.read(handle.partition, |view| project_table::get(view)).await?;
+        let At { value, revision } =
+            self.engine.read(handle.partition, |view| project_table::get(view)).await?;
         let value = value.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
         Ok(At { value, revision })
     }
@@ -181,10 +178,12 @@ impl App {
         });
         let entries = entries.await?.value;
         let last = if entries.len() > items { entries.get(items - 1) } else { None };
-        let next_page_token = last.map_or_else(String::new, |entry| arguments.token(&entry.partition.0.to_be_bytes()));
+        let next_page_token =
+            last.map_or_else(String::new, |entry| arguments.token(&entry.partition.0.to_be_bytes()));
         let mut projects = Vec::with_capacity(items.min(entries.len()));
         for entry in entries.iter().take(items) {
-            let At { value, revision } = self.engine.read(entry.partition, |view| project_table::get(view)).await?;
+            let At { value, revision } =
+                self.engine.read(entry.partition, |view| project_table::get(view)).await?;
             // Deleted since the catalog was read.
             projects.extend(value.map(|value| At { value, revision }));
         }
@@ -198,7 +197,9 @@ impl App {
     /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID.
     pub async fn update_project(self: &Arc<Self>, update: ProjectUpdate, mode: Mode) -> Result<At<Project>> {
         let handle = match self.project(&update.name) {
-            Err(error) if update.allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) => {
+            Err(error)
+                if update.allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) =>
+            {
                 return self.create_project(Some(update.name.project), update.details, mode).await;
             }
             handle => handle?,
@@ -239,7 +240,9 @@ impl App {
     /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, HAS_CHILDREN.
     pub async fn delete_project(self: &Arc<Self>, deletion: Deletion<ProjectName>, mode: Mode) -> Result<()> {
         let handle = match self.project(&deletion.name) {
-            Err(error) if deletion.allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) => {
+            Err(error)
+                if deletion.allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) =>
+            {
                 return Ok(());
             }
             handle => handle?,
@@ -312,14 +315,21 @@ impl App {
         }
     }
 
-    async fn fence_project(&self, partition: Partition, deletion: Deletion<ProjectName>, mode: Mode) -> Result<()> {
+    async fn fence_project(
+        &self,
+        partition: Partition,
+        deletion: Deletion<ProjectName>,
+        mode: Mode,
+    ) -> Result<()> {
         let fence = move |draft: &mut Draft<'_>| {
             let Deletion { name, etag, force, allow_missing: _ } = &deletion;
             project_table::require(draft, name)?;
             let before = project_table::get(draft)?.ok_or_else(unexpected)?;
             before.etag().check(etag, name).map_err(|error| error.within("etag"))?;
             if !force && article_table::any(draft)? {
-                return Err(Problem::HasChildren { name: name.to_string(), children: "articles".to_owned() }.into());
+                return Err(
+                    Problem::HasChildren { name: name.to_string(), children: "articles".to_owned() }.into()
+                );
             }
             project_table::delete(draft)?;
             let change = ResourceChange::Project { before: Some(before), after: None };

@@ -39,7 +39,11 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    pub(super) fn new(engine: Arc<dyn Engine>, sweeps: mpsc::UnboundedReceiver<Sweep>, app: Weak<App>) -> Self {
+    pub(super) fn new(
+        engine: Arc<dyn Engine>,
+        sweeps: mpsc::UnboundedReceiver<Sweep>,
+        app: Weak<App>,
+    ) -> Self {
         Self { engine, sweeps, app }
     }
 
@@ -70,22 +74,20 @@ impl Sweeper {
     pub async fn sweep(&self, sweep: Sweep) -> Result<()> {
         match sweep {
             Sweep::Article(partition, number) => self.sweep_article(partition, number).await,
-            Sweep::LeftOvers(partition, below) => {
-                loop {
-                    let numbers = self.engine.read(partition, move |view| {
-                        let (from, to) = (keys::sweep(ArticleNumber(0)), keys::sweep(below));
-                        let rows = view.ascending(&from, &to).take(MAINTENANCE_ROWS_MAX);
-                        rows.map(|row| Ok(keys::number_of(&row?.0))).collect::<Result<Vec<_>>>()
-                    });
-                    let numbers = numbers.await?.value;
-                    if numbers.is_empty() {
-                        return Ok(());
-                    }
-                    for number in numbers.into_iter().flatten() {
-                        self.sweep_article(partition, ArticleNumber(number)).await?;
-                    }
+            Sweep::LeftOvers(partition, below) => loop {
+                let numbers = self.engine.read(partition, move |view| {
+                    let (from, to) = (keys::sweep(ArticleNumber(0)), keys::sweep(below));
+                    let rows = view.ascending(&from, &to).take(MAINTENANCE_ROWS_MAX);
+                    rows.map(|row| Ok(keys::number_of(&row?.0))).collect::<Result<Vec<_>>>()
+                });
+                let numbers = numbers.await?.value;
+                if numbers.is_empty() {
+                    return Ok(());
                 }
-            }
+                for number in numbers.into_iter().flatten() {
+                    self.sweep_article(partition, ArticleNumber(number)).await?;
+                }
+            },
             Sweep::Project(partition) => {
                 self.engine.erase(partition).await?;
                 let forget = move |draft: &mut Draft<'_>| {
@@ -124,8 +126,11 @@ impl Sweeper {
         let clock = Clock::clone(&app.clock);
         drop(app);
         for partition in partitions {
-            let oldest_kept = Timestamp(clock().0 - i64::try_from(LOG_AGE_MAX.as_micros()).unwrap_or(i64::MAX));
-            if let Some(through) = trim_point(self.engine.as_ref(), partition, oldest_kept, LOG_COMMITS_MAX).await? {
+            let oldest_kept =
+                Timestamp(clock().0 - i64::try_from(LOG_AGE_MAX.as_micros()).unwrap_or(i64::MAX));
+            if let Some(through) =
+                trim_point(self.engine.as_ref(), partition, oldest_kept, LOG_COMMITS_MAX).await?
+            {
                 self.engine.trim_log(partition, through).await?;
             }
         }
@@ -155,7 +160,11 @@ async fn trim_point(
             Err(LogError::Compacted { .. }) => return Ok(None),
             Err(LogError::Failed(error)) => return Err(error),
         };
-        if commit.is_some_and(|commit| commit.stamp.time < oldest_kept) { low = middle + 1 } else { high = middle }
+        if commit.is_some_and(|commit| commit.stamp.time < oldest_kept) {
+            low = middle + 1
+        } else {
+            high = middle
+        }
     }
     let through = low.saturating_sub(1).max(head.saturating_sub(commits_max));
     Ok((through >= floor).then_some(Revision(through)))

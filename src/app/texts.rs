@@ -73,9 +73,12 @@ impl Texts {
             .weight_capacity(bytes)
             .build();
         let texts = match options {
-            Ok(options) => {
-                Cache::with_options(options, TextWeight, DefaultHashBuilder::default(), DefaultLifecycle::default())
-            }
+            Ok(options) => Cache::with_options(
+                options,
+                TextWeight,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            ),
             Err(_) => Cache::with_weighter(TEXTS_EXPECTED, bytes, TextWeight),
         };
         Self { versions, handles: Cache::new(HANDLES), texts }
@@ -149,7 +152,13 @@ impl App {
     }
 
     /// Keeps a text that was just stored.
-    pub(super) fn keep_text(&self, partition: Partition, number: ArticleNumber, generation: Generation, text: Arc<Text>) {
+    pub(super) fn keep_text(
+        &self,
+        partition: Partition,
+        number: ArticleNumber,
+        generation: Generation,
+        text: Arc<Text>,
+    ) {
         self.texts.texts.insert((partition, number, generation), text);
     }
 

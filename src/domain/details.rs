@@ -33,7 +33,10 @@ impl<F: Field> Mask<F> {
         let Some(paths) = paths else { return Ok(Self::Everything) };
         let names = || F::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         if paths.is_empty() {
-            return Err(Error::field(field, format!("names no field; name some of {}, or leave it out", names())));
+            return Err(Error::field(
+                field,
+                format!("names no field; name some of {}, or leave it out", names()),
+            ));
         }
         let mut fields = Vec::with_capacity(paths.len());
         for (index, path) in paths.iter().enumerate() {
@@ -43,7 +46,10 @@ impl<F: Field> Mask<F> {
                 return Err(Error::field(format!("{field}.paths[{index}]"), message));
             };
             if fields.contains(named) {
-                return Err(Error::field(format!("{field}.paths[{index}]"), format!("{path:?} is named twice")));
+                return Err(Error::field(
+                    format!("{field}.paths[{index}]"),
+                    format!("{path:?} is named twice"),
+                ));
             }
             fields.push(*named);
         }
@@ -91,9 +97,11 @@ pub fn bounded(field: &str, what: &'static str, text: String, limit: usize) -> R
 /// FIELD_INVALID or LIMIT_EXCEEDED at `field`.
 pub fn language(field: &str, tag: String) -> Result<String> {
     let tag = bounded(field, "the language tag", tag, limits::LANGUAGE_BYTES_MAX)?;
-    let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let part =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let primary = tag.split('-').next().unwrap_or_default();
-    if tag.is_empty() || (tag.split('-').all(part) && primary.bytes().all(|byte| byte.is_ascii_alphabetic())) {
+    if tag.is_empty() || (tag.split('-').all(part) && primary.bytes().all(|byte| byte.is_ascii_alphabetic()))
+    {
         return Ok(tag);
     }
     Err(Error::field(field, format!("{tag:?} is not a BCP 47 language tag, such as en, pt-BR or zh-Hant")))
@@ -144,7 +152,8 @@ mod tests {
     }
 
     impl Field for Part {
-        const NAMES: &'static [(&'static str, Self)] = &[("title", Self::Title), ("metadata", Self::Metadata)];
+        const NAMES: &'static [(&'static str, Self)] =
+            &[("title", Self::Title), ("metadata", Self::Metadata)];
     }
 
     #[test]
@@ -159,7 +168,10 @@ mod tests {
         };
         check(&["title"], Ok(Mask::Only(vec![Part::Title])));
         check(&["metadata", "title"], Ok(Mask::Only(vec![Part::Metadata, Part::Title])));
-        check(&["text"], Err("update_mask.paths[0]: \"text\" cannot be changed by an update; what can is title, metadata"));
+        check(
+            &["text"],
+            Err("update_mask.paths[0]: \"text\" cannot be changed by an update; what can is title, metadata"),
+        );
         check(&["title", "title"], Err("update_mask.paths[1]: \"title\" is named twice"));
         check(&["metadata.key"], Err("cannot be changed"));
         check(&[], Err("names no field"));
@@ -183,7 +195,9 @@ mod tests {
         assert!(one("", String::new()).is_err());
         assert!(one(&"k".repeat(129), String::new()).is_err());
         assert!(one("key", "v".repeat(2_049)).is_err());
-        let many = |count: usize, bytes| metadata("metadata", (0..count).map(|n| (n.to_string(), "v".repeat(bytes))));
+        let many = |count: usize, bytes| {
+            metadata("metadata", (0..count).map(|n| (n.to_string(), "v".repeat(bytes))))
+        };
         assert!(many(64, 1).is_ok());
         assert!(many(65, 1).is_err());
         assert!(many(9, 2_000).is_err());

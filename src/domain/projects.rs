@@ -48,8 +48,11 @@ pub enum ProjectField {
 }
 
 impl Field for ProjectField {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("display_name", Self::DisplayName), ("description", Self::Description), ("metadata", Self::Metadata)];
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("display_name", Self::DisplayName),
+        ("description", Self::Description),
+        ("metadata", Self::Metadata),
+    ];
 }
 
 impl Project {

@@ -43,7 +43,8 @@ pub fn get(view: &dyn View, number: ArticleNumber) -> Result<Option<StoredArticl
 /// As every read.
 pub fn find(view: &dyn View, id: &ArticleId) -> Result<Option<(ArticleNumber, StoredArticle)>> {
     let Some(number) = number(view, id)? else { return Ok(None) };
-    let article = get(view, number)?.ok_or_else(|| Error::corrupt(format!("article {id} has a number and no row")))?;
+    let article =
+        get(view, number)?.ok_or_else(|| Error::corrupt(format!("article {id} has a number and no row")))?;
     Ok(Some((number, article)))
 }
 
@@ -131,7 +132,8 @@ pub fn read_text(
         if text.len() >= text_bytes {
             break;
         }
-        let chunk = u32::try_from(text.len() / VALUE_BYTES_MAX).map_err(|_| Error::corrupt("a text is too long"))?;
+        let chunk =
+            u32::try_from(text.len() / VALUE_BYTES_MAX).map_err(|_| Error::corrupt("a text is too long"))?;
         match view.get(&keys::text_chunk(number, generation, chunk))? {
             Some(bytes) if !bytes.is_empty() => text.extend_from_slice(&bytes),
             Some(_) | None => return Ok(None),

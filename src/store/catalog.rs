@@ -11,11 +11,7 @@ use super::{
     runs::RunTable,
 };
 use crate::{
-    domain::{
-        Error, Result,
-        ids::ProjectId,
-        revisions::ProjectUid,
-    },
+    domain::{Error, Result, ids::ProjectId, revisions::ProjectUid},
     proto::stored,
 };
 
@@ -69,7 +65,8 @@ pub fn entries(view: &dyn View, from: Partition) -> impl Iterator<Item = Result<
     let range = keys::catalog_entries();
     view.ascending(&keys::catalog_entry(from.0), &range.to).map(|row| {
         let (key, value) = row?;
-        let number = keys::project_number_of(&key).ok_or_else(|| Error::corrupt("a catalog key is too short"))?;
+        let number =
+            keys::project_number_of(&key).ok_or_else(|| Error::corrupt("a catalog key is too short"))?;
         read(Partition(number), &value)
     })
 }
@@ -130,7 +127,8 @@ fn put(draft: &mut Draft<'_>, entry: &Entry) {
         State::Active => stored::catalog_entry::State::Active,
         State::Deleted => stored::catalog_entry::State::Deleted,
     };
-    let record = stored::CatalogEntry { id: id.as_str().to_owned(), state: state.into(), uid: uid_bytes(*uid) };
+    let record =
+        stored::CatalogEntry { id: id.as_str().to_owned(), state: state.into(), uid: uid_bytes(*uid) };
     draft.put(keys::catalog_entry(partition.0), record.encode_to_vec());
 }
 
@@ -140,7 +138,9 @@ fn read(partition: Partition, bytes: &[u8]) -> Result<Entry> {
         stored::catalog_entry::State::Reserved => State::Reserved,
         stored::catalog_entry::State::Active => State::Active,
         stored::catalog_entry::State::Deleted => State::Deleted,
-        stored::catalog_entry::State::Unspecified => return Err(Error::corrupt("a catalog entry has no state")),
+        stored::catalog_entry::State::Unspecified => {
+            return Err(Error::corrupt("a catalog entry has no state"));
+        }
     };
     let id = ProjectId::parse("id", &record.id).map_err(|error| Error::corrupt(error.to_string()))?;
     Ok(Entry { id, partition, uid: read_uid(&record.uid)?, state })

@@ -150,7 +150,10 @@ pub fn read_article(record: stored::ArticleRecord) -> Result<StoredArticle> {
         create_time_us,
         update_time_us,
     } = record;
-    let sha256 = text_sha256.as_ref().try_into().map_err(|_| Error::corrupt("an article's SHA-256 is not 32 bytes"))?;
+    let sha256 = text_sha256
+        .as_ref()
+        .try_into()
+        .map_err(|_| Error::corrupt("an article's SHA-256 is not 32 bytes"))?;
     let length = Position { utf8: utf8_length, utf16: utf16_length, code_points: code_point_length };
     Ok(StoredArticle {
         article: Article {
@@ -332,11 +335,11 @@ fn ranges(distances: &[u32]) -> Option<Vec<TextRange>> {
         };
         positions.push(last);
     }
-    let pair = |pair: &[Position]| <[Position; 2]>::try_from(pair).ok().map(|[start, end]| TextRange { start, end });
+    let pair =
+        |pair: &[Position]| <[Position; 2]>::try_from(pair).ok().map(|[start, end]| TextRange { start, end });
     positions.chunks(2).map(pair).collect()
 }
 
 fn damaged(error: Error) -> Error {
     Error::corrupt(error.to_string())
 }
-
