@@ -4,6 +4,8 @@ pub mod annotation_index;
 pub mod article_table;
 pub mod catalog;
 pub mod committer;
+#[cfg(test)]
+mod conformance;
 pub mod data_dir;
 pub mod engine;
 pub mod keys;

@@ -82,7 +82,9 @@ impl SledBackend {
         let length = match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => metadata.len(),
             Ok(_) => return Err(damaged(&path, "it is not a file")),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(damaged(&path, "it is missing")),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Err(damaged(&path, "it is missing"));
+            }
             Err(error) => return Err(OpenError::io("look at", &path)(error)),
         };
         if length == 0 {
@@ -322,6 +324,87 @@ mod tests {
         assert_eq!(scan(backend.ascending(from, to)), keys);
         keys.reverse();
         assert_eq!(scan(backend.descending(from, to)), keys);
+    }
+
+    /// A data folder with some rows, which is not open.
+    fn filled() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let mut backend = SledBackend::open(folder.path(), CACHE_BYTES_DEFAULT).unwrap();
+        for group in 0..20u32 {
+            let row = |row: u32| {
+                let key = Bytes::from([group.to_be_bytes(), row.to_be_bytes()].concat());
+                (key, Some(Bytes::from(vec![7; 4_000])))
+            };
+            backend.apply((0..50).map(row).collect()).unwrap();
+            backend.sync().unwrap();
+        }
+        Box::new(backend).close();
+        folder
+    }
+
+    /// Opens `folder`, expects a refusal, and expects its message to say all of `parts`.
+    fn check_refused(folder: &Path, parts: &[&str]) {
+        let message = SledBackend::open(folder, CACHE_BYTES_DEFAULT).unwrap_err().to_string();
+        for part in parts {
+            assert!(message.contains(part), "{message:?} does not say {part:?}");
+        }
+    }
+
+    #[test]
+    fn damage_is_answered_with_the_way_back() {
+        let check = |damage: fn(&Path), what: &str| {
+            let folder = filled();
+            damage(&folder.path().join("sled"));
+            let path = folder.path().to_str().unwrap();
+            check_refused(folder.path(), &[path, "is damaged", what, "spandrel restore FILE --data-dir DIR"]);
+        };
+        check(|sled| fs::remove_file(sled.join("db")).unwrap(), "it is missing");
+        check(|sled| fs::write(sled.join("db"), "").unwrap(), "it is empty");
+        check(|sled| fs::write(sled.join("db"), "Dear diary,\n").unwrap(), "");
+        check(|sled| fs::write(sled.join("db"), vec![0xa5; 4_000_000]).unwrap(), "");
+        check(|sled| fs::write(sled.join("db"), vec![0; 4_000_000]).unwrap(), "");
+        check(|sled| fs::write(sled.join("conf"), "segment_size: 8\nnothing").unwrap(), "");
+        check(
+            |sled| {
+                fs::remove_file(sled.join("db")).unwrap();
+                fs::create_dir(sled.join("db")).unwrap();
+            },
+            "not a file",
+        );
+        check(
+            |sled| {
+                let bytes = fs::read(sled.join("db")).unwrap();
+                fs::write(sled.join("db"), &bytes[..bytes.len() / 3]).unwrap();
+            },
+            "",
+        );
+    }
+
+    #[test]
+    fn a_database_that_is_a_file_is_damaged() {
+        let folder = filled();
+        fs::remove_dir_all(folder.path().join("sled")).unwrap();
+        fs::write(folder.path().join("sled"), "").unwrap();
+        check_refused(folder.path(), &["is damaged", "restore"]);
+    }
+
+    #[test]
+    fn a_creation_that_was_cut_off_begins_again() {
+        let folder = filled();
+        fs::rename(folder.path().join("sled"), folder.path().join("sled.new")).unwrap();
+        fs::write(folder.path().join("sled.new/db"), "half").unwrap();
+        let backend = SledBackend::open(folder.path(), CACHE_BYTES_DEFAULT).unwrap();
+        assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01"), Ok(None));
+        assert!(!folder.path().join("sled.new").exists());
+    }
+
+    #[test]
+    fn an_open_folder_is_refused_and_not_harmed() {
+        let folder = filled();
+        let backend = SledBackend::open(folder.path(), CACHE_BYTES_DEFAULT).unwrap();
+        check_refused(folder.path(), &["another process uses"]);
+        assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01").unwrap().map(|value| value.len()), Some(4_000));
+        assert!(backend.free_bytes().is_some_and(|free| free > 0));
     }
 
     #[test]
