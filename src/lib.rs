@@ -3,6 +3,7 @@
 pub mod app;
 pub mod clock;
 pub mod domain;
+pub mod grpc;
 pub mod limits;
 pub mod proto;
 pub mod store;
