@@ -161,7 +161,7 @@ impl AnnotationService for Annotations {
                     () = drain.cancelled() => Err(Problem::ShuttingDown.into()),
                 };
                 if let Err(error) = end {
-                    let _ = sender.send(Err(status(error))).await;
+                    let _ = sender.send(Err(status(&error))).await;
                 }
             });
             Ok(ReceiverStream::new(receiver))

@@ -12,5 +12,5 @@ pub(super) type Reply<T> = Result<Response<T>, Status>;
 
 /// Answers with what `call` returns.
 pub(super) async fn reply<T>(call: impl Future<Output = Result<T>>) -> Reply<T> {
-    call.await.map(Response::new).map_err(status)
+    call.await.map(Response::new).map_err(|error| status(&error))
 }
