@@ -157,7 +157,11 @@ fn explain(error: sled::Error, path: &Path) -> OpenError {
         sled::Error::Io(source) if !is_of_content(source.kind()) => {
             OpenError::io("open the database", path)(source)
         }
-        error => damaged(path, error.to_string()),
+        sled::Error::Io(_)
+        | sled::Error::Corruption { .. }
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::CollectionNotFound(_) => damaged(path, error.to_string()),
     }
 }
 
@@ -257,7 +261,10 @@ fn row(row: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Row> {
 fn storage_error(error: sled::Error) -> Error {
     match error {
         sled::Error::Corruption { .. } => Error::corrupt(error.to_string()),
-        error => Problem::StorageUnavailable(error.to_string()).into(),
+        sled::Error::Io(_)
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::CollectionNotFound(_) => Problem::StorageUnavailable(error.to_string()).into(),
     }
 }
 
