@@ -289,9 +289,9 @@ pub(super) async fn limits_hold<H: Harness>(fixture: Fixture<H>) {
     let reserved = |delete: bool| {
         decision(move |draft| {
             if delete {
-                draft.delete(&[0x02, 7][..])
+                draft.delete(&[0x02, 7][..]);
             } else {
-                draft.put(&[0x01][..], "head")
+                draft.put(&[0x01][..], "head");
             }
             Ok(())
         })
