@@ -1,6 +1,6 @@
 //! Why a command failed, as people and as programs read it.
 
-use std::{collections::BTreeMap, error::Error as _, fmt::Write as _, io, process::ExitCode};
+use std::{collections::BTreeMap, error::Error as _, fmt::Write as _, io, iter, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ impl Failure {
                 format!("cannot reach a server at {authority}: {cause}")
             }
             Self::Refused(status) if status.message().is_empty() => status.code().description().to_owned(),
-            Self::Refused(status) => status.message().to_owned(),
+            Self::Refused(status) => without_field(status),
             Self::Output(error) => format!("cannot write the answer: {error}"),
         };
         if as_json {
@@ -134,6 +134,8 @@ impl Failure {
             Self::Refused(status) => {
                 let details = status.get_error_details();
                 let mut lines = refusal(status, &details, summary);
+                // What the message says already is not said again.
+                lines.retain(|(name, value)| name == "reason" || name == "field" || !says(summary, value));
                 lines.extend(hint(status, &details).map(|hint| line("hint", hint)));
                 lines
             }
@@ -175,7 +177,16 @@ fn refusal(status: &Status, details: &ErrorDetails, summary: &str) -> Vec<(Strin
         Some(info) => {
             lines.push(("reason".to_owned(), info.reason.clone()));
             let facts: BTreeMap<_, _> = info.metadata.iter().collect();
-            lines.extend(facts.into_iter().map(|(name, value)| (name.clone(), value.clone())));
+            for (name, value) in facts {
+                match positions(value).filter(|_| name == "positions") {
+                    Some(positions) => {
+                        // The name stands before the first of them.
+                        let names = iter::once(name.clone()).chain(iter::repeat(String::new()));
+                        lines.extend(names.zip(positions));
+                    }
+                    None => lines.push((name.clone(), value.clone())),
+                }
+            }
         }
         None => lines.push(("code".to_owned(), code_name(status.code()).to_owned())),
     }
@@ -183,6 +194,38 @@ fn refusal(status: &Status, details: &ErrorDetails, summary: &str) -> Vec<(Strin
         lines.push(("retry after".to_owned(), format!("{:.1} s", delay.as_secs_f64())));
     }
     lines
+}
+
+/// The message without the field before it, which has a line of its own.
+fn without_field(status: &Status) -> String {
+    let details = status.get_error_details();
+    let violations = details.bad_request().into_iter().flat_map(|it| &it.field_violations);
+    let mut message = status.message().to_owned();
+    for violation in violations.filter(|violation| !violation.field.is_empty()) {
+        message = message.replacen(&format!("{}: ", violation.field), "", 1);
+    }
+    message
+}
+
+/// Whether the value stands in the message as a word.
+fn says(message: &str, value: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    !value.is_empty()
+        && message.match_indices(value).any(|(start, _)| {
+            let before = message.get(..start).and_then(|before| before.chars().next_back());
+            let after = message.get(start + value.len()..).and_then(|after| after.chars().next());
+            !before.is_some_and(is_word) && !after.is_some_and(is_word)
+        })
+}
+
+/// A JSON array of positions, a line each: `utf8 97, utf16 95, code_points 95`.
+fn positions(json: &str) -> Option<Vec<String>> {
+    let positions: Vec<serde_json::Map<String, Value>> = serde_json::from_str(json).ok()?;
+    let line = |position: &serde_json::Map<String, Value>| {
+        let units: Vec<String> = position.iter().map(|(unit, offset)| format!("{unit} {offset}")).collect();
+        units.join(", ")
+    };
+    Some(positions.iter().map(line).collect())
 }
 
 /// What to do about it, in the words of this command line.
@@ -302,16 +345,21 @@ mod tests {
             assert_eq!(failure.message(false, false), lines.join("\n") + "\n");
             assert_eq!(failure.exit_code(), ExitCode::from(1));
         };
-        let mut details = reason("QUOTE_AMBIGUOUS", &[("positions", "3,9"), ("count", "2")]);
+        let positions = r#"[{"utf8":3,"utf16":3,"code_points":3},{"utf8":90,"utf16":80,"code_points":70}]"#;
+        let mut details = reason("QUOTE_AMBIGUOUS", &[("positions", positions), ("count", "2")]);
         details.add_bad_request_violation("annotation.anchor.spans[0].quote", "the quote stands 2 times");
         check(
-            refused(Code::InvalidArgument, "the quote stands 2 times", details),
+            refused(
+                Code::InvalidArgument,
+                "annotation.anchor.spans[0].quote: the quote stands 2 times",
+                details,
+            ),
             &[
                 "error: the quote stands 2 times",
                 "  field      annotation.anchor.spans[0].quote",
                 "  reason     QUOTE_AMBIGUOUS",
-                "  count      2",
-                "  positions  3,9",
+                "  positions  utf8 3, utf16 3, code_points 3",
+                "             utf8 90, utf16 80, code_points 70",
                 "  hint       say which one with --prefix, --suffix, or a range beside the quote",
             ],
         );
@@ -321,20 +369,20 @@ mod tests {
             refused(Code::NotFound, "projects/demo does not exist", details),
             &[
                 "error: projects/demo does not exist",
-                "  resource  projects/demo",
-                "  reason    RESOURCE_NOT_FOUND",
-                "  hint      create it with: spandrel project create demo",
+                "  reason  RESOURCE_NOT_FOUND",
+                "  hint    create it with: spandrel project create demo",
             ],
         );
         check(
             refused(
                 Code::InvalidArgument,
                 "differs",
-                reason("QUOTE_MISMATCH", &[("matches_in_unit", "utf16")]),
+                reason("QUOTE_MISMATCH", &[("matches_in_unit", "utf16"), ("limit", "10")]),
             ),
             &[
                 "error: differs",
                 "  reason           QUOTE_MISMATCH",
+                "  limit            10",
                 "  matches_in_unit  utf16",
                 "  hint             the same numbers fit the quote with --utf16",
             ],
@@ -378,8 +426,8 @@ mod tests {
         assert!(!failure.is_about_all());
         assert_eq!(
             failure.about("x/a.txt").message(false, false),
-            "error: x/a.txt: projects/p/articles/a exists\n  resource  projects/p/articles/a\n  \
-             reason    RESOURCE_EXISTS\n  hint      choose another id with --id\n"
+            "error: x/a.txt: projects/p/articles/a exists\n  reason  RESOURCE_EXISTS\n  \
+             hint    choose another id with --id\n"
         );
         assert!(Failure::from(Status::unavailable("gone")).is_about_all());
     }
