@@ -5,7 +5,6 @@ use std::sync::Arc;
 use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
 use super::{
@@ -23,7 +22,7 @@ use crate::{
         answers::AnswerKey,
     },
     domain::{
-        Error, Problem, Result,
+        Error, Result,
         ids::{AnnotationName, ProjectName},
         revisions::Revision,
     },
@@ -38,16 +37,15 @@ const STREAM_MESSAGES_AHEAD: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Annotations {
     app: Arc<App>,
-    drain: CancellationToken,
 }
 
 type Streamed = Result<Encoded<v1::StreamAnnotationsResponse>, Status>;
 
 impl Annotations {
-    /// The service over `app`; its streams end when `drain` is cancelled.
+    /// The service over `app`.
     #[must_use]
-    pub fn new(app: Arc<App>, drain: CancellationToken) -> Self {
-        Self { app, drain }
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app }
     }
 
     async fn write(&self, write: Write, mode: Mode) -> Result<v1::Annotation> {
@@ -154,13 +152,9 @@ impl AnnotationService for Annotations {
             let (project, filter) = convert::stream(request.into_inner())?;
             self.app.project(&project)?;
             let (sender, receiver) = mpsc::channel(STREAM_MESSAGES_AHEAD);
-            let (app, drain) = (Arc::clone(&self.app), self.drain.clone());
+            let app = Arc::clone(&self.app);
             tokio::spawn(async move {
-                let end = tokio::select! {
-                    end = stream(&app, &project, &filter, &sender) => end,
-                    () = drain.cancelled() => Err(Problem::ShuttingDown.into()),
-                };
-                if let Err(error) = end {
+                if let Err(error) = stream(&app, &project, &filter, &sender).await {
                     let _ = sender.send(Err(status(&error))).await;
                 }
             });

@@ -258,9 +258,9 @@ impl AnnotationIndex {
         }
     }
 
-    /// Sort key to value.
+    /// Sort key to value, grouped by length class.
     fn run(&self) -> RunTable {
-        RunTable::new(keys::annotations(self.article, self.generation))
+        RunTable::grouped(keys::annotations(self.article, self.generation), 1)
     }
 
     /// Id to hull.
@@ -290,7 +290,10 @@ fn hull(key: SortKey) -> [u8; HULL_BYTES] {
 fn key_of(hull: &[u8], id: AnnotationId) -> Result<SortKey> {
     let halves = hull.split_first_chunk().and_then(|(start, end)| Some((*start, end.try_into().ok()?)));
     let (start, end) = halves.ok_or_else(|| {
-        Error::corrupt(format!("the directory has {} bytes for annotation {id}, not {HULL_BYTES}", hull.len()))
+        Error::corrupt(format!(
+            "the directory has {} bytes for annotation {id}, not {HULL_BYTES}",
+            hull.len()
+        ))
     })?;
     Ok(SortKey::of(u32::from_be_bytes(start), u32::from_be_bytes(end), id))
 }
@@ -307,8 +310,8 @@ fn count_up(statistics: &mut AnnotationStatistics, key: SortKey) {
 
 fn count_down(statistics: &mut AnnotationStatistics, key: SortKey) -> Result<()> {
     let count = statistics.by_length_class.get_mut(usize::from(key.class())).filter(|count| **count > 0);
-    let count =
-        count.ok_or_else(|| Error::corrupt(format!("the statistics do not count annotation {}", key.id())))?;
+    let count = count
+        .ok_or_else(|| Error::corrupt(format!("the statistics do not count annotation {}", key.id())))?;
     *count -= 1;
     Ok(())
 }

@@ -147,6 +147,7 @@ struct FaultState {
     syncs_waiting: usize,
     syncs_begun: usize,
     syncs_done: usize,
+    largest_batch_rows: usize,
     fails_sync: bool,
     fails_apply: bool,
     free_bytes: Option<u64>,
@@ -209,6 +210,7 @@ impl Backend for Faulty {
         if self.faults.set(|state| state.fails_apply) {
             return Err(disk_error());
         }
+        self.faults.set(|state| state.largest_batch_rows = state.largest_batch_rows.max(batch.len()));
         self.backend.apply(batch)
     }
 

@@ -30,13 +30,22 @@ const PARTITION_BYTES: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunTable {
     prefix: Bytes,
+    group_bytes: usize,
 }
 
 impl RunTable {
     /// The table at `prefix`.
     #[must_use]
     pub fn new(prefix: impl Into<Bytes>) -> Self {
-        Self { prefix: prefix.into() }
+        Self::grouped(prefix, 0)
+    }
+
+    /// The table at `prefix`, for keys that come in order within each group of those that begin with the same
+    /// `group_bytes`. Rows split between groups first. Otherwise what is in order would be inserted before the same
+    /// few entries of the next group again and again, and leave only half full rows behind.
+    #[must_use]
+    pub fn grouped(prefix: impl Into<Bytes>, group_bytes: usize) -> Self {
+        Self { prefix: prefix.into(), group_bytes }
     }
 
     /// Whether an entry of a key and a value of so many bytes fits a row: with their lengths, in 1 to 2 bytes each,
@@ -83,7 +92,7 @@ impl RunTable {
             let (_, separator, right) = edited.split(range.start)?;
             draft.put(self.row_key(&separator), right.into_bytes());
         } else {
-            let (left, separator, right) = edited.split(edited.middle()?)?;
+            let (left, separator, right) = edited.split(edited.split_point(self.group_bytes)?)?;
             draft.put(row_key, left.into_bytes());
             draft.put(self.row_key(&separator), right.into_bytes());
         }

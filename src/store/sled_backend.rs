@@ -157,7 +157,11 @@ fn explain(error: sled::Error, path: &Path) -> OpenError {
         sled::Error::Io(source) if !is_of_content(source.kind()) => {
             OpenError::io("open the database", path)(source)
         }
-        error => damaged(path, error.to_string()),
+        sled::Error::Io(_)
+        | sled::Error::Corruption { .. }
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::CollectionNotFound(_) => damaged(path, error.to_string()),
     }
 }
 
@@ -201,7 +205,7 @@ fn message_of(payload: &(dyn Any + Send)) -> String {
 
 impl Backend for SledBackend {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        let value = self.rows.get(stored_key(key)).map_err(storage_error)?;
+        let value = self.rows.get(stored_key(key)).map_err(|error| storage_error(&error))?;
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
     }
 
@@ -221,11 +225,11 @@ impl Backend for SledBackend {
                 None => writes.remove(&*stored_key(&key)),
             }
         }
-        self.rows.apply_batch(writes).map_err(storage_error)
+        self.rows.apply_batch(writes).map_err(|error| storage_error(&error))
     }
 
     fn sync(&self) -> Result<()> {
-        self.rows.flush().map_err(storage_error)?;
+        self.rows.flush().map_err(|error| storage_error(&error))?;
         self.file
             .sync_data()
             .map_err(|error| Problem::StorageUnavailable(format!("cannot sync the disk: {error}")).into())
@@ -251,13 +255,17 @@ impl fmt::Debug for SledBackend {
 }
 
 fn row(row: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Row> {
-    row.map(|(key, value)| (original_key(&key), Bytes::copy_from_slice(&value))).map_err(storage_error)
+    row.map(|(key, value)| (original_key(&key), Bytes::copy_from_slice(&value)))
+        .map_err(|error| storage_error(&error))
 }
 
-fn storage_error(error: sled::Error) -> Error {
+fn storage_error(error: &sled::Error) -> Error {
     match error {
         sled::Error::Corruption { .. } => Error::corrupt(error.to_string()),
-        error => Problem::StorageUnavailable(error.to_string()).into(),
+        sled::Error::Io(_)
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::CollectionNotFound(_) => Problem::StorageUnavailable(error.to_string()).into(),
     }
 }
 

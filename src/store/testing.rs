@@ -1,6 +1,10 @@
 //! Rows in memory, for tests of what is built over a view.
 
-use std::{cell::Cell, collections::BTreeMap, ops::Bound};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, btree_map},
+    ops::Bound,
+};
 
 use bytes::Bytes;
 
@@ -36,7 +40,7 @@ impl MemoryRows {
         Ok(written)
     }
 
-    fn range(&self, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (&Bytes, &Bytes)> {
+    fn range(&self, from: &[u8], to: &[u8]) -> btree_map::Range<'_, Bytes, Bytes> {
         self.0.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)))
     }
 }

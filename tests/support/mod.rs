@@ -106,7 +106,7 @@ impl Drop for Server {
 
 fn spawn(data_dir: &Path, arguments: &[String]) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_spandrel"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--min-free-mib", "0", "--data-dir"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--free-space", "0", "--data-dir"])
         .arg(data_dir)
         .args(arguments)
         .stdout(Stdio::piped())

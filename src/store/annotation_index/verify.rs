@@ -1,9 +1,9 @@
 //! The check that an article's annotations are as they should be.
 
-use std::collections::BTreeSet;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use super::{
-    AnnotationIndex, HULL_BYTES, KeyRange, LENGTH_CLASSES, SortKey, View, hull, is_long, key_of, long_values,
+    AnnotationIndex, HULL_BYTES, KeyRange, LENGTH_CLASSES, SortKey, View, hull, is_long, long_values,
 };
 use crate::{
     domain::{Error, Result, ids::AnnotationId},
@@ -63,21 +63,23 @@ impl AnnotationIndex {
         {
             return self.broken(&format!("annotation {twice} is there twice"));
         }
+        let only_in_run =
+            |id: &AnnotationId| self.broken(&format!("the run has annotation {id}, the directory has not"));
         let mut expected = hulls.iter().filter(|_| has_directory);
         for entry in self.directory().ascending(view, &[], None) {
             let (id, stored) = entry?;
-            let listed = AnnotationId::from_bytes(id.as_ref().try_into().unwrap_or_default());
-            key_of(&stored, listed)?;
-            let Some((id_in_run, hull)) = expected.next() else {
-                return self.broken(&format!("the directory has annotation {listed}, the run has not"));
-            };
-            if id != id_in_run.as_bytes().as_slice() || stored != hull.as_slice() {
-                return self.broken(&format!("the directory has {listed} where the run has {id_in_run}"));
+            let unlisted = || self.broken(&format!("the directory has id {id:?}, the run has not"));
+            let Some((id_in_run, hull)) = expected.next() else { return unlisted() };
+            match id_in_run.as_bytes().as_slice().cmp(&id) {
+                Ordering::Less => return only_in_run(id_in_run),
+                Ordering::Greater => return unlisted(),
+                Ordering::Equal if stored == hull.as_slice() => {}
+                Ordering::Equal => {
+                    return self.broken(&format!("annotation {id_in_run} is not where the directory says"));
+                }
             }
         }
-        expected.next().map_or(Ok(()), |(id, _)| {
-            self.broken(&format!("the run has annotation {id}, the directory has not"))
-        })
+        expected.next().map_or(Ok(()), |(id, _)| only_in_run(id))
     }
 
     /// Every long value is one of an annotation. (That each is there and whole was seen when it was read.)

@@ -173,15 +173,16 @@ impl<'s> Group<'s> {
 
     /// Tells everybody, now that all is durable.
     pub(super) fn publish(self) {
+        // First whoever keeps answers: once one reader is answered from the new state, no other may see an old one.
+        for (partition, commit) in &self.commits {
+            (self.shared.options.observer)(*partition, commit);
+        }
         for (partition, touched) in self.touched {
             if touched.erased {
                 self.shared.partitions.forget(partition);
             } else {
                 touched.state.set_durable(touched.head.revision);
             }
-        }
-        for (partition, commit) in &self.commits {
-            (self.shared.options.observer)(*partition, commit);
         }
         for answer in self.answers {
             // Whoever asked may have gone.

@@ -119,7 +119,7 @@ fn write(shared: &Shared, group: &Group<'_>, batch: Batch) -> Result<()> {
         group.make_visible();
         Ok(())
     })?;
-    shared.with_backend(|backend| backend.sync())
+    shared.with_backend(Backend::sync)
 }
 
 /// Ends all writing: after a failed sync nobody can tell what is on the disk, and a second one may succeed without

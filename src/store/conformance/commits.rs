@@ -286,6 +286,16 @@ pub(super) async fn limits_hold<H: Harness>(fixture: Fixture<H>) {
             Ok(())
         })
     };
+    let reserved = |delete: bool| {
+        decision(move |draft| {
+            if delete {
+                draft.delete(&[0x02, 7][..]);
+            } else {
+                draft.put(&[0x01][..], "head");
+            }
+            Ok(())
+        })
+    };
     let refused = async |decision: Arc<dyn Decision>, message: &str| {
         let head = fixture.head(Q);
         for mode in [Mode::Check, Mode::Apply] {
@@ -298,8 +308,8 @@ pub(super) async fn limits_hold<H: Harness>(fixture: Fixture<H>) {
     refused(sized(COMMIT_BYTES_MAX + 1), "at most 4194304 are allowed").await;
     refused(row(KEY_BYTES_MAX - 3, 0), "at most 64").await;
     refused(row(1, VALUE_BYTES_MAX + 1), "at most 4096").await;
-    refused(decision(|draft| Ok(draft.put(&[0x01][..], "head"))), "the engine's own").await;
-    refused(decision(|draft| Ok(draft.delete(&[0x02, 7][..]))), "the engine's own").await;
+    refused(reserved(false), "the engine's own").await;
+    refused(reserved(true), "the engine's own").await;
     fixture.commit(P, rows(COMMIT_ROWS_MAX)).await.unwrap();
     fixture.commit(P, sized(COMMIT_BYTES_MAX)).await.unwrap();
     fixture.commit(P, row(KEY_BYTES_MAX - 4, VALUE_BYTES_MAX)).await.unwrap();

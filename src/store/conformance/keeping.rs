@@ -73,7 +73,9 @@ pub(super) async fn an_erased_partition_is_empty_for_good<H: Harness>(mut fixtur
     fixture.put(Partition(0), &[("a", "1")]).await;
     fixture.put(Q, &[("a", "1")]).await;
     let mut head = fixture.engine.head(P);
+    fixture.faults.set(|state| state.largest_batch_rows = 0);
     fixture.engine.erase(P).await.unwrap();
+    assert!(fixture.faults.set(|state| state.largest_batch_rows) <= MAINTENANCE_ROWS_MAX);
     assert!(head.wait_for(|head| *head > Revision(1)).await.is_err(), "nobody is kept waiting");
     for _ in 0..2 {
         let read = fixture.engine.read(P, |view| Ok(view.ascending(&[], &[0xff; 64]).count())).await.unwrap();
@@ -84,4 +86,16 @@ pub(super) async fn an_erased_partition_is_empty_for_good<H: Harness>(mut fixtur
         fixture.reopen();
     }
     fixture.engine.erase(P).await.unwrap();
+
+    fixture.put(P, &[("a", "1")]).await;
+    fixture.faults.hold_syncs();
+    let first = fixture.begin(Q, counts("n"), Mode::Apply).await;
+    fixture.faults.until_sync_waits().await;
+    let engine = Arc::clone(&fixture.engine);
+    let erased = begin(async move { engine.erase(P).await }).await;
+    let after = fixture.begin(P, counts("n"), Mode::Apply).await;
+    fixture.faults.release_syncs();
+    first.await.unwrap().unwrap();
+    erased.await.unwrap().unwrap();
+    assert_eq!(after.await.unwrap().unwrap().stamp.revision, Revision(1), "nothing is remembered");
 }

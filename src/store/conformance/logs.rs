@@ -71,7 +71,9 @@ pub(super) async fn a_trimmed_log_says_where_it_begins<H: Harness>(mut fixture: 
     let after = async |fixture: &Fixture<H>, after: u64| {
         fixture.engine.log_after(P, Revision(after), 1).await.map(|commits| revisions(&commits))
     };
+    fixture.faults.set(|state| state.largest_batch_rows = 0);
     fixture.engine.trim_log(P, Revision(commits - 10)).await.unwrap();
+    assert!(fixture.faults.set(|state| state.largest_batch_rows) <= MAINTENANCE_ROWS_MAX + 1);
     fixture.engine.trim_log(P, Revision(3)).await.unwrap();
     for _ in 0..2 {
         assert_eq!(after(&fixture, 0).await, compacted(commits - 9));

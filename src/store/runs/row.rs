@@ -14,7 +14,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
     domain::{Error, Result},
-    limits::RUN_ENTRY_BYTES_MAX,
+    limits::{RUN_BYTES_MAX, RUN_ENTRY_BYTES_MAX},
 };
 
 const FORMAT: u8 = 1;
@@ -172,15 +172,24 @@ impl PackedRow {
         self.spliced(&(self.len()..self.len()), next.entries())
     }
 
-    /// The boundary between entries that is nearest to the middle. With entries of at most [`RUN_ENTRY_BYTES_MAX`],
-    /// no side is more than half of that longer than half of the row.
-    pub(super) fn middle(&self) -> Result<usize> {
-        let mut nearest = (usize::MAX, self.len());
+    /// Where to split: between two groups of keys, which are those that begin with the same `group_bytes`, if the
+    /// rows on both sides are then not too long; else where the middle is nearest. Entries are at most
+    /// [`RUN_ENTRY_BYTES_MAX`], so that no side is more than half of that longer than half of the row.
+    pub(super) fn split_point(&self, group_bytes: usize) -> Result<usize> {
+        let mut best = (true, usize::MAX, self.len());
+        let mut last_group = None;
         for place in self.places() {
-            let end = place?.end;
-            nearest = nearest.min(((end * 2).abs_diff(self.len() + FORMAT_BYTES), end));
+            let place = place?;
+            let key = self.key(place);
+            let group = key.get(..group_bytes).unwrap_or(key);
+            if let Some(last_group) = last_group {
+                let (left, right) = (place.at, FORMAT_BYTES + self.len() - place.at);
+                let is_between_groups = last_group != group && left.max(right) <= RUN_BYTES_MAX;
+                best = best.min((!is_between_groups, left.abs_diff(right), place.at));
+            }
+            last_group = Some(group);
         }
-        Ok(nearest.1)
+        Ok(best.2)
     }
 
     /// The rows on both sides of a boundary, and the shortest key that tells them apart: greater than all on the
@@ -197,7 +206,8 @@ impl PackedRow {
                 break;
             }
         }
-        let shared = last_of_left.iter().zip(first_of_right).take_while(|(left, right)| left == right).count();
+        let shared =
+            last_of_left.iter().zip(first_of_right).take_while(|(left, right)| left == right).count();
         let separator = first_of_right.get(..=shared).unwrap_or(first_of_right);
         let left = Self(Bytes::copy_from_slice(self.0.get(..boundary).unwrap_or_default()));
         let right = Self::of(self.0.get(boundary..).unwrap_or_default());
