@@ -116,8 +116,10 @@ enum PreparedOp {
         layer: Option<LayerId>,
         label: Option<Label>,
         mention: Option<Mention>,
+        mask: Mask<AnnotationField>,
         etag: String,
-        or_create: Option<Complete>,
+        /// What is created when nothing is there, or what it would lack.
+        or_create: Option<Result<Complete>>,
     },
     Delete {
         etag: String,
@@ -197,14 +199,13 @@ impl App {
             }
             WriteOp::Update { id, content, mask, etag, allow_missing } => {
                 let or_create = if allow_missing {
-                    Some(self.complete(&article, content.clone()).await.map_err(within)?)
+                    Some(self.complete(&article, content.clone()).await.map_err(within))
                 } else {
-                    mask.require_etag("annotation.etag", &etag)?;
                     None
                 };
                 let op = self.prepare_update(&article, content, &mask).await.map_err(within)?;
                 let (layer, label, mention) = op;
-                (id, PreparedOp::Update { layer, label, mention, etag, or_create })
+                (id, PreparedOp::Update { layer, label, mention, mask, etag, or_create })
             }
             WriteOp::Delete { id, etag, allow_missing } => (id, PreparedOp::Delete { etag, allow_missing }),
         };
@@ -297,11 +298,13 @@ impl AnnotationCommit {
             (PreparedOp::Create(_), Some(_)) => {
                 return Err(Error::at("annotation_id", Problem::ResourceExists { name: name.to_string() }));
             }
-            (PreparedOp::Create(complete) | PreparedOp::Update { or_create: Some(complete), .. }, None) => {
-                Some(created(draft, *id, complete))
+            (PreparedOp::Create(complete), None) => Some(created(draft, *id, complete)),
+            (PreparedOp::Update { or_create: Some(complete), .. }, None) => {
+                Some(created(draft, *id, complete.as_ref().map_err(Error::clone)?))
             }
             (PreparedOp::Update { .. }, None) => return Err(missing("annotation.name")),
-            (PreparedOp::Update { layer, label, mention, etag, .. }, Some((_, before))) => {
+            (PreparedOp::Update { layer, label, mention, mask, etag, or_create: _ }, Some((_, before))) => {
+                mask.require_etag("annotation.etag", etag)?;
                 before
                     .etag(self.project.uid)
                     .check(etag, &name)

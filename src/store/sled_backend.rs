@@ -157,8 +157,12 @@ fn explain(error: sled::Error, path: &Path) -> OpenError {
         sled::Error::Io(source) if !is_of_content(source.kind()) => {
             OpenError::io("open the database", path)(source)
         }
+        // Its own words end with a backtrace that was not taken.
+        sled::Error::Corruption { at, .. } => {
+            let place = at.map_or_else(String::new, |at| format!(" at byte {}", at.lid()));
+            damaged(path, format!("what stands in its file{place} is not what was written"))
+        }
         sled::Error::Io(_)
-        | sled::Error::Corruption { .. }
         | sled::Error::Unsupported(_)
         | sled::Error::ReportableBug(_)
         | sled::Error::CollectionNotFound(_) => damaged(path, error.to_string()),

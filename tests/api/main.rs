@@ -13,5 +13,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod annotations;
+mod articles;
+mod commits;
+mod lists;
+mod projects;
 mod refusals;
 mod venezuela;

@@ -10,10 +10,15 @@
     reason = "shared by several test crates, each of which uses some of it"
 )]
 
+mod requests;
+mod seeded;
+
 use std::{
+    fmt::Debug,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
 };
 
 use spandrel::proto::v1::{
@@ -21,8 +26,10 @@ use spandrel::proto::v1::{
     project_service_client::ProjectServiceClient,
 };
 use tempfile::TempDir;
-use tonic::{Status, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 use tonic_types::{ErrorDetails, StatusExt};
+
+pub use self::{requests::Request, seeded::Seeded};
 
 /// A running `spandrel serve`; killed when it is dropped.
 #[derive(Debug)]
@@ -63,11 +70,16 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and how it ends.
-    pub fn terminate(&mut self) -> ExitStatus {
+    /// SIGTERM, and how it ends. Clients of this test hear of it meanwhile.
+    pub async fn terminate(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap()
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Starts the server again over the same folder.
@@ -154,6 +166,16 @@ impl Client {
         self.annotations.create_annotation(request).await.map(tonic::Response::into_inner)
     }
 
+    /// Sends a request to the method that takes it. A client may be shared: it is a handle on its connection.
+    pub async fn send<R: Request>(&self, request: R) -> Result<R::Answer, Status> {
+        request.send(self.clone()).await
+    }
+
+    /// What GetAnnotation answers.
+    pub async fn get(&self, name: &str) -> Result<v1::Annotation, Status> {
+        self.send(v1::GetAnnotationRequest { name: name.to_owned() }).await
+    }
+
     /// All annotations of an article, page by page.
     pub async fn list_all(&mut self, request: v1::ListAnnotationsRequest) -> Vec<v1::Annotation> {
         let mut all = Vec::new();
@@ -202,19 +224,98 @@ pub fn by_code_points(start: u32, end: u32) -> v1::Span {
     v1::Span { code_points: Some(v1::Range { start, end }), ..Default::default() }
 }
 
+/// A text as Rust, JavaScript and Python hold it.
+#[derive(Debug)]
+pub struct InUnits<'t> {
+    pub utf8: &'t str,
+    pub utf16: Vec<u16>,
+    pub code_points: Vec<char>,
+}
+
+impl<'t> InUnits<'t> {
+    pub fn new(text: &'t str) -> Self {
+        Self { utf8: text, utf16: text.encode_utf16().collect(), code_points: text.chars().collect() }
+    }
+
+    /// What each of a span's ranges covers.
+    pub fn slices(&self, span: &v1::Span) -> [String; 3] {
+        let bounds = |range: &Option<v1::Range>| {
+            let range = range.unwrap();
+            usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()
+        };
+        [
+            self.utf8[bounds(&span.utf8)].to_owned(),
+            String::from_utf16(&self.utf16[bounds(&span.utf16)]).unwrap(),
+            self.code_points[bounds(&span.code_points)].iter().collect(),
+        ]
+    }
+}
+
 /// What each of a span's ranges covers of `text`, counted as Rust, JavaScript and Python count.
 pub fn slices(text: &str, span: &v1::Span) -> [String; 3] {
-    let bounds = |range: &Option<v1::Range>| {
-        let range = range.unwrap();
-        usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()
+    InUnits::new(text).slices(span)
+}
+
+/// All positions between two characters of `text`, its start and its end, counted one by one.
+pub fn boundaries(text: &str) -> Vec<v1::TextLength> {
+    let mut at = v1::TextLength::default();
+    let mut boundaries = vec![at];
+    for character in text.chars() {
+        at.utf8 += u32::try_from(character.len_utf8()).unwrap();
+        at.utf16 += u32::try_from(character.len_utf16()).unwrap();
+        at.code_points += 1;
+        boundaries.push(at);
+    }
+    boundaries
+}
+
+/// A mask of these fields.
+pub fn mask(paths: &[&str]) -> Option<prost_types::FieldMask> {
+    Some(prost_types::FieldMask { paths: paths.iter().map(ToString::to_string).collect() })
+}
+
+/// Where annotations stand in document order: by start, the longer first, then by id. In bytes of the text.
+pub fn document_position(annotation: &v1::Annotation) -> (u32, std::cmp::Reverse<u32>, String) {
+    let spans = spans(annotation);
+    let (first, last) = (spans.first().unwrap().utf8.unwrap(), spans.last().unwrap().utf8.unwrap());
+    (first.start, std::cmp::Reverse(last.end), annotation.name.rsplit('/').next().unwrap().to_owned())
+}
+
+/// The code that a reason comes with.
+fn code_of(reason: &str) -> Code {
+    match reason {
+        "TEXT_REVISION_STALE" | "HAS_CHILDREN" => Code::FailedPrecondition,
+        "ETAG_MISMATCH" => Code::Aborted,
+        "RESOURCE_EXISTS" => Code::AlreadyExists,
+        "RESOURCE_NOT_FOUND" => Code::NotFound,
+        "OVERLOADED" | "SHUTTING_DOWN" | "STORAGE_UNAVAILABLE" => Code::Unavailable,
+        "STORAGE_CORRUPT" => Code::DataLoss,
+        "DEADLINE_EXCEEDED" => Code::DeadlineExceeded,
+        _ => Code::InvalidArgument,
+    }
+}
+
+/// Expects a refusal for `reason`, with its code, that blames `field`; returns what it says besides.
+#[track_caller]
+pub fn check_refused<T: Debug>(answer: Result<T, Status>, reason: &str, field: &str) -> ErrorDetails {
+    let status = match answer {
+        Err(status) => status,
+        Ok(answer) => panic!("not refused as {reason} at {field:?}, but answered with {answer:?}"),
     };
-    let utf16: Vec<u16> = text.encode_utf16().collect();
-    let code_points: Vec<char> = text.chars().collect();
-    [
-        text[bounds(&span.utf8)].to_owned(),
-        String::from_utf16(&utf16[bounds(&span.utf16)]).unwrap(),
-        code_points[bounds(&span.code_points)].iter().collect(),
-    ]
+    let (found, details) = refusal(&status);
+    assert_eq!((found.as_str(), status.code()), (reason, code_of(reason)), "{status:?}");
+    let blamed = match details.bad_request() {
+        Some(request) => request.field_violations.iter().map(|violation| violation.field.as_str()).collect(),
+        None => details.error_info().unwrap().metadata.get("field").map_or("", String::as_str).to_owned(),
+    };
+    assert_eq!(blamed, field, "{status:?}");
+    details
+}
+
+/// What a refusal says of `key`.
+pub fn fact(details: &ErrorDetails, key: &str) -> String {
+    let metadata = &details.error_info().unwrap().metadata;
+    metadata.get(key).unwrap_or_else(|| panic!("no {key} in {metadata:?}")).clone()
 }
 
 /// The reason and the details of a refusal.

@@ -1,0 +1,16 @@
+//! The real binary as a process: killed, told to stop, started twice, and started where it cannot be.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test ends where it did not get what it expected"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod environment;
+mod plug;
