@@ -129,14 +129,12 @@ pub enum Problem {
         latest: u32,
     },
     /// The resource holds others and the delete is not forced.
-    #[error("{name} has {count} {children}; send force to delete them with it")]
+    #[error("{name} has {children}; send force to delete them with it")]
     HasChildren {
         /// The resource.
         name: String,
-        /// How many it holds.
-        count: u64,
-        /// What it holds.
-        children: &'static str,
+        /// What it holds, such as `3 annotations`.
+        children: String,
     },
     /// The resource was changed since its etag was read.
     #[error("{name} was changed by somebody else: its etag is {current_etag}")]
