@@ -136,6 +136,7 @@ pub fn metadata(field: &str, entries: impl IntoIterator<Item = (String, String)>
 }
 
 /// A LIMIT_EXCEEDED at `field`: `what` is `actual` `unit`, more than `limit`.
+#[must_use]
 pub fn too_many(field: &str, what: &'static str, actual: usize, limit: usize, unit: &'static str) -> Error {
     let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
     Error::at(field, Problem::LimitExceeded { what, actual: number(actual), limit: number(limit), unit })
