@@ -1,0 +1,317 @@
+//! An article's annotations in document order, found by id, by place and by window.
+//!
+//! They stand in a run by [`SortKey`]. As soon as that run has several rows, and only then, a second run, the id
+//! directory, says where each id stands: before, a look through the one row finds it. One row of statistics says how
+//! many annotations each length class has, and so which classes are worth a look.
+
+use bytes::{BufMut, Bytes};
+use prost::Message;
+
+use super::{
+    engine::{Draft, View},
+    keys::{self, ArticleNumber, Generation, KeyRange},
+    long_values,
+    runs::{Entries, RunTable},
+    sort_key::{DocumentPosition, LENGTH_CLASSES, SortKey, meets},
+};
+use crate::{
+    domain::{Error, Result, ids::AnnotationId},
+    proto::stored::AnnotationStatistics,
+};
+
+mod in_order;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+/// The first byte of a value that stands in the run itself.
+const INLINE: u8 = 0;
+/// The only byte of a value that has rows of its own, because it is too long for the run.
+const LONG: u8 = 1;
+/// What the directory holds of an annotation: start and end of its hull.
+const HULL_BYTES: usize = 8;
+
+/// An annotation as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place and id.
+    pub key: SortKey,
+    /// Whatever the caller keeps for it.
+    pub value: Bytes,
+}
+
+/// The annotations of one generation of an article.
+///
+/// Every method that reads fails as [`View::get`] does, and with STORAGE_CORRUPT when it finds what it did not write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnnotationIndex {
+    article: ArticleNumber,
+    generation: Generation,
+}
+
+impl AnnotationIndex {
+    /// The annotations of `generation` of `article`.
+    #[must_use]
+    pub fn new(article: ArticleNumber, generation: Generation) -> Self {
+        Self { article, generation }
+    }
+
+    /// The annotation with this id. Reads at most three rows, and those of a long value.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`].
+    pub fn get(&self, view: &dyn View, id: AnnotationId) -> Result<Option<Entry>> {
+        let statistics = self.statistics(view)?;
+        self.find(view, &statistics, id)?.map(|(key, stored)| self.entry(view, key, &stored)).transpose()
+    }
+
+    /// Adds an annotation. The caller has made sure that there is none with this id.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`]; STORAGE_CORRUPT, too, where an annotation with this id is noticed.
+    pub fn insert(&self, draft: &mut Draft<'_>, key: SortKey, value: &[u8]) -> Result<()> {
+        let mut statistics = self.statistics(draft)?;
+        let stored = self.store_value(draft, key, value)?;
+        let mut replaced = self.run().insert(draft, &key.encode(), &stored)?.is_some();
+        count_up(&mut statistics, key);
+        if statistics.has_directory {
+            replaced |= self.directory().insert(draft, key.id().as_bytes(), &hull(key))?.is_some();
+        } else {
+            self.settle_directory(draft, &mut statistics)?;
+        }
+        if replaced {
+            return Err(Error::corrupt(format!("annotation {} is already there", key.id())));
+        }
+        self.put_statistics(draft, &statistics);
+        Ok(())
+    }
+
+    /// Removes an annotation, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`].
+    pub fn remove(&self, draft: &mut Draft<'_>, id: AnnotationId) -> Result<Option<Entry>> {
+        let mut statistics = self.statistics(draft)?;
+        let Some((key, stored)) = self.find(draft, &statistics, id)? else { return Ok(None) };
+        let entry = self.entry(draft, key, &stored)?;
+        self.run().remove(draft, &key.encode())?;
+        if is_long(&stored) {
+            long_values::delete(draft, &self.long_key(id))?;
+        }
+        count_down(&mut statistics, key)?;
+        if statistics.has_directory {
+            self.directory().remove(draft, id.as_bytes())?;
+            self.settle_directory(draft, &mut statistics)?;
+        }
+        self.put_statistics(draft, &statistics);
+        Ok(Some(entry))
+    }
+
+    /// Gives the annotation at `old` another value, and the place `new`, which may be the same; the id is.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`]; STORAGE_CORRUPT, too, when there is nothing at `old` or the ids differ.
+    pub fn replace(&self, draft: &mut Draft<'_>, old: SortKey, new: SortKey, value: &[u8]) -> Result<()> {
+        let misused = |what: &str| Error::corrupt(format!("{what} at {old:?}, which was to become {new:?}"));
+        if old.id() != new.id() {
+            return Err(misused("there is another annotation"));
+        }
+        let mut statistics = self.statistics(draft)?;
+        let stored = self.store_value(draft, new, value)?;
+        let replaced = if old == new {
+            self.run().insert(draft, &new.encode(), &stored)?
+        } else {
+            let removed = self.run().remove(draft, &old.encode())?;
+            self.run().insert(draft, &new.encode(), &stored)?;
+            count_down(&mut statistics, old)?;
+            count_up(&mut statistics, new);
+            if statistics.has_directory {
+                self.directory().insert(draft, new.id().as_bytes(), &hull(new))?;
+            }
+            removed
+        };
+        let replaced = replaced.ok_or_else(|| misused("there is no annotation"))?;
+        if is_long(&replaced) && !is_long(&stored) {
+            long_values::delete(draft, &self.long_key(new.id()))?;
+        }
+        self.settle_directory(draft, &mut statistics)?;
+        self.put_statistics(draft, &statistics);
+        Ok(())
+    }
+
+    /// The annotations in document order: those whose hull meets `window`, if there is one, in bytes of the text and
+    /// start before end; those behind `after`, if there is one. Rows are read as they are needed. An error ends the
+    /// iteration.
+    ///
+    /// The window looks at hulls only. Whether a span of a discontinuous annotation meets it, too, is the caller's to
+    /// check, by [`meets`].
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`].
+    pub fn in_document_order<'v>(
+        &self,
+        view: &'v dyn View,
+        window: Option<(u32, u32)>,
+        after: Option<DocumentPosition>,
+    ) -> Result<impl Iterator<Item = Result<Entry>> + use<'v>> {
+        let statistics = self.statistics(view)?;
+        Ok(in_order::InOrder::new(*self, view, &statistics, window, after))
+    }
+
+    /// How many annotations there are. Reads one row.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`].
+    pub fn count(&self, view: &dyn View) -> Result<u64> {
+        Ok(total(&self.statistics(view)?))
+    }
+
+    /// Where an annotation stands, and what is stored there.
+    fn find(
+        &self,
+        view: &dyn View,
+        statistics: &AnnotationStatistics,
+        id: AnnotationId,
+    ) -> Result<Option<(SortKey, Bytes)>> {
+        if statistics.has_directory {
+            let Some(hull) = self.directory().get(view, id.as_bytes())? else { return Ok(None) };
+            let key = key_of(&hull, id)?;
+            let stored = self.run().get(view, &key.encode())?;
+            let missing = || Error::corrupt(format!("the directory has annotation {id}, the run has not"));
+            return Ok(Some((key, stored.ok_or_else(missing)?)));
+        }
+        for entry in self.run().ascending(view, &[], None) {
+            let (key, stored) = entry?;
+            if key.ends_with(id.as_bytes()) {
+                return Ok(Some((SortKey::decode(&key)?, stored)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps a value, and returns what stands for it in the run.
+    fn store_value(&self, draft: &mut Draft<'_>, key: SortKey, value: &[u8]) -> Result<Vec<u8>> {
+        if !RunTable::fits(SortKey::BYTES, 1 + value.len()) {
+            long_values::put(draft, &self.long_key(key.id()), value)?;
+            return Ok(vec![LONG]);
+        }
+        let mut stored = Vec::with_capacity(1 + value.len());
+        stored.put_u8(INLINE);
+        stored.put_slice(value);
+        Ok(stored)
+    }
+
+    /// The entry of what stands in the run.
+    fn entry(&self, view: &dyn View, key: SortKey, stored: &Bytes) -> Result<Entry> {
+        let value = match (stored.first(), stored.len()) {
+            (Some(&INLINE), _) => Some(stored.slice(1..)),
+            (Some(&LONG), 1) => long_values::get(view, &self.long_key(key.id()))?,
+            _ => None,
+        };
+        let value = value.ok_or_else(|| Error::corrupt(format!("annotation {} has no value", key.id())))?;
+        Ok(Entry { key, value })
+    }
+
+    /// Makes the directory when the run has come to have several rows, and drops it when it has one again. The rows
+    /// of a run that split are not soon one again, so that this is rare.
+    fn settle_directory(&self, draft: &mut Draft<'_>, statistics: &mut AnnotationStatistics) -> Result<()> {
+        let is_needed = self.run().has_several_rows(draft)?;
+        if is_needed && !statistics.has_directory {
+            let entries: Vec<_> = self.run().ascending(draft, &[], None).collect::<Result<_>>()?;
+            for (key, _) in entries {
+                let key = SortKey::decode(&key)?;
+                self.directory().insert(draft, key.id().as_bytes(), &hull(key))?;
+            }
+        }
+        if !is_needed && statistics.has_directory {
+            self.directory().clear(draft)?;
+        }
+        statistics.has_directory = is_needed;
+        Ok(())
+    }
+
+    fn statistics(&self, view: &dyn View) -> Result<AnnotationStatistics> {
+        let stored = view.get(&keys::statistics(self.article, self.generation))?.unwrap_or_default();
+        let classes = usize::from(LENGTH_CLASSES);
+        let mut statistics = AnnotationStatistics::decode(stored)
+            .ok()
+            .filter(|statistics| statistics.by_length_class.len() <= classes)
+            .ok_or_else(|| {
+                Error::corrupt(format!("the statistics of the annotations of {:?} are none", self.article))
+            })?;
+        statistics.by_length_class.resize(classes, 0);
+        Ok(statistics)
+    }
+
+    fn put_statistics(&self, draft: &mut Draft<'_>, statistics: &AnnotationStatistics) {
+        let key = keys::statistics(self.article, self.generation);
+        if total(statistics) == 0 {
+            draft.delete(key);
+        } else {
+            draft.put(key, statistics.encode_to_vec());
+        }
+    }
+
+    /// Sort key to value, grouped by length class.
+    fn run(&self) -> RunTable {
+        RunTable::grouped(keys::annotations(self.article, self.generation), 1)
+    }
+
+    /// Id to hull.
+    fn directory(&self) -> RunTable {
+        RunTable::new(keys::annotation_ids(self.article, self.generation))
+    }
+
+    fn long_key(&self, id: AnnotationId) -> Bytes {
+        keys::long_annotation(self.article, self.generation, id.as_bytes())
+    }
+}
+
+fn is_long(stored: &[u8]) -> bool {
+    stored == [LONG]
+}
+
+/// What the directory holds of an annotation.
+fn hull(key: SortKey) -> [u8; HULL_BYTES] {
+    let mut hull = [0; HULL_BYTES];
+    let mut rest = hull.as_mut_slice();
+    rest.put_u32(key.start());
+    rest.put_u32(key.end());
+    hull
+}
+
+/// The sort key of an annotation whose hull the directory holds.
+fn key_of(hull: &[u8], id: AnnotationId) -> Result<SortKey> {
+    let halves = hull.split_first_chunk().and_then(|(start, end)| Some((*start, end.try_into().ok()?)));
+    let (start, end) = halves.ok_or_else(|| {
+        Error::corrupt(format!(
+            "the directory has {} bytes for annotation {id}, not {HULL_BYTES}",
+            hull.len()
+        ))
+    })?;
+    Ok(SortKey::of(u32::from_be_bytes(start), u32::from_be_bytes(end), id))
+}
+
+fn total(statistics: &AnnotationStatistics) -> u64 {
+    statistics.by_length_class.iter().fold(0, |total, count| total.saturating_add(*count))
+}
+
+fn count_up(statistics: &mut AnnotationStatistics, key: SortKey) {
+    if let Some(count) = statistics.by_length_class.get_mut(usize::from(key.class())) {
+        *count = count.saturating_add(1);
+    }
+}
+
+fn count_down(statistics: &mut AnnotationStatistics, key: SortKey) -> Result<()> {
+    let count = statistics.by_length_class.get_mut(usize::from(key.class())).filter(|count| **count > 0);
+    let count = count
+        .ok_or_else(|| Error::corrupt(format!("the statistics do not count annotation {}", key.id())))?;
+    *count -= 1;
+    Ok(())
+}
