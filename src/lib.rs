@@ -1,6 +1,13 @@
 //! Spandrel: an annotation server. See ARCHITECTURE.md for the map.
 
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod grpc;
 pub mod limits;
 pub mod proto;
+pub mod serve;
 pub mod store;
+pub mod telemetry;

@@ -84,12 +84,16 @@ pub const WRITER_QUEUE_COMMITS_MAX: usize = 8_192;
 pub const VIEW_ROWS_MAX: usize = 1_024;
 /// Threads that read the database.
 pub const READER_THREADS_MAX: usize = 4;
+/// Reads that wait for a reader; one more is OVERLOADED.
+pub const READER_QUEUE_READS_MAX: usize = 8_192;
 /// Commits that a project's log keeps.
 pub const LOG_COMMITS_MAX: u64 = 1_000_000;
 /// How long a project's log keeps a commit.
-pub const LOG_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
+pub const LOG_AGE_MAX: Duration = Duration::from_hours(30 * 24);
 /// Free space on the disk below which writes are refused, unless the operator says otherwise.
 pub const FREE_SPACE_BYTES_DEFAULT: u64 = 256 * 1_024 * 1_024;
+/// How old the last look at the free space may be when a group is written.
+pub const FREE_SPACE_AGE_MAX: Duration = Duration::from_millis(250);
 
 /// A packed row splits above this.
 pub const RUN_BYTES_MAX: usize = 2 * KIB;
@@ -102,6 +106,33 @@ pub const RUN_ENTRY_BYTES_MAX: usize = KIB;
 pub const HOT_ANSWER_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
 /// Texts that are kept in memory.
 pub const HOT_TEXT_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+
+/// The database's own cache of pages, unless the operator says otherwise.
+pub const DATABASE_CACHE_BYTES_DEFAULT: u64 = 128 * 1_024 * 1_024;
+
+/// Threads that serve calls.
+pub const WORKERS_MAX: usize = 256;
+/// Calls in flight, open streams included, unless the operator says otherwise; one more is OVERLOADED.
+pub const CALLS_IN_FLIGHT_DEFAULT: usize = 4_096;
+/// Calls that one connection may have in flight.
+pub const CONNECTION_CALLS_MAX: u32 = 1_024;
+/// What a client may send on one stream before it is read. Far less than [`CONNECTION_WINDOW_BYTES`], since a
+/// connection on which many small frames wait to be read is closed.
+pub const STREAM_WINDOW_BYTES: u32 = 256 * 1_024;
+/// What a client may send on all streams of a connection before it is read.
+pub const CONNECTION_WINDOW_BYTES: u32 = 16 * 1_024 * 1_024;
+/// A request's headers.
+pub const REQUEST_HEADER_BYTES_MAX: u32 = 16 * 1_024;
+/// How long a new connection may say nothing, and how long it may take over the headers of an HTTP/1 request.
+pub const CONNECTION_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How often a connection is asked whether its client still lives.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
+/// How long the client may take to answer that.
+pub const KEEPALIVE_ANSWER_MAX: Duration = Duration::from_secs(20);
+/// How long a draining server waits for what it has begun, unless the operator says otherwise.
+pub const DRAIN_DEFAULT: Duration = Duration::from_secs(10);
+/// How long streams may take to end by themselves once the server drains.
+pub const STREAM_FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;

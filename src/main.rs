@@ -1,1 +1,10 @@
-fn main() {}
+//! The `spandrel` binary.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    spandrel::cli::main()
+}

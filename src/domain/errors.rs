@@ -38,9 +38,7 @@ pub enum Problem {
         ceiling: u32,
     },
     /// A range that is inverted or past the end.
-    #[error(
-        "[{start}, {end}) in {unit} is not a range of the text, which has {length}: 0 <= start <= end <= {length}"
-    )]
+    #[error("{}", out_of_bounds(*.start, *.end, *.unit, *.length))]
     SpanOutOfBounds {
         /// The range's start.
         start: u32,
@@ -78,9 +76,9 @@ pub enum Problem {
         expected_end: u32,
     },
     /// The quote is not what the range covers.
-    #[error("the range covers {covered:?}, not the quote{}", fits(*.sent_unit, *.matches_in_unit))]
+    #[error("{}{}", covers(.covered, *.sent_unit), fits(*.sent_unit, *.matches_in_unit))]
     QuoteMismatch {
-        /// What stands in the range, shortened.
+        /// What stands in the range, shortened; empty when its numbers are no range of the text in this unit.
         covered: String,
         /// What the range counts.
         sent_unit: Unit,
@@ -89,7 +87,7 @@ pub enum Problem {
     },
     /// The quote does not stand in the text.
     #[error("the quote does not stand in the text{}", if *.without_context > 0 {
-        format!(" with this prefix and suffix; without them it stands there {} times", .without_context)
+        format!(" with this prefix and suffix; without them it stands there {}", times(*.without_context))
     } else { String::new() })]
     QuoteNotFound {
         /// How often the quote stands there regardless of prefix and suffix.
@@ -97,7 +95,7 @@ pub enum Problem {
     },
     /// The quote stands more than once.
     #[error(
-        "the quote stands {count} times in the text; send a prefix, a suffix or a range to say which one"
+        "the quote stands {count} times in the text; send a range, or a longer prefix or suffix, to say which one"
     )]
     QuoteAmbiguous {
         /// How often.
@@ -109,7 +107,7 @@ pub enum Problem {
     #[error("{0}")]
     PageTokenInvalid(String),
     /// Too large or too many.
-    #[error("{what} is {actual} {unit}; at most {limit} are allowed")]
+    #[error("{what} has {actual} {unit}; at most {limit} are allowed")]
     LimitExceeded {
         /// What is too large.
         what: &'static str,
@@ -129,14 +127,12 @@ pub enum Problem {
         latest: u32,
     },
     /// The resource holds others and the delete is not forced.
-    #[error("{name} has {count} {children}; send force to delete them with it")]
+    #[error("{name} has {children}; send force to delete them with it")]
     HasChildren {
         /// The resource.
         name: String,
-        /// How many it holds.
-        count: u64,
-        /// What it holds.
-        children: &'static str,
+        /// What it holds, such as `3 annotations`.
+        children: String,
     },
     /// The resource was changed since its etag was read.
     #[error("{name} was changed by somebody else: its etag is {current_etag}")]
@@ -216,6 +212,41 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Enough of what was sent or stands there to recognise it in an error.
+pub(crate) fn shortened(text: &str) -> String {
+    const CHARACTERS: usize = 80;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+fn out_of_bounds(start: u32, end: u32, unit: Unit, length: u32) -> String {
+    if start == end {
+        return format!("offset {start} in {unit} is past the end of the text, whose length is {length}");
+    }
+    let wrong = if start > length {
+        "starts past the end of the text"
+    } else if end > length {
+        "ends past the end of the text"
+    } else {
+        "ends before it starts"
+    };
+    format!("[{start}, {end}) in {unit} {wrong}: start <= end <= {length} is right")
+}
+
+fn covers(covered: &str, sent: Unit) -> String {
+    if covered.is_empty() {
+        format!("the range is none of the text in {sent}")
+    } else {
+        format!("the range covers {covered:?}, not the quote")
+    }
+}
+
+fn times(count: usize) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
 
 fn fits(sent: Unit, matching: Option<Unit>) -> String {
     matching

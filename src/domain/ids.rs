@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::errors::{Error, Result};
+use super::errors::{Error, Result, shortened};
 use crate::limits::ID_BYTES_MAX;
 
 /// Declares an id that is `[A-Za-z0-9][A-Za-z0-9._~-]{0,127}`.
@@ -250,15 +250,6 @@ fn check_token(field: &str, id: &str) -> Result<()> {
             shortened(id)
         ),
     ))
-}
-
-/// Enough of what was sent to recognise it in an error.
-fn shortened(text: &str) -> String {
-    const CHARACTERS: usize = 80;
-    match text.char_indices().nth(CHARACTERS) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

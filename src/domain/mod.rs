@@ -1,8 +1,16 @@
 //! The calculator: ids, texts, spans, annotations and refusals. Pure: no clock, no I/O, no async, and it uses
 //! nothing else of this crate but its limits.
 
+pub mod annotations;
+pub mod articles;
+pub mod details;
 pub mod errors;
 pub mod ids;
+#[cfg(test)]
+mod oracle;
+pub mod projects;
+mod quotes;
+pub mod revisions;
 pub mod spans;
 pub mod text;
 

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
+pub use crate::domain::revisions::{Revision, Timestamp};
 use crate::domain::{Error, Result};
 
 /// A project's rows, apart from all others'. Partition 0 is the catalog of projects.
@@ -20,22 +21,6 @@ impl Partition {
     /// The catalog of projects.
     pub const CATALOG: Self = Self(0);
 }
-
-/// A partition's commit counter; 0 before its first commit. Stays below 2^53, for JavaScript.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Revision(pub u64);
-
-impl Revision {
-    /// The revision of the next commit.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
-
-/// Microseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(pub i64);
 
 /// Where an engine takes the time from; an argument, so that tests decide what time it is.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -164,7 +149,8 @@ pub trait Engine: Send + Sync + fmt::Debug + 'static {
     /// As [`Engine::commit`].
     async fn maintain(&self, partition: Partition, writes: Maintenance) -> Result<()>;
 
-    /// The logged commits after `after`, oldest first, until `max_bytes` are gathered (at least one, if any).
+    /// The logged commits after `after`, oldest first, until `max_bytes` or [`crate::limits::VIEW_ROWS_MAX`] rows
+    /// are gathered (at least one commit, if any).
     /// Their changes have scope 0.
     ///
     /// # Errors
@@ -251,7 +237,13 @@ impl<'v> Overlay<'v> {
     /// No writes over `base`.
     #[must_use]
     pub fn new(base: &'v dyn View) -> Self {
-        Self { base, writes: BTreeMap::new() }
+        Self::resumed(base, BTreeMap::new())
+    }
+
+    /// `writes` over `base`, as [`Overlay::into_writes`] gave them.
+    #[must_use]
+    pub fn resumed(base: &'v dyn View, writes: BTreeMap<Bytes, Option<Bytes>>) -> Self {
+        Self { base, writes }
     }
 
     /// Sets the value at `key`.

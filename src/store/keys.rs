@@ -93,6 +93,12 @@ pub fn log(revision: u64) -> Bytes {
     numbered(LOG, revision, &[])
 }
 
+/// Whether a key is the engine's own, and nobody else's to write.
+#[must_use]
+pub fn is_reserved(key: &[u8]) -> bool {
+    matches!(key.first(), None | Some(0..=LOG))
+}
+
 /// A project's entry in the catalog.
 #[must_use]
 pub fn catalog_entry(number: u32) -> Bytes {
@@ -164,12 +170,6 @@ pub fn statistics(article: ArticleNumber, generation: Generation) -> Bytes {
 #[must_use]
 pub fn sweep(article: ArticleNumber) -> Bytes {
     numbered(SWEEP, article.0, &[])
-}
-
-/// All articles that are to be swept.
-#[must_use]
-pub fn sweeps() -> KeyRange {
-    KeyRange::prefix(&[SWEEP])
 }
 
 /// Everything that hangs on an article's number, of all generations, but the article's own row.

@@ -90,7 +90,7 @@ pub fn scan<'v>(
     view: &'v dyn View,
     range: &KeyRange,
     key_bytes: usize,
-) -> impl Iterator<Item = Result<(Bytes, Bytes)>> + 'v {
+) -> impl Iterator<Item = Result<(Bytes, Bytes)>> + use<'v> {
     view.ascending(&range.from, &range.to).filter_map(move |row| match row {
         Ok((key, first)) if key.len() == key_bytes => Some(match head_of(&key, &first) {
             Ok((_, 0)) => Ok((key, first.slice(LENGTH_BYTES..))),

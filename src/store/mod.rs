@@ -1,10 +1,20 @@
 //! What is kept and how: engines of sorted rows, the keyspace, packed rows and typed tables over them.
 
 pub mod annotation_index;
+pub mod article_table;
+pub mod catalog;
+pub mod committer;
+#[cfg(test)]
+mod conformance;
+pub mod data_dir;
 pub mod engine;
 pub mod keys;
 pub mod long_values;
+pub mod memory;
+pub mod project_table;
+pub mod records;
 pub mod runs;
+pub mod sled_backend;
 pub mod sort_key;
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,426 @@
+//! Annotations are created, changed and deleted by commits: one write or a thousand, all or none.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use prost::Message;
+use uuid::Uuid;
+
+use super::{
+    App, answers::Scope, changed, changes, projects::ProjectHandle, texts::ArticleHandle, unexpected,
+};
+use crate::{
+    domain::{
+        Error, Problem, Result,
+        annotations::{Annotation, AnnotationField, Label, Mention},
+        details::{Mask, too_many},
+        ids::{AnnotationId, AnnotationName, ArticleId, ArticleName, LayerId, ProjectName},
+        spans::{Anchor, SpanRequest},
+    },
+    limits::{ANNOTATION_BYTES_MAX, ANSWER_BYTES_MAX},
+    store::{
+        annotation_index::AnnotationIndex,
+        article_table,
+        engine::{At, Decision, Draft, Mode},
+        keys::Generation,
+        project_table,
+        records::{self, ResourceChange},
+        sort_key::SortKey,
+    },
+};
+
+/// One write of a commit.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// Where in the request it stands; empty when it is the request.
+    pub path: String,
+    /// Which article's annotation it writes.
+    pub article: ArticleName,
+    /// What it does.
+    pub op: WriteOp,
+}
+
+/// What a write does.
+#[derive(Debug, Clone)]
+pub enum WriteOp {
+    /// Creates an annotation.
+    Create {
+        /// Its id, or none to be given one.
+        id: Option<AnnotationId>,
+        /// What it is.
+        content: Content,
+    },
+    /// Changes an annotation.
+    Update {
+        /// Which annotation.
+        id: AnnotationId,
+        /// The new values.
+        content: Content,
+        /// Which of them count.
+        mask: Mask<AnnotationField>,
+        /// The etag that was read, or empty.
+        etag: String,
+        /// Whether a missing annotation is created.
+        allow_missing: bool,
+    },
+    /// Deletes an annotation.
+    Delete {
+        /// Which annotation.
+        id: AnnotationId,
+        /// The etag that was read, or empty.
+        etag: String,
+        /// Whether a missing annotation is as good as a deleted one.
+        allow_missing: bool,
+    },
+}
+
+/// What a client says an annotation is.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// Its layer, or none when it was left out.
+    pub layer: Option<LayerId>,
+    /// Its label, or none when it was left out.
+    pub label: Option<Label>,
+    /// Its spans, or none when it has no anchor.
+    pub spans: Option<Vec<SpanRequest>>,
+    /// The text revision that they count in; 0 is the latest.
+    pub text_revision: u32,
+}
+
+/// What a write did.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The annotation's name.
+    pub name: AnnotationName,
+    /// The annotation as it is now; none when it was deleted.
+    pub annotation: Option<Annotation>,
+}
+
+/// A commit that is ready to be decided: spans are resolved against the article's text, which stands as long as its
+/// generation does.
+struct AnnotationCommit {
+    project: Arc<ProjectHandle>,
+    writes: Vec<PreparedWrite>,
+}
+
+struct PreparedWrite {
+    path: String,
+    article: Arc<ArticleHandle>,
+    id: AnnotationId,
+    op: PreparedOp,
+}
+
+enum PreparedOp {
+    Create(Complete),
+    Update {
+        layer: Option<LayerId>,
+        label: Option<Label>,
+        mention: Option<Mention>,
+        etag: String,
+        or_create: Option<Complete>,
+    },
+    Delete {
+        etag: String,
+        allow_missing: bool,
+    },
+}
+
+/// Everything that a new annotation needs.
+#[derive(Clone)]
+struct Complete {
+    layer: LayerId,
+    label: Label,
+    mention: Mention,
+}
+
+impl App {
+    /// Commits writes to annotations of one project: all or none. The answers are in the order of the writes.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with a span; RESOURCE_EXISTS, RESOURCE_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID,
+    /// TEXT_REVISION_STALE, LIMIT_EXCEEDED; the field names the write.
+    pub async fn commit_annotations(
+        &self,
+        project: &ProjectName,
+        writes: Vec<Write>,
+        mode: Mode,
+    ) -> Result<At<Vec<Written>>> {
+        let project = self.project(project)?;
+        let mut articles = HashMap::new();
+        let mut prepared = Vec::with_capacity(writes.len());
+        for write in writes {
+            let path = write.path.clone();
+            prepared.push(self.prepare(write, &mut articles).await.map_err(|error| error.within(&path))?);
+        }
+        refuse_twins(&prepared)?;
+        let names: Vec<_> = prepared.iter().map(|write| write.article.name.annotation(write.id)).collect();
+        let partition = project.partition;
+        let commit = self
+            .engine
+            .commit(partition, Arc::new(AnnotationCommit { project, writes: prepared }), mode)
+            .await?;
+        // A delete of what is missing anyway changes nothing, so changes are matched by id.
+        let mut after = HashMap::with_capacity(names.len());
+        for change in changes(&commit) {
+            let ResourceChange::Annotation { article, id, before: _, after: annotation } = change? else {
+                return Err(unexpected());
+            };
+            after.insert((article, id), annotation);
+        }
+        let written = names.into_iter().map(|name| {
+            let annotation = after.remove(&(name.article.article.clone(), name.annotation)).flatten();
+            Written { name, annotation }
+        });
+        Ok(At { value: written.collect(), revision: commit.stamp.revision })
+    }
+
+    async fn prepare(
+        &self,
+        write: Write,
+        articles: &mut HashMap<ArticleId, Arc<ArticleHandle>>,
+    ) -> Result<PreparedWrite> {
+        let Write { path, article: name, op } = write;
+        let article = match articles.get(&name.article) {
+            Some(article) => Arc::clone(article),
+            None => {
+                let article = self.article(&name).await?;
+                articles.insert(name.article.clone(), Arc::clone(&article));
+                article
+            }
+        };
+        let within = |error: Error| error.within("annotation");
+        let (id, op) = match op {
+            WriteOp::Create { id, content } => {
+                let complete = self.complete(&article, content).await.map_err(within)?;
+                (id.unwrap_or_else(|| Uuid::now_v7().into()), PreparedOp::Create(complete))
+            }
+            WriteOp::Update { id, content, mask, etag, allow_missing } => {
+                let or_create = if allow_missing {
+                    Some(self.complete(&article, content.clone()).await.map_err(within)?)
+                } else {
+                    mask.require_etag("annotation.etag", &etag)?;
+                    None
+                };
+                let op = self.prepare_update(&article, content, &mask).await.map_err(within)?;
+                let (layer, label, mention) = op;
+                (id, PreparedOp::Update { layer, label, mention, etag, or_create })
+            }
+            WriteOp::Delete { id, etag, allow_missing } => (id, PreparedOp::Delete { etag, allow_missing }),
+        };
+        Ok(PreparedWrite { path, article, id, op })
+    }
+
+    async fn prepare_update(
+        &self,
+        article: &ArticleHandle,
+        content: Content,
+        mask: &Mask<AnnotationField>,
+    ) -> Result<(Option<LayerId>, Option<Label>, Option<Mention>)> {
+        let Content { layer, label, spans, text_revision } = content;
+        let layer = if *mask == Mask::Everything { layer } else { None };
+        let label = if mask.names(AnnotationField::Label) { Some(label.ok_or_else(no_label)?) } else { None };
+        let mention = if mask.names(AnnotationField::Anchor) {
+            Some(self.mention(article, spans, text_revision).await?)
+        } else {
+            None
+        };
+        Ok((layer, label, mention))
+    }
+
+    async fn complete(&self, article: &ArticleHandle, content: Content) -> Result<Complete> {
+        let Content { layer, label, spans, text_revision } = content;
+        let layer = match layer {
+            Some(layer) => layer,
+            None => LayerId::parse("layer", LayerId::DEFAULT)?,
+        };
+        let label = label.ok_or_else(no_label)?;
+        Ok(Complete { layer, label, mention: self.mention(article, spans, text_revision).await? })
+    }
+
+    async fn mention(
+        &self,
+        article: &ArticleHandle,
+        spans: Option<Vec<SpanRequest>>,
+        text_revision: u32,
+    ) -> Result<Mention> {
+        let latest = article.text.revision;
+        if text_revision != 0 && text_revision != latest {
+            return Err(Error::at(
+                "text_revision",
+                Problem::TextRevisionStale { sent: text_revision, latest },
+            ));
+        }
+        let spans = spans
+            .ok_or_else(|| Error::field("anchor", "is missing; say which spans the annotation is about"))?;
+        let text = self.text(article).await?;
+        let anchor = Anchor::resolve(&text, &spans).map_err(|error| error.within("anchor"))?;
+        let quotes = anchor.quotes(&text);
+        Ok(Mention { anchor, quotes, text_revision: latest })
+    }
+}
+
+impl Decision for AnnotationCommit {
+    fn decide(&self, draft: &mut Draft<'_>) -> Result<()> {
+        project_table::require(draft, &self.project.name())?;
+        let mut last_article = None;
+        let mut answer_bytes = 0;
+        for write in &self.writes {
+            if last_article != Some(write.article.number) {
+                require_article(draft, &write.article).map_err(|error| error.within(&write.path))?;
+                last_article = Some(write.article.number);
+            }
+            let written = self.write(draft, write).map_err(|error| error.within(&write.path))?;
+            answer_bytes +=
+                written.as_ref().map_or(0, |annotation| answer_bytes_of(annotation, &write.article.name));
+            if answer_bytes > ANSWER_BYTES_MAX {
+                let problem = too_many("", "the commit's answer", answer_bytes, ANSWER_BYTES_MAX, "bytes");
+                return Err(problem.within(&write.path));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AnnotationCommit {
+    /// Carries out one write and returns the annotation as it is afterwards.
+    fn write(&self, draft: &mut Draft<'_>, write: &PreparedWrite) -> Result<Option<Annotation>> {
+        let PreparedWrite { path: _, article, id, op } = write;
+        let index = AnnotationIndex::new(article.number, Generation::FIRST);
+        let name = article.name.annotation(*id);
+        let before = match index.get(draft, *id)? {
+            Some(entry) => Some((entry.key, records::decode_annotation(*id, &entry.value)?)),
+            None => None,
+        };
+        let missing = |field: &str| Error::at(field, Problem::ResourceNotFound { name: name.to_string() });
+        let after = match (op, &before) {
+            (PreparedOp::Create(_), Some(_)) => {
+                return Err(Error::at("annotation_id", Problem::ResourceExists { name: name.to_string() }));
+            }
+            (PreparedOp::Create(complete) | PreparedOp::Update { or_create: Some(complete), .. }, None) => {
+                Some(created(draft, *id, complete))
+            }
+            (PreparedOp::Update { .. }, None) => return Err(missing("annotation.name")),
+            (PreparedOp::Update { layer, label, mention, etag, .. }, Some((_, before))) => {
+                before
+                    .etag(self.project.uid)
+                    .check(etag, &name)
+                    .map_err(|error| error.within("annotation.etag"))?;
+                Some(updated(draft, before, layer.as_ref(), label.as_ref(), mention.as_ref())?)
+            }
+            (PreparedOp::Delete { allow_missing: true, .. }, None) => return Ok(None),
+            (PreparedOp::Delete { .. }, None) => return Err(missing("name")),
+            (PreparedOp::Delete { etag, .. }, Some((_, before))) => {
+                before.etag(self.project.uid).check(etag, &name).map_err(|error| error.within("etag"))?;
+                None
+            }
+        };
+        match (&before, &after) {
+            (None, Some(after)) => index.insert(draft, sort_key(after), &encoded(after)?)?,
+            (Some((key, _)), Some(after)) => index.replace(draft, *key, sort_key(after), &encoded(after)?)?,
+            (Some(_), None) => drop(index.remove(draft, *id)?),
+            (None, None) => {}
+        }
+        let article_id = article.name.article.clone();
+        let scope = Scope::annotations(self.project.partition, &article_id);
+        let before = before.map(|(_, annotation)| annotation);
+        let change =
+            ResourceChange::Annotation { article: article_id, id: *id, before, after: after.clone() };
+        draft.change(changed(scope, &change));
+        Ok(after)
+    }
+}
+
+/// Checks that the article is still there, with the text that the spans were resolved against.
+fn require_article(draft: &Draft<'_>, article: &ArticleHandle) -> Result<()> {
+    let missing = || Problem::ResourceNotFound { name: article.name.to_string() };
+    let stored = article_table::get(draft, article.number)?.ok_or_else(missing)?;
+    if stored.text_generation == article.generation {
+        return Ok(());
+    }
+    let (sent, latest) = (article.text.revision, stored.article.text.revision);
+    Err(Problem::TextRevisionStale { sent, latest }.into())
+}
+
+fn created(draft: &Draft<'_>, id: AnnotationId, complete: &Complete) -> Annotation {
+    let Complete { layer, label, mention } = complete.clone();
+    let stamp = draft.stamp();
+    Annotation {
+        id,
+        layer,
+        label,
+        mention,
+        revision: stamp.revision,
+        create_time: stamp.time,
+        update_time: stamp.time,
+    }
+}
+
+fn updated(
+    draft: &Draft<'_>,
+    before: &Annotation,
+    layer: Option<&LayerId>,
+    label: Option<&Label>,
+    mention: Option<&Mention>,
+) -> Result<Annotation> {
+    if let Some(layer) = layer.filter(|layer| **layer != before.layer) {
+        let message = format!(
+            "is {layer}, and cannot be changed from {}; create another annotation instead",
+            before.layer
+        );
+        return Err(Error::field("annotation.layer", message));
+    }
+    let mut after = before.clone();
+    if let Some(label) = label {
+        after.label = label.clone();
+    }
+    if let Some(mention) = mention {
+        after.mention = mention.clone();
+    }
+    after.revision = draft.stamp().revision;
+    after.update_time = draft.stamp().time;
+    Ok(after)
+}
+
+/// Refuses two writes to one annotation, whose order would decide what is kept.
+fn refuse_twins(writes: &[PreparedWrite]) -> Result<()> {
+    let mut first = HashMap::with_capacity(writes.len());
+    for (index, write) in writes.iter().enumerate() {
+        if let Some(earlier) = first.insert((write.article.number, write.id), index) {
+            let earlier = writes.get(earlier).map_or("", |write| write.path.as_str());
+            let name = write.article.name.annotation(write.id);
+            return Err(Error::field(
+                write.path.clone(),
+                format!("writes {name}, which {earlier} writes already"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn sort_key(annotation: &Annotation) -> SortKey {
+    let hull = annotation.mention.anchor.hull();
+    SortKey::of(hull.start.utf8, hull.end.utf8, annotation.id)
+}
+
+fn encoded(annotation: &Annotation) -> Result<Bytes> {
+    let bytes = records::annotation(annotation).encode_to_vec();
+    if bytes.len() > ANNOTATION_BYTES_MAX {
+        return Err(too_many("annotation", "the annotation", bytes.len(), ANNOTATION_BYTES_MAX, "bytes"));
+    }
+    Ok(bytes.into())
+}
+
+/// What an annotation takes in an answer, at most.
+fn answer_bytes_of(annotation: &Annotation, article: &ArticleName) -> usize {
+    const FIXED: usize = 256;
+    const SPAN: usize = 64;
+    let name = article.project.as_str().len() + article.article.as_str().len();
+    let quotes: usize = annotation.mention.quotes.iter().map(String::len).sum();
+    let words = annotation.layer.as_str().len() + annotation.label.as_str().len();
+    FIXED + name + quotes + words + SPAN * annotation.mention.anchor.spans().len()
+}
+
+fn no_label() -> Error {
+    Error::field("label", "is missing; say what the spans are, such as PER or ORG")
+}

@@ -1,0 +1,511 @@
+//! Articles: created with their texts, read, changed beside their texts, deleted.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{
+    App,
+    answers::Scope,
+    changed, changes, detached, pages,
+    projects::{Deletion, ProjectHandle},
+    sweeper::Sweep,
+    unexpected,
+};
+use crate::{
+    domain::{
+        Error, Problem, Result,
+        articles::{Article, ArticleDetails, ArticleField, TextIdentity},
+        details::{Mask, too_many},
+        ids::{ArticleId, ArticleName, ProjectName},
+        revisions::{ProjectUid, Revision},
+        text::{Position, Text, Unit},
+    },
+    limits,
+    store::{
+        annotation_index::AnnotationIndex,
+        article_table,
+        engine::{At, Decision, Draft, EngineExt, Maintenance, Mode, Partition, View},
+        keys::{self, ArticleNumber, Generation},
+        project_table,
+        records::{ResourceChange, StoredArticle},
+    },
+};
+
+/// An article to be created.
+#[derive(Debug, Clone)]
+pub struct NewArticle {
+    /// Where in the request it stands.
+    pub path: String,
+    /// Its id, or none to be given one.
+    pub id: Option<ArticleId>,
+    /// What is said of it.
+    pub details: ArticleDetails,
+    /// Its text.
+    pub text: String,
+}
+
+/// What an update of an article says.
+#[derive(Debug, Clone)]
+pub struct ArticleUpdate {
+    /// Which article.
+    pub name: ArticleName,
+    /// The new values.
+    pub details: ArticleDetails,
+    /// The text, which an update cannot change; empty when it was not sent.
+    pub text: String,
+    /// Which of the values count.
+    pub mask: Mask<ArticleField>,
+    /// The etag that was read, or empty.
+    pub etag: String,
+    /// Whether a missing article is created.
+    pub allow_missing: bool,
+}
+
+/// An article as it is answered.
+#[derive(Debug, Clone)]
+pub struct ArticleAnswer {
+    /// The project's life.
+    pub uid: ProjectUid,
+    /// Its name.
+    pub name: ArticleName,
+    /// The article.
+    pub article: Article,
+    /// Its text, when it was asked for.
+    pub text: Option<Arc<Text>>,
+}
+
+/// A page of articles.
+#[derive(Debug)]
+pub struct ArticlePage {
+    /// The articles.
+    pub articles: Vec<ArticleAnswer>,
+    /// The next page's token, or empty.
+    pub next_page_token: String,
+    /// The project's revision that the page was read at.
+    pub revision: Revision,
+}
+
+/// An article that is ready to be committed.
+struct Prepared {
+    path: String,
+    number: ArticleNumber,
+    id: ArticleId,
+    details: ArticleDetails,
+    identity: TextIdentity,
+    text: Arc<Text>,
+    staged: bool,
+}
+
+struct Creation {
+    project: Arc<ProjectHandle>,
+    articles: Vec<Prepared>,
+}
+
+impl Decision for Creation {
+    fn decide(&self, draft: &mut Draft<'_>) -> Result<()> {
+        project_table::require(draft, &self.project.name())?;
+        for article in &self.articles {
+            let Prepared { path, number, id, details, identity, text, staged } = article;
+            if article_table::number(draft, id)?.is_some() {
+                let name = self.project.name().article(id.clone()).to_string();
+                let field =
+                    if path.is_empty() { "article_id".to_owned() } else { format!("{path}.article_id") };
+                return Err(Error::at(field, Problem::ResourceExists { name }));
+            }
+            let stamp = draft.stamp();
+            let stored = StoredArticle {
+                article: Article {
+                    id: id.clone(),
+                    details: details.clone(),
+                    text: *identity,
+                    revision: stamp.revision,
+                    create_time: stamp.time,
+                    update_time: stamp.time,
+                },
+                text_generation: Generation::FIRST,
+            };
+            article_table::insert(draft, *number, &stored)?;
+            if *staged {
+                draft.delete(keys::sweep(*number));
+            } else {
+                for (key, value) in article_table::text_rows(*number, Generation::FIRST, text.as_str()) {
+                    draft.put(key, value);
+                }
+            }
+            let change = ResourceChange::Article { number: *number, before: None, after: Some(stored) };
+            draft.change(changed(Scope::article(self.project.partition, id), &change));
+        }
+        Ok(())
+    }
+}
+
+impl App {
+    /// Creates articles of one project: all or none.
+    ///
+    /// # Errors
+    ///
+    /// RESOURCE_EXISTS, RESOURCE_NOT_FOUND (the project), LIMIT_EXCEEDED.
+    pub async fn create_articles(
+        self: &Arc<Self>,
+        project: &ProjectName,
+        new: Vec<NewArticle>,
+        mode: Mode,
+    ) -> Result<At<Vec<ArticleAnswer>>> {
+        let project = self.project(project)?;
+        self.check_texts(&new)?;
+        let app = Arc::clone(self);
+        detached(async move {
+            let numbers = project.take_numbers(app.engine.as_ref(), new.len()).await?;
+            let articles = new.into_iter().zip(numbers).map(prepare).collect::<Result<Vec<_>>>()?;
+            let texts: Vec<_> =
+                articles.iter().map(|article| (article.number, Arc::clone(&article.text))).collect();
+            let staged: Vec<_> =
+                articles.iter().filter(|article| article.staged).map(|article| article.number).collect();
+            let partition = project.partition;
+            if mode == Mode::Apply {
+                app.stage_texts(partition, &articles).await?;
+            }
+            let creation = Creation { project: Arc::clone(&project), articles };
+            let commit = match app.engine.commit(partition, Arc::new(creation), mode).await {
+                Ok(commit) => commit,
+                Err(error) => {
+                    staged.into_iter().for_each(|number| app.sweep(Sweep::Article(partition, number)));
+                    return Err(error);
+                }
+            };
+            let mut answers = Vec::with_capacity(texts.len());
+            for (change, (number, text)) in changes(&commit).zip(texts) {
+                let ResourceChange::Article { after: Some(stored), .. } = change? else {
+                    return Err(unexpected());
+                };
+                if mode == Mode::Apply {
+                    app.keep_text(partition, number, stored.text_generation, Arc::clone(&text));
+                }
+                answers.push(answer(&project, stored, Some(text)));
+            }
+            Ok(At { value: answers, revision: commit.stamp.revision })
+        })
+        .await
+    }
+
+    /// Reads an article, with its text when `with_text`.
+    ///
+    /// # Errors
+    ///
+    /// RESOURCE_NOT_FOUND.
+    pub async fn get_article(&self, name: &ArticleName, with_text: bool) -> Result<ArticleAnswer> {
+        let project = self.project(&name.parent())?;
+        let id = name.article.clone();
+        let found =
+            self.engine.read(project.partition, move |view| article_table::find(view, &id)).await?.value;
+        let (number, stored) = found.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
+        let text = if with_text { Some(self.text_of(&project, number, &stored).await?) } else { None };
+        Ok(answer(&project, stored, text))
+    }
+
+    /// Reads articles of one project at one revision: all or none.
+    ///
+    /// # Errors
+    ///
+    /// RESOURCE_NOT_FOUND; LIMIT_EXCEEDED when their texts do not fit into one answer.
+    pub async fn get_articles(
+        &self,
+        project: &ProjectName,
+        names: Vec<ArticleName>,
+        with_text: bool,
+    ) -> Result<At<Vec<ArticleAnswer>>> {
+        let project = self.project(project)?;
+        let read = self.engine.read(project.partition, move |view| {
+            let find = |(index, name): (usize, &ArticleName)| {
+                let missing = Problem::ResourceNotFound { name: name.to_string() };
+                let missing = Error::at(format!("names[{index}]"), missing);
+                article_table::find(view, &name.article)?.ok_or(missing)
+            };
+            names.iter().enumerate().map(find).collect::<Result<Vec<_>>>()
+        });
+        let At { value: found, revision } = read.await?;
+        let bytes: usize = found.iter().map(|(_, stored)| text_bytes(stored)).sum();
+        if with_text && bytes > limits::ANSWER_BYTES_MAX && found.len() > 1 {
+            return Err(too_many("names", "the articles' text", bytes, limits::ANSWER_BYTES_MAX, "bytes"));
+        }
+        let mut answers = Vec::with_capacity(found.len());
+        for (number, stored) in found {
+            let text = if with_text { Some(self.text_of(&project, number, &stored).await?) } else { None };
+            answers.push(answer(&project, stored, text));
+        }
+        Ok(At { value: answers, revision })
+    }
+
+    /// Lists a project's articles in the order of their creation.
+    ///
+    /// # Errors
+    ///
+    /// RESOURCE_NOT_FOUND (the project), PAGE_TOKEN_INVALID, FIELD_INVALID.
+    pub async fn list_articles(
+        &self,
+        project: &ProjectName,
+        page_size: i32,
+        page_token: &str,
+        with_text: bool,
+    ) -> Result<ArticlePage> {
+        let items = pages::items(page_size)?;
+        let view_name: &[u8] = if with_text { b"full" } else { b"basic" };
+        let arguments =
+            pages::Arguments::of("ListArticles", &[project.project.as_str().as_bytes(), view_name]);
+        let after = match arguments.key(page_token)? {
+            Some(key) => u64::from_be_bytes(key.try_into().map_err(|_| pages::damaged())?),
+            None => 0,
+        };
+        let project = self.project(project)?;
+        let from = ArticleNumber(after.saturating_add(1));
+        let read = self.engine.read(project.partition, move |view| page(view, from, items, with_text));
+        let At { value: (found, more), revision } = read.await?;
+        let next = found.last().filter(|_| more);
+        let next_page_token =
+            next.map_or_else(String::new, |(number, _)| arguments.token(&number.0.to_be_bytes()));
+        let mut articles = Vec::with_capacity(found.len());
+        for (number, stored) in found {
+            let text =
+                if with_text { self.text_of(&project, number, &stored).await.map(Some) } else { Ok(None) };
+            match text {
+                Ok(text) => articles.push(answer(&project, stored, text)),
+                // Deleted since the page was read: what follows the page's revision says so, too.
+                Err(error) if matches!(error.problem, Problem::ResourceNotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ArticlePage { articles, next_page_token, revision })
+    }
+
+    /// Changes what is said of a text.
+    ///
+    /// # Errors
+    ///
+    /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID.
+    pub async fn update_article(
+        self: &Arc<Self>,
+        update: ArticleUpdate,
+        mode: Mode,
+    ) -> Result<At<ArticleAnswer>> {
+        let project = self.project(&update.name.parent())?;
+        if update.allow_missing && self.is_missing(&project, &update.name.article).await? {
+            let ArticleUpdate { name, details, text, mask: _, etag: _, allow_missing: _ } = update;
+            let new = NewArticle { path: String::new(), id: Some(name.article.clone()), details, text };
+            let created = self.create_articles(&name.parent(), vec![new], mode).await?;
+            let value = created.value.into_iter().next().ok_or_else(unexpected)?;
+            return Ok(At { value, revision: created.revision });
+        }
+        update.mask.require_etag("article.etag", &update.etag)?;
+        let decision = article_update(Arc::clone(&project), update);
+        let commit = self.engine.commit(project.partition, Arc::new(decision), mode).await?;
+        match changes(&commit).next() {
+            Some(Ok(ResourceChange::Article { after: Some(stored), .. })) => {
+                Ok(At { value: answer(&project, stored, None), revision: commit.stamp.revision })
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Deletes an article. What hangs on it can no longer be reached and is swept afterwards.
+    ///
+    /// # Errors
+    ///
+    /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, HAS_CHILDREN.
+    pub async fn delete_article(self: &Arc<Self>, deletion: Deletion<ArticleName>, mode: Mode) -> Result<()> {
+        let project = self.project(&deletion.name.parent())?;
+        if deletion.allow_missing && self.is_missing(&project, &deletion.name.article).await? {
+            return Ok(());
+        }
+        let app = Arc::clone(self);
+        detached(async move {
+            let allow_missing = deletion.allow_missing;
+            let decision = article_deletion(Arc::clone(&project), deletion);
+            let commit = match app.engine.commit(project.partition, Arc::new(decision), mode).await {
+                Err(error) if allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) => {
+                    return Ok(());
+                }
+                commit => commit?,
+            };
+            if mode == Mode::Apply
+                && let Some(Ok(ResourceChange::Article { number, .. })) = changes(&commit).next()
+            {
+                app.sweep(Sweep::Article(project.partition, number));
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Converts positions in an article's text to all units.
+    ///
+    /// # Errors
+    ///
+    /// RESOURCE_NOT_FOUND; OFFSET_NOT_ON_BOUNDARY and SPAN_OUT_OF_BOUNDS at `offsets[i]`.
+    pub async fn convert_offsets(
+        &self,
+        name: &ArticleName,
+        text_revision: u32,
+        unit: Unit,
+        offsets: &[u32],
+    ) -> Result<Vec<Position>> {
+        let article = self.article(name).await?;
+        require_text_revision(name, text_revision, article.text.revision)?;
+        let text = self.text(&article).await?;
+        let convert = |(index, offset): (usize, &u32)| {
+            text.position(unit, *offset).map_err(|problem| Error::at(format!("offsets[{index}]"), problem))
+        };
+        offsets.iter().enumerate().map(convert).collect()
+    }
+
+    async fn is_missing(&self, project: &ProjectHandle, id: &ArticleId) -> Result<bool> {
+        let id = id.clone();
+        let number = self.engine.read(project.partition, move |view| article_table::number(view, &id));
+        Ok(number.await?.value.is_none())
+    }
+
+    fn check_texts(&self, new: &[NewArticle]) -> Result<()> {
+        for NewArticle { path, text, .. } in new {
+            if text.len() > self.settings.text_bytes_max {
+                let error = too_many("text", "the text", text.len(), self.settings.text_bytes_max, "bytes");
+                return Err(error.within("article").within(path));
+            }
+        }
+        let bytes = new.iter().map(|article| article.text.len()).sum();
+        if new.len() > 1 && bytes > limits::BATCH_TEXT_BYTES_MAX {
+            return Err(too_many(
+                "requests",
+                "the articles' text",
+                bytes,
+                limits::BATCH_TEXT_BYTES_MAX,
+                "bytes",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes long texts under numbers that no article has yet, a bounded number of rows at a time. The first rows
+    /// say that they are to be swept, which the article's own commit takes back.
+    async fn stage_texts(&self, partition: Partition, articles: &[Prepared]) -> Result<()> {
+        for article in articles.iter().filter(|article| article.staged) {
+            let sweep = (keys::sweep(article.number), Some(Bytes::new()));
+            let text = article_table::text_rows(article.number, Generation::FIRST, article.text.as_str());
+            let mut rows = std::iter::once(sweep).chain(text.map(|(key, value)| (key, Some(value))));
+            loop {
+                let rows: Vec<_> = rows.by_ref().take(limits::MAINTENANCE_ROWS_MAX).collect();
+                if rows.is_empty() {
+                    break;
+                }
+                self.engine.maintain(partition, Maintenance { rows }).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks that the text revision that a request names is there.
+pub(super) fn require_text_revision(name: &ArticleName, asked: u32, latest: u32) -> Result<()> {
+    if asked == 0 || asked == latest {
+        return Ok(());
+    }
+    let name = format!("text revision {asked} of {name}");
+    Err(Error::at("text_revision", Problem::ResourceNotFound { name }))
+}
+
+fn prepare((new, number): (NewArticle, ArticleNumber)) -> Result<Prepared> {
+    let NewArticle { path, id, details, text } = new;
+    let id = match id {
+        Some(id) => id,
+        None => ArticleId::parse("article_id", &Uuid::now_v7().to_string())?,
+    };
+    let sha256 = Sha256::digest(text.as_bytes()).into();
+    let staged = text.len() > limits::TEXT_STAGED_ABOVE_BYTES;
+    let text = Arc::new(Text::new(text));
+    let identity = TextIdentity { revision: 1, sha256, length: text.length() };
+    Ok(Prepared { path, number, id, details, identity, text, staged })
+}
+
+fn article_update(project: Arc<ProjectHandle>, update: ArticleUpdate) -> impl Decision + 'static {
+    let sha256: [u8; 32] = Sha256::digest(update.text.as_bytes()).into();
+    move |draft: &mut Draft<'_>| {
+        let ArticleUpdate { name, details, text, mask, etag, allow_missing: _ } = &update;
+        project_table::require(draft, &project.name())?;
+        let missing = || Error::at("article.name", Problem::ResourceNotFound { name: name.to_string() });
+        let (number, before) = article_table::find(draft, &name.article)?.ok_or_else(missing)?;
+        before.article.etag(project.uid).check(etag, name).map_err(|error| error.within("article.etag"))?;
+        if *mask == Mask::Everything && !text.is_empty() && before.article.text.sha256 != sha256 {
+            return Err(Error::field(
+                "article.text",
+                "an update cannot change the text; leave it out or send it as it is",
+            ));
+        }
+        let mut after = before.clone();
+        after.article.details.update(mask, details);
+        after.article.revision = draft.stamp().revision;
+        after.article.update_time = draft.stamp().time;
+        article_table::put(draft, number, &after)?;
+        let change = ResourceChange::Article { number, before: Some(before), after: Some(after) };
+        draft.change(changed(Scope::article(project.partition, &name.article), &change));
+        Ok(())
+    }
+}
+
+fn article_deletion(project: Arc<ProjectHandle>, deletion: Deletion<ArticleName>) -> impl Decision + 'static {
+    move |draft: &mut Draft<'_>| {
+        let Deletion { name, etag, force, allow_missing: _ } = &deletion;
+        project_table::require(draft, &project.name())?;
+        let missing = || Error::at("name", Problem::ResourceNotFound { name: name.to_string() });
+        let (number, before) = article_table::find(draft, &name.article)?.ok_or_else(missing)?;
+        before.article.etag(project.uid).check(etag, name).map_err(|error| error.within("etag"))?;
+        let annotations = AnnotationIndex::new(number, Generation::FIRST).count(draft)?;
+        if annotations > 0 && !force {
+            let children = format!("{annotations} annotation{}", if annotations == 1 { "" } else { "s" });
+            return Err(Problem::HasChildren { name: name.to_string(), children }.into());
+        }
+        article_table::delete(draft, number, &name.article)?;
+        let change = ResourceChange::Article { number, before: Some(before), after: None };
+        draft.change(changed(Scope::article(project.partition, &name.article), &change));
+        Ok(())
+    }
+}
+
+/// The articles of a page, and whether there are more. With texts a page ends at what one answer holds.
+fn page(
+    view: &dyn View,
+    from: ArticleNumber,
+    items: usize,
+    with_text: bool,
+) -> Result<(Vec<(ArticleNumber, StoredArticle)>, bool)> {
+    let mut found = Vec::new();
+    let mut bytes = 0_usize;
+    for article in article_table::articles(view, from) {
+        let (number, stored) = article?;
+        let more = details_bytes(&stored) + if with_text { text_bytes(&stored) } else { 0 };
+        let full = found.len() == items || (bytes + more > limits::ANSWER_BYTES_MAX && !found.is_empty());
+        if full {
+            return Ok((found, true));
+        }
+        bytes += more;
+        found.push((number, stored));
+    }
+    Ok((found, false))
+}
+
+fn text_bytes(stored: &StoredArticle) -> usize {
+    usize::try_from(stored.article.text.length.utf8).unwrap_or(usize::MAX)
+}
+
+/// What an article takes in an answer beside its text, at most.
+fn details_bytes(stored: &StoredArticle) -> usize {
+    const FIXED: usize = 512;
+    let ArticleDetails { title, language, source_uri, metadata } = &stored.article.details;
+    let metadata: usize = metadata.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
+    FIXED + title.len() + language.len() + source_uri.len() + metadata
+}
+
+fn answer(project: &ProjectHandle, stored: StoredArticle, text: Option<Arc<Text>>) -> ArticleAnswer {
+    let StoredArticle { article, text_generation: _ } = stored;
+    ArticleAnswer { uid: project.uid, name: article.name(&project.id), article, text }
+}

@@ -1,0 +1,147 @@
+//! What Spandrel does, one file a noun. Each call prepares outside the writer what can be prepared there, lets a
+//! decision commit it, and answers from what was committed. Knows nothing of gRPC.
+
+pub mod annotation_commits;
+pub mod annotation_reads;
+pub mod answers;
+pub mod articles;
+pub mod pages;
+pub mod projects;
+pub mod sweeper;
+pub mod texts;
+
+use std::{collections::HashMap, fmt, future::Future, sync::Arc, sync::RwLock};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::{
+    app::{
+        answers::{HotAnswers, Scope, Versions},
+        projects::ProjectHandle,
+        sweeper::Sweep,
+        texts::Texts,
+    },
+    domain::{
+        Error, Problem, Result,
+        annotations::Annotation,
+        ids::{ArticleName, ProjectId, ProjectName},
+        revisions::ProjectUid,
+    },
+    store::{
+        engine::{Change, Clock, Commit, Engine},
+        records::{self, ResourceChange},
+    },
+};
+
+/// Encodes an annotation for clients; given from above, so that lists are made of kept bytes.
+pub type RenderAnnotation = fn(&ArticleName, ProjectUid, &Annotation) -> Bytes;
+
+/// What the operator may set.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The longest text, in bytes of UTF-8; at most [`crate::limits::TEXT_BYTES_CEILING`].
+    pub text_bytes_max: usize,
+}
+
+/// The application over an engine.
+pub struct App {
+    engine: Arc<dyn Engine>,
+    clock: Clock,
+    settings: Settings,
+    projects: RwLock<HashMap<ProjectId, Arc<ProjectHandle>>>,
+    versions: Arc<Versions>,
+    answers: HotAnswers,
+    texts: Texts,
+    render_annotation: RenderAnnotation,
+    sweeps: mpsc::UnboundedSender<Sweep>,
+}
+
+impl App {
+    /// Opens the application: finishes what a crash cut off and loads the catalog. `versions` must be those whose
+    /// observer the engine calls. The sweeper must be [run](sweeper::Sweeper::run) by the caller.
+    ///
+    /// # Errors
+    ///
+    /// STORAGE_UNAVAILABLE or STORAGE_CORRUPT.
+    pub async fn open(
+        engine: Arc<dyn Engine>,
+        versions: Arc<Versions>,
+        clock: Clock,
+        settings: Settings,
+        render_annotation: RenderAnnotation,
+    ) -> Result<(Arc<Self>, sweeper::Sweeper)> {
+        let (sweeps, receiver) = mpsc::unbounded_channel();
+        let projects = projects::recover(engine.as_ref(), &sweeps).await?;
+        let app = Self {
+            sweeps,
+            clock,
+            settings,
+            projects: RwLock::new(projects),
+            answers: HotAnswers::new(Arc::clone(&versions)),
+            texts: Texts::new(Arc::clone(&versions), settings.text_bytes_max),
+            versions,
+            render_annotation,
+            engine: Arc::clone(&engine),
+        };
+        let app = Arc::new(app);
+        let sweeper = sweeper::Sweeper::new(engine, receiver, Arc::downgrade(&app));
+        Ok((app, sweeper))
+    }
+
+    /// Answers that may be sent again.
+    #[must_use]
+    pub fn answers(&self) -> &HotAnswers {
+        &self.answers
+    }
+
+    /// The project called `name`.
+    ///
+    /// # Errors
+    ///
+    /// RESOURCE_NOT_FOUND.
+    pub fn project(&self, name: &ProjectName) -> Result<Arc<ProjectHandle>> {
+        let projects = self.projects.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let project = projects.get(&name.project).cloned();
+        project.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() }.into())
+    }
+
+    fn change_projects(&self, change: impl FnOnce(&mut HashMap<ProjectId, Arc<ProjectHandle>>)) {
+        change(&mut self.projects.write().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    fn sweep(&self, sweep: Sweep) {
+        // Nobody sweeps any more when the server stops; the next start does.
+        let _ = self.sweeps.send(sweep);
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("engine", &self.engine).finish_non_exhaustive()
+    }
+}
+
+/// Carries out what must not be cut off in the middle when its caller goes away.
+async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => Err(Error::corrupt("the call panicked")),
+        Err(_) => Err(Problem::ShuttingDown.into()),
+    }
+}
+
+/// A change as the engine takes it.
+fn changed(scope: Scope, change: &ResourceChange) -> Change {
+    Change { scope: scope.number(), record: records::change(change) }
+}
+
+/// What a commit did, read back from what the log keeps of it.
+fn changes(commit: &Commit) -> impl Iterator<Item = Result<ResourceChange>> + '_ {
+    commit.changes.iter().map(|change| records::read_change(&change.record))
+}
+
+/// A commit that did something else than its decision says.
+fn unexpected() -> Error {
+    Error::corrupt("a commit holds other changes than it decided")
+}

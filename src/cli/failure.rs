@@ -1,0 +1,448 @@
+//! Why a command failed, as people and as programs read it.
+
+use std::{collections::BTreeMap, error::Error as _, fmt::Write as _, io, iter, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use super::{client::Server, render::printable};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The arguments do not go together.
+    Usage(String),
+    /// Something on this side: a file, an answer that cannot be read.
+    Local(String),
+    /// Nobody answers at the address.
+    Unreachable {
+        /// The address, `host:port`.
+        authority: String,
+        /// What the system says.
+        cause: String,
+    },
+    /// The server said no.
+    Refused(Box<Status>),
+    /// The answer could not be written.
+    Output(io::Error),
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl Failure {
+    /// A connection that could not be made.
+    pub(super) fn unreachable(server: &Server, error: &tonic::transport::Error) -> Self {
+        let mut cause = error.to_string();
+        let mut source = error.source();
+        while let Some(deeper) = source {
+            cause = deeper.to_string();
+            source = deeper.source();
+        }
+        Self::Unreachable { authority: server.authority().to_owned(), cause }
+    }
+
+    /// The same failure, of one of several files.
+    pub(super) fn about(self, file: &str) -> Self {
+        match self {
+            Self::Refused(status) => {
+                let message = format!("{file}: {}", status.message());
+                let details = status.details().to_vec().into();
+                Self::Refused(Box::new(Status::with_details(status.code(), message, details)))
+            }
+            // What goes wrong on this side names its file.
+            Self::Usage(_) | Self::Local(_) | Self::Unreachable { .. } | Self::Output(_) => self,
+        }
+    }
+
+    /// Whether what comes after would fail in the same way: no server, no project, no permission.
+    pub(super) fn is_about_all(&self) -> bool {
+        match self {
+            Self::Refused(status) => matches!(
+                status.code(),
+                Code::Unavailable
+                    | Code::NotFound
+                    | Code::PermissionDenied
+                    | Code::Unauthenticated
+                    | Code::Unimplemented
+            ),
+            Self::Unreachable { .. } | Self::Output(_) => true,
+            Self::Usage(_) | Self::Local(_) => false,
+        }
+    }
+
+    /// 0 for an answer that nobody read to its end, 1 when the server or the data said no, 2 for wrong usage.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Local(_) | Self::Unreachable { .. } | Self::Refused(_) | Self::Output(_) => {
+                ExitCode::from(1)
+            }
+        }
+    }
+
+    /// What to write to stderr, with a line break at its end; empty when there is nothing to say.
+    pub(super) fn message(&self, as_json: bool, color: bool) -> String {
+        let summary = match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return String::new(),
+            Self::Usage(message) | Self::Local(message) => message.clone(),
+            Self::Unreachable { authority, cause } => {
+                format!("cannot reach a server at {authority}: {cause}")
+            }
+            Self::Refused(status) if status.message().is_empty() => status.code().description().to_owned(),
+            Self::Refused(status) => without_field(status),
+            Self::Output(error) => format!("cannot write the answer: {error}"),
+        };
+        if as_json {
+            return format!("{}\n", json!({ "error": self.json(&summary) }));
+        }
+        let (bold, dim) = if color {
+            (AnsiColor::Red.on_default().bold(), Style::new().dimmed())
+        } else {
+            (Style::new(), Style::new())
+        };
+        let mut message = format!("{bold}error:{bold:#} {}\n", printable(&summary));
+        let details = self.details(&summary);
+        let width = details.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, value) in details {
+            // Writing to a String does not fail.
+            let _ = writeln!(message, "  {dim}{name:width$}{dim:#}  {}", printable(&value));
+        }
+        message
+    }
+
+    /// Names and values below the message, the hint last.
+    fn details(&self, summary: &str) -> Vec<(String, String)> {
+        let line = |name: &str, value: String| (name.to_owned(), value);
+        match self {
+            Self::Unreachable { authority, .. } => vec![
+                line("hint", format!("start one with: spandrel serve --listen {authority}")),
+                line("", "or name another with --server or SPANDREL_SERVER".to_owned()),
+            ],
+            Self::Refused(status) => {
+                let details = status.get_error_details();
+                let mut lines = refusal(status, &details, summary);
+                // What the message says already is not said again.
+                lines.retain(|(name, value)| name == "reason" || name == "field" || !says(summary, value));
+                lines.extend(hint(status, &details).map(|hint| line("hint", hint)));
+                lines
+            }
+            Self::Usage(_) | Self::Local(_) | Self::Output(_) => Vec::new(),
+        }
+    }
+
+    /// The error as AIP-193 writes a google.rpc.Status in JSON; without a code when no server said it.
+    fn json(&self, summary: &str) -> Value {
+        match self {
+            Self::Refused(status) => {
+                let code = status.code();
+                let details = json_details(&status.get_error_details());
+                json!({ "code": i32::from(code), "status": code_name(code), "message": summary, "details": details })
+            }
+            Self::Unreachable { authority, .. } => json!({ "message": summary, "server": authority }),
+            Self::Usage(_) | Self::Local(_) | Self::Output(_) => json!({ "message": summary }),
+        }
+    }
+}
+
+/// What the server says beside its message.
+fn refusal(status: &Status, details: &ErrorDetails, summary: &str) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    for violation in details.bad_request().into_iter().flat_map(|it| &it.field_violations) {
+        let says_more = !summary.contains(&violation.description);
+        let description = if says_more { format!(": {}", violation.description) } else { String::new() };
+        if !violation.field.is_empty() {
+            lines.push(("field".to_owned(), format!("{}{description}", violation.field)));
+        }
+    }
+    for violation in details.precondition_failure().into_iter().flat_map(|it| &it.violations) {
+        lines.push(("subject".to_owned(), violation.subject.clone()));
+    }
+    if let Some(resource) = details.resource_info() {
+        lines.push(("resource".to_owned(), resource.resource_name.clone()));
+    }
+    match details.error_info() {
+        Some(info) => {
+            lines.push(("reason".to_owned(), info.reason.clone()));
+            let facts: BTreeMap<_, _> = info.metadata.iter().collect();
+            for (name, value) in facts {
+                match positions(value).filter(|_| name == "positions") {
+                    Some(positions) => {
+                        // The name stands before the first of them.
+                        let names = iter::once(name.clone()).chain(iter::repeat(String::new()));
+                        lines.extend(names.zip(positions));
+                    }
+                    None => lines.push((name.clone(), value.clone())),
+                }
+            }
+        }
+        None => lines.push(("code".to_owned(), code_name(status.code()).to_owned())),
+    }
+    if let Some(delay) = details.retry_info().and_then(|it| it.retry_delay) {
+        lines.push(("retry after".to_owned(), format!("{:.1} s", delay.as_secs_f64())));
+    }
+    lines
+}
+
+/// The message without the field before it, which has a line of its own.
+fn without_field(status: &Status) -> String {
+    let details = status.get_error_details();
+    let violations = details.bad_request().into_iter().flat_map(|it| &it.field_violations);
+    let mut message = status.message().to_owned();
+    for violation in violations.filter(|violation| !violation.field.is_empty()) {
+        message = message.replacen(&format!("{}: ", violation.field), "", 1);
+    }
+    message
+}
+
+/// Whether the value stands in the message as a word.
+fn says(message: &str, value: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    !value.is_empty()
+        && message.match_indices(value).any(|(start, _)| {
+            let before = message.get(..start).and_then(|before| before.chars().next_back());
+            let after = message.get(start + value.len()..).and_then(|after| after.chars().next());
+            !before.is_some_and(is_word) && !after.is_some_and(is_word)
+        })
+}
+
+/// A JSON array of positions, a line each: `utf8 97, utf16 95, code_points 95`.
+fn positions(json: &str) -> Option<Vec<String>> {
+    let positions: Vec<serde_json::Map<String, Value>> = serde_json::from_str(json).ok()?;
+    let line = |position: &serde_json::Map<String, Value>| {
+        let units: Vec<String> = position.iter().map(|(unit, offset)| format!("{unit} {offset}")).collect();
+        units.join(", ")
+    };
+    Some(positions.iter().map(line).collect())
+}
+
+/// What to do about it, in the words of this command line.
+fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
+    let Some(info) = details.error_info() else {
+        return (status.code() == Code::Unavailable)
+            .then(|| "is that a Spandrel server? --server says which one is asked".to_owned());
+    };
+    let hint = match info.reason.as_str() {
+        "HAS_CHILDREN" => "--force deletes all that it holds".to_owned(),
+        "QUOTE_AMBIGUOUS" => "say which one with --prefix, --suffix, or a range beside the quote".to_owned(),
+        "QUOTE_MISMATCH" => {
+            let flag = match info.metadata.get("matches_in_unit")?.as_str() {
+                "utf8" => "--utf8",
+                "utf16" => "--utf16",
+                "code_points" => "--code-points",
+                _ => return None,
+            };
+            format!("the same numbers fit the quote with {flag}")
+        }
+        "RESOURCE_EXISTS" if details.resource_info()?.resource_name.contains("/articles/") => {
+            "choose another id with --id".to_owned()
+        }
+        "RESOURCE_NOT_FOUND" => {
+            let name = &details.resource_info()?.resource_name;
+            match name.split('/').collect::<Vec<_>>().as_slice() {
+                ["projects", project] => format!("create it with: spandrel project create {project}"),
+                ["projects", project, "articles", _] => {
+                    format!("see what is there with: spandrel article list {project}")
+                }
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    Some(hint)
+}
+
+fn json_details(details: &ErrorDetails) -> Vec<Value> {
+    let type_url = |name: &str| format!("type.googleapis.com/google.rpc.{name}");
+    let mut list = Vec::new();
+    if let Some(info) = details.error_info() {
+        let facts: BTreeMap<_, _> = info.metadata.iter().collect();
+        list.push(json!({ "@type": type_url("ErrorInfo"), "reason": info.reason, "domain": info.domain,
+                          "metadata": facts }));
+    }
+    if let Some(bad) = details.bad_request() {
+        let violations: Vec<Value> = bad
+            .field_violations
+            .iter()
+            .map(|it| json!({ "field": it.field, "description": it.description }))
+            .collect();
+        list.push(json!({ "@type": type_url("BadRequest"), "fieldViolations": violations }));
+    }
+    if let Some(failure) = details.precondition_failure() {
+        let violations: Vec<Value> = failure
+            .violations
+            .iter()
+            .map(|it| json!({ "type": it.r#type, "subject": it.subject, "description": it.description }))
+            .collect();
+        list.push(json!({ "@type": type_url("PreconditionFailure"), "violations": violations }));
+    }
+    if let Some(it) = details.resource_info() {
+        list.push(json!({ "@type": type_url("ResourceInfo"), "resourceType": it.resource_type,
+                          "resourceName": it.resource_name, "owner": it.owner, "description": it.description }));
+    }
+    if let Some(delay) = details.retry_info().and_then(|it| it.retry_delay) {
+        list.push(
+            json!({ "@type": type_url("RetryInfo"), "retryDelay": format!("{}s", delay.as_secs_f64()) }),
+        );
+    }
+    list
+}
+
+/// The code's name in google.rpc.Code.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn refused(code: Code, message: &str, details: ErrorDetails) -> Failure {
+        Status::with_error_details(code, message, details).into()
+    }
+
+    fn reason(reason: &str, facts: &[(&str, &str)]) -> ErrorDetails {
+        let facts: HashMap<String, String> =
+            facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        ErrorDetails::with_error_info(reason, "spandrel", facts)
+    }
+
+    #[test]
+    fn a_refusal_says_the_message_the_field_the_reason_the_facts_and_what_to_do() {
+        let check = |failure: Failure, lines: &[&str]| {
+            assert_eq!(failure.message(false, false), lines.join("\n") + "\n");
+            assert_eq!(failure.exit_code(), ExitCode::from(1));
+        };
+        let positions = r#"[{"utf8":3,"utf16":3,"code_points":3},{"utf8":90,"utf16":80,"code_points":70}]"#;
+        let mut details = reason("QUOTE_AMBIGUOUS", &[("positions", positions), ("count", "2")]);
+        details.add_bad_request_violation("annotation.anchor.spans[0].quote", "the quote stands 2 times");
+        check(
+            refused(
+                Code::InvalidArgument,
+                "annotation.anchor.spans[0].quote: the quote stands 2 times",
+                details,
+            ),
+            &[
+                "error: the quote stands 2 times",
+                "  field      annotation.anchor.spans[0].quote",
+                "  reason     QUOTE_AMBIGUOUS",
+                "  positions  utf8 3, utf16 3, code_points 3",
+                "             utf8 90, utf16 80, code_points 70",
+                "  hint       say which one with --prefix, --suffix, or a range beside the quote",
+            ],
+        );
+        let mut details = reason("RESOURCE_NOT_FOUND", &[]);
+        details.set_resource_info("spandrel.v1.Project", "projects/demo", "", "");
+        check(
+            refused(Code::NotFound, "projects/demo does not exist", details),
+            &[
+                "error: projects/demo does not exist",
+                "  reason  RESOURCE_NOT_FOUND",
+                "  hint    create it with: spandrel project create demo",
+            ],
+        );
+        check(
+            refused(
+                Code::InvalidArgument,
+                "differs",
+                reason("QUOTE_MISMATCH", &[("matches_in_unit", "utf16"), ("limit", "10")]),
+            ),
+            &[
+                "error: differs",
+                "  reason           QUOTE_MISMATCH",
+                "  limit            10",
+                "  matches_in_unit  utf16",
+                "  hint             the same numbers fit the quote with --utf16",
+            ],
+        );
+        check(
+            Status::internal("transport \u{1b}[31merror").into(),
+            &["error: transport ␛[31merror", "  code  INTERNAL"],
+        );
+    }
+
+    #[test]
+    fn a_refusal_in_json_is_a_status_with_its_details() {
+        let mut details = reason("OFFSET_NOT_ON_BOUNDARY", &[("floor", "3"), ("ceiling", "7")]);
+        details.add_bad_request_violation("annotation.anchor.spans[0].utf8.start", "inside");
+        let line = refused(Code::InvalidArgument, "inside", details).message(true, false);
+        assert_eq!(line.matches('\n').count(), 1);
+        let value: Value = serde_json::from_str(&line).unwrap();
+        let expected = json!({ "error": { "code": 3, "status": "INVALID_ARGUMENT", "message": "inside", "details": [
+            { "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "OFFSET_NOT_ON_BOUNDARY",
+              "domain": "spandrel", "metadata": { "ceiling": "7", "floor": "3" } },
+            { "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [
+                { "field": "annotation.anchor.spans[0].utf8.start", "description": "inside" } ] },
+        ] } });
+        assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn nobody_at_the_address_says_which_and_how_to_start_a_server() {
+        let failure = Failure::Unreachable { authority: "127.0.0.1:9".into(), cause: "refused".into() };
+        let message = failure.message(false, false);
+        assert!(message.starts_with("error: cannot reach a server at 127.0.0.1:9: refused\n"), "{message}");
+        assert!(message.contains("spandrel serve --listen 127.0.0.1:9"), "{message}");
+        assert_eq!(failure.exit_code(), ExitCode::from(1));
+    }
+
+    #[test]
+    fn a_refusal_of_one_of_several_files_names_it_and_keeps_its_details() {
+        let mut details = reason("RESOURCE_EXISTS", &[]);
+        details.set_resource_info("spandrel.v1.Article", "projects/p/articles/a", "", "");
+        let failure = refused(Code::AlreadyExists, "projects/p/articles/a exists", details);
+        assert!(!failure.is_about_all());
+        assert_eq!(
+            failure.about("x/a.txt").message(false, false),
+            "error: x/a.txt: projects/p/articles/a exists\n  reason  RESOURCE_EXISTS\n  \
+             hint    choose another id with --id\n"
+        );
+        assert!(Failure::from(Status::unavailable("gone")).is_about_all());
+    }
+
+    #[test]
+    fn a_reader_who_leaves_is_no_error() {
+        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(failure.exit_code(), ExitCode::SUCCESS);
+        assert_eq!(failure.message(false, false), "");
+        let failure = Failure::from(io::Error::from(io::ErrorKind::StorageFull));
+        assert_eq!(failure.exit_code(), ExitCode::from(1));
+    }
+
+    #[test]
+    fn wrong_usage_exits_with_2() {
+        assert_eq!(Failure::Usage("x".into()).exit_code(), ExitCode::from(2));
+    }
+}

@@ -1,0 +1,179 @@
+//! The command line: a server, and a client of one.
+//!
+//! People read tables and coloured text; with `--json` every answer is protobuf JSON, one object a line. Exit
+//! codes: 0 done, 1 the server or the data said no, 2 wrong usage.
+
+mod add;
+mod annotate;
+mod arguments;
+mod article;
+mod client;
+mod failure;
+mod json;
+mod output;
+mod project;
+mod render;
+mod serve;
+mod source;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use client::Server;
+use failure::Failure;
+use output::Output;
+
+/// An annotation server: articles, and the spans that people and models mark in them.
+#[derive(Debug, Parser)]
+#[command(name = "spandrel", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every client command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The server that client commands talk to: HOST:PORT or http://HOST:PORT.
+    #[arg(long, global = true, env = "SPANDREL_SERVER", value_name = "ADDRESS", value_parser = Server::parse,
+          default_value = client::DEFAULT_SERVER)]
+    server: Server,
+    /// Answer in protobuf JSON, one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Whether to colour; auto colours a terminal unless `NO_COLOR` is set.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    #[command(flatten)]
+    Ask(Ask),
+}
+
+/// What a client asks of a server.
+#[derive(Debug, Subcommand)]
+enum Ask {
+    /// Create, list, show and delete projects.
+    #[command(subcommand)]
+    Project(project::Project),
+    /// Add, list, show and delete articles.
+    #[command(subcommand)]
+    Article(article::Article),
+    /// Mark a span of an article, by its quote, its place, or both.
+    ///
+    /// Each flag that says where may be given several times: the first of each is about the first part of a
+    /// discontinuous mention, the second about the second, and so on.
+    Annotate(annotate::Annotate),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help_or_error) => {
+            // Help that nobody reads to its end is not an error.
+            let _ = help_or_error.print();
+            return ExitCode::from(u8::try_from(help_or_error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut output = Output::of_process(cli.global.json, cli.global.color);
+    let outcome = match cli.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Ask(ask) => ask.run(&cli.global.server, &mut output),
+    };
+    let outcome = outcome.and_then(|()| output.finish());
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.report(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+impl Ask {
+    fn run(self, server: &Server, output: &mut Output) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::Local(format!("cannot start: {error}")))?;
+        runtime.block_on(async {
+            match self {
+                Self::Project(project) => project.run(server, output).await,
+                Self::Article(article) => article.run(server, output).await,
+                Self::Annotate(annotate) => annotate.run(server, output).await,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_exits_with_2_and_help_with_0() {
+        let check = |line: &str, code: i32| {
+            let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), code, "{line}: {error}");
+        };
+        check("spandrel --help", 0);
+        check("spandrel article add --help", 0);
+        check("spandrel", 2);
+        check("spandrel article add demo", 2);
+        check("spandrel article show a/b c", 2);
+        check("spandrel annotate p a --label L", 2);
+        check("spandrel annotate p a --quote q", 2);
+        check("spandrel annotate p a --label L --prefix x --utf8 1..2", 2);
+        check("spandrel annotate p a --label L --utf8 2..1", 2);
+        check("spandrel annotate p a --label L --quote q --id 7", 2);
+        check("spandrel project list --server https://example.org", 2);
+    }
+
+    #[test]
+    fn every_command_parses() {
+        let check = |line: &str| {
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        };
+        check("spandrel serve");
+        check("spandrel project create demo --display-name Demo --metadata a=b --json");
+        check("spandrel project list --server localhost:1 --color never");
+        check("spandrel project show projects/demo");
+        check("spandrel project delete demo --force");
+        check("spandrel article add demo a.txt - --language en --create-project");
+        check("spandrel article list demo");
+        check("spandrel article show demo a --layer gold --marks brackets");
+        check("spandrel article show demo a --plain");
+        check("spandrel article delete demo a --force");
+        check("spandrel annotate demo a --label ORG --quote Huawei --prefix --The --suffix -x");
+        check("spandrel annotate demo a --label ORG --utf8 1..2 --utf16 1..2 --code-points 1..2 --quote x");
+        check("spandrel annotate demo a --label ORG --utf8 1..2 --utf8 5..8 --validate-only");
+        check("spandrel annotate demo a --label ORG --quote q --id 0190163d-8694-739b-aea5-966c26f8ad91");
+    }
+}

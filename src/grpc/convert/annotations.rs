@@ -1,0 +1,282 @@
+//! Annotations.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{check_batch, id_or_name, mode, not_alone, required, spans, timestamp};
+use crate::{
+    app::{
+        annotation_commits::{Content, Write, WriteOp, Written},
+        annotation_reads::{AnnotationFilter, AnnotationPage, AnnotationQuery},
+    },
+    domain::{
+        Error, Result,
+        annotations::{Annotation, Label, Mention},
+        details::Mask,
+        ids::{AnnotationId, AnnotationName, ArticleName, LayerId, ProjectName},
+        revisions::{ProjectUid, Revision},
+    },
+    limits,
+    proto::v1,
+    store::engine::{At, Mode},
+};
+
+/// What CreateAnnotation asks for.
+///
+/// # Errors
+///
+/// FIELD_INVALID, LIMIT_EXCEEDED.
+pub fn create(request: v1::CreateAnnotationRequest) -> Result<(Write, Mode)> {
+    let mode = mode(request.validate_only);
+    Ok((create_write(request, None, String::new())?, mode))
+}
+
+/// What UpdateAnnotation asks for.
+///
+/// # Errors
+///
+/// FIELD_INVALID, LIMIT_EXCEEDED.
+pub fn update(request: v1::UpdateAnnotationRequest) -> Result<(Write, Mode)> {
+    let mode = mode(request.validate_only);
+    Ok((update_write(request, String::new())?, mode))
+}
+
+/// What DeleteAnnotation asks for.
+///
+/// # Errors
+///
+/// FIELD_INVALID.
+pub fn delete(request: v1::DeleteAnnotationRequest) -> Result<(Write, Mode)> {
+    let mode = mode(request.validate_only);
+    Ok((delete_write(request, String::new())?, mode))
+}
+
+/// What BatchCreateAnnotations asks for.
+///
+/// # Errors
+///
+/// FIELD_INVALID, LIMIT_EXCEEDED; the field names the request.
+pub fn create_batch(request: v1::BatchCreateAnnotationsRequest) -> Result<(ProjectName, Vec<Write>, Mode)> {
+    let v1::BatchCreateAnnotationsRequest { parent, requests, validate_only } = request;
+    let parent = ArticleName::parse("parent", &parent)?;
+    check_batch("requests", "the batch", requests.len(), limits::COMMIT_WRITES_MAX)?;
+    let one = |(index, request): (usize, v1::CreateAnnotationRequest)| {
+        let path = format!("requests[{index}]");
+        let write = not_alone(request.validate_only)
+            .and_then(|()| create_write(request, Some(&parent), path.clone()));
+        write.map_err(|error| error.within(&path))
+    };
+    let writes = requests.into_iter().enumerate().map(one).collect::<Result<_>>()?;
+    Ok((parent.parent(), writes, mode(validate_only)))
+}
+
+/// What CommitAnnotations asks for.
+///
+/// # Errors
+///
+/// FIELD_INVALID, LIMIT_EXCEEDED; the field names the write.
+pub fn commit(request: v1::CommitAnnotationsRequest) -> Result<(ProjectName, Vec<Write>, Mode)> {
+    let v1::CommitAnnotationsRequest { parent, writes, validate_only } = request;
+    let parent = ProjectName::parse("parent", &parent)?;
+    check_batch("writes", "the commit", writes.len(), limits::COMMIT_WRITES_MAX)?;
+    let one = |(index, write)| one_of_commit(index, write, &parent);
+    let writes = writes.into_iter().enumerate().map(one).collect::<Result<_>>()?;
+    Ok((parent, writes, mode(validate_only)))
+}
+
+/// What ListAnnotations asks for.
+///
+/// # Errors
+///
+/// FIELD_INVALID, LIMIT_EXCEEDED.
+pub fn list(request: v1::ListAnnotationsRequest) -> Result<AnnotationQuery> {
+    let v1::ListAnnotationsRequest { parent, page_size, page_token, layer, label, text_revision, overlaps } = request;
+    Ok(AnnotationQuery {
+        article: ArticleName::parse("parent", &parent)?,
+        filter: filter(&layer, &label)?,
+        overlaps: overlaps.map(spans::request),
+        text_revision,
+        page_size,
+        page_token,
+    })
+}
+
+/// What StreamAnnotations asks for.
+///
+/// # Errors
+///
+/// FIELD_INVALID, LIMIT_EXCEEDED.
+pub fn stream(request: v1::StreamAnnotationsRequest) -> Result<(ProjectName, AnnotationFilter)> {
+    let v1::StreamAnnotationsRequest { parent, layer, label } = request;
+    Ok((ProjectName::parse("parent", &parent)?, filter(&layer, &label)?))
+}
+
+/// An annotation as clients see it.
+#[must_use]
+pub fn annotation(article: &ArticleName, uid: ProjectUid, annotation: &Annotation) -> v1::Annotation {
+    let Annotation { id, layer, label, mention, revision, create_time, update_time } = annotation;
+    let Mention { anchor, quotes, text_revision } = mention;
+    let quotes = quotes.iter().cloned().chain(std::iter::repeat(String::new()));
+    let spans = anchor.spans().iter().zip(quotes).map(|(range, quote)| spans::span(range, quote)).collect();
+    v1::Annotation {
+        name: article.annotation(*id).to_string(),
+        layer: layer.as_str().to_owned(),
+        label: label.as_str().to_owned(),
+        target: Some(v1::annotation::Target::Anchor(v1::Anchor { spans })),
+        text_revision: *text_revision,
+        revision: revision.0,
+        create_time: Some(timestamp(*create_time)),
+        update_time: Some(timestamp(*update_time)),
+        etag: annotation.etag(uid).to_string(),
+    }
+}
+
+/// An annotation's message, encoded.
+#[must_use]
+pub fn rendered(article: &ArticleName, uid: ProjectUid, annotation: &Annotation) -> Bytes {
+    self::annotation(article, uid, annotation).encode_to_vec().into()
+}
+
+/// What a write did, as clients see it: a delete is answered with the name alone.
+#[must_use]
+pub fn written(written: &Written, uid: ProjectUid) -> v1::Annotation {
+    let Written { name, annotation } = written;
+    match annotation {
+        Some(annotation) => self::annotation(&name.article, uid, annotation),
+        None => v1::Annotation { name: name.to_string(), ..v1::Annotation::default() },
+    }
+}
+
+/// What the writes of a batch did, as clients see it.
+#[must_use]
+pub fn created(created: &At<Vec<Written>>, uid: ProjectUid) -> v1::BatchCreateAnnotationsResponse {
+    let annotations = created.value.iter().map(|one| written(one, uid)).collect();
+    v1::BatchCreateAnnotationsResponse { annotations, revision: created.revision.0 }
+}
+
+/// What the writes of a commit did, as clients see it.
+#[must_use]
+pub fn committed(committed: &At<Vec<Written>>, uid: ProjectUid) -> v1::CommitAnnotationsResponse {
+    let annotations = committed.value.iter().map(|one| written(one, uid)).collect();
+    v1::CommitAnnotationsResponse { annotations, revision: committed.revision.0 }
+}
+
+/// The message of a page, encoded around annotations that are encoded already.
+#[must_use]
+pub fn page(page: AnnotationPage) -> Bytes {
+    /// `ListAnnotationsResponse`, the same on the wire.
+    #[derive(prost::Message)]
+    struct Encoded {
+        #[prost(bytes = "bytes", repeated, tag = "1")]
+        annotations: Vec<Bytes>,
+        #[prost(string, tag = "2")]
+        next_page_token: String,
+        #[prost(uint64, tag = "3")]
+        revision: u64,
+    }
+    let AnnotationPage { annotations, next_page_token, revision } = page;
+    Encoded { annotations, next_page_token, revision: revision.0 }.encode_to_vec().into()
+}
+
+/// A stream's message, encoded around annotations that are encoded already.
+#[must_use]
+pub fn chunk(annotations: Vec<Bytes>, revision: Revision) -> Bytes {
+    /// `StreamAnnotationsResponse`, the same on the wire.
+    #[derive(prost::Message)]
+    struct Encoded {
+        #[prost(bytes = "bytes", repeated, tag = "1")]
+        annotations: Vec<Bytes>,
+        #[prost(uint64, tag = "2")]
+        revision: u64,
+    }
+    Encoded { annotations, revision: revision.0 }.encode_to_vec().into()
+}
+
+fn one_of_commit(index: usize, write: v1::Write, parent: &ProjectName) -> Result<Write> {
+    use v1::write::Op;
+    let v1::Write { op } = write;
+    let path = |op: &str| format!("writes[{index}].{op}");
+    let (path, name_field, write) = match op {
+        Some(Op::Create(request)) => {
+            let checked = not_alone(request.validate_only);
+            (path("create"), "parent", checked.and_then(|()| create_write(request, None, path("create"))))
+        }
+        Some(Op::Update(request)) => {
+            let checked = not_alone(request.validate_only);
+            (path("update"), "annotation.name", checked.and_then(|()| update_write(request, path("update"))))
+        }
+        Some(Op::Delete(request)) => {
+            let checked = not_alone(request.validate_only);
+            (path("delete"), "name", checked.and_then(|()| delete_write(request, path("delete"))))
+        }
+        None => return Err(Error::field(format!("writes[{index}]"), "says neither create, update nor delete")),
+    };
+    let write = write.map_err(|error| error.within(&path))?;
+    if write.article.parent() != *parent {
+        return Err(Error::field(format!("{path}.{name_field}"), format!("is not in {parent}, the commit's parent")));
+    }
+    Ok(write)
+}
+
+fn create_write(request: v1::CreateAnnotationRequest, batch: Option<&ArticleName>, path: String) -> Result<Write> {
+    let v1::CreateAnnotationRequest { parent, annotation_id, annotation, validate_only: _ } = request;
+    let article = match batch {
+        Some(batch) if parent.is_empty() => batch.clone(),
+        Some(batch) if ArticleName::parse("parent", &parent)? != *batch => {
+            return Err(Error::field("parent", format!("is not {batch}, the batch's; leave it out")));
+        }
+        Some(_) | None => ArticleName::parse("parent", &parent)?,
+    };
+    let (name, content, _) = parts(required("annotation", annotation)?)?;
+    let ids = (("annotation_id", annotation_id.as_str()), ("annotation.name", name.as_str()));
+    let id = id_or_name(ids.0, ids.1, AnnotationId::parse, |field, name| {
+        let name = AnnotationName::parse(field, name)?;
+        if name.article == article {
+            Ok(name.annotation)
+        } else {
+            Err(Error::field(field, format!("is not in {article}; leave it out")))
+        }
+    })?;
+    Ok(Write { path, article, op: WriteOp::Create { id, content } })
+}
+
+fn update_write(request: v1::UpdateAnnotationRequest, path: String) -> Result<Write> {
+    let v1::UpdateAnnotationRequest { annotation, update_mask, allow_missing, validate_only: _ } = request;
+    let (name, content, etag) = parts(required("annotation", annotation)?)?;
+    let AnnotationName { article, annotation: id } = AnnotationName::parse("annotation.name", &name)?;
+    let mask = Mask::parse("update_mask", update_mask.as_ref().map(|mask| mask.paths.as_slice()))?;
+    Ok(Write { path, article, op: WriteOp::Update { id, content, mask, etag, allow_missing } })
+}
+
+fn delete_write(request: v1::DeleteAnnotationRequest, path: String) -> Result<Write> {
+    let v1::DeleteAnnotationRequest { name, etag, allow_missing, validate_only: _ } = request;
+    let AnnotationName { article, annotation: id } = AnnotationName::parse("name", &name)?;
+    Ok(Write { path, article, op: WriteOp::Delete { id, etag, allow_missing } })
+}
+
+/// The name, content and etag of an annotation that a client sent.
+fn parts(annotation: v1::Annotation) -> Result<(String, Content, String)> {
+    let v1::Annotation {
+        name,
+        layer,
+        label,
+        target,
+        text_revision,
+        revision: _,
+        create_time: _,
+        update_time: _,
+        etag,
+    } = annotation;
+    let AnnotationFilter { layer, label } = filter(&layer, &label).map_err(|error| error.within("annotation"))?;
+    let spans = target.map(|v1::annotation::Target::Anchor(v1::Anchor { spans })| {
+        spans.into_iter().map(spans::request).collect()
+    });
+    Ok((name, Content { layer, label, spans, text_revision }, etag))
+}
+
+/// A layer and a label, each none when it is empty.
+fn filter(layer: &str, label: &str) -> Result<AnnotationFilter> {
+    let layer = if layer.is_empty() { None } else { Some(LayerId::parse("layer", layer)?) };
+    let label = if label.is_empty() { None } else { Some(Label::parse("label", label)?) };
+    Ok(AnnotationFilter { layer, label })
+}

@@ -1,0 +1,69 @@
+//! ProjectService.
+
+use std::sync::Arc;
+
+use tonic::Request;
+
+use super::{
+    convert::projects as convert,
+    generated::project_service_server::ProjectService,
+    reply::{Reply, reply},
+};
+use crate::{app::App, domain::ids::ProjectName, proto::v1};
+
+/// Projects over gRPC.
+#[derive(Debug, Clone)]
+pub struct Projects {
+    app: Arc<App>,
+}
+
+impl Projects {
+    /// The service over `app`.
+    #[must_use]
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app }
+    }
+}
+
+#[tonic::async_trait]
+impl ProjectService for Projects {
+    async fn create_project(&self, request: Request<v1::CreateProjectRequest>) -> Reply<v1::Project> {
+        reply(async {
+            let (id, details, mode) = convert::create(request.into_inner())?;
+            self.app.create_project(id, details, mode).await.map(convert::project)
+        })
+        .await
+    }
+
+    async fn get_project(&self, request: Request<v1::GetProjectRequest>) -> Reply<v1::Project> {
+        reply(async {
+            let v1::GetProjectRequest { name } = request.into_inner();
+            self.app.get_project(&ProjectName::parse("name", &name)?).await.map(convert::project)
+        })
+        .await
+    }
+
+    async fn list_projects(&self, request: Request<v1::ListProjectsRequest>) -> Reply<v1::ListProjectsResponse> {
+        reply(async {
+            let v1::ListProjectsRequest { page_size, page_token } = request.into_inner();
+            self.app.list_projects(page_size, &page_token).await.map(convert::page)
+        })
+        .await
+    }
+
+    async fn update_project(&self, request: Request<v1::UpdateProjectRequest>) -> Reply<v1::Project> {
+        reply(async {
+            let (update, mode) = convert::update(request.into_inner())?;
+            self.app.update_project(update, mode).await.map(convert::project)
+        })
+        .await
+    }
+
+    async fn delete_project(&self, request: Request<v1::DeleteProjectRequest>) -> Reply<()> {
+        reply(async {
+            let (deletion, mode) = convert::delete(request.into_inner())?;
+            self.app.delete_project(deletion, mode).await
+        })
+        .await
+    }
+}

@@ -1,0 +1,278 @@
+//! Which status a refusal becomes: the one table of codes, reasons and details.
+//!
+//! Every status bears a `google.rpc.ErrorInfo` of domain `spandrel`, and, as its code has it, a `BadRequest`,
+//! `PreconditionFailure`, `ResourceInfo` or `RetryInfo`. With all of it, it stays within [`STATUS_BYTES_MAX`].
+
+use std::{collections::HashMap, time::Duration};
+
+use http::HeaderMap;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::{
+    domain::{Error, Problem, text::Position},
+    limits::{ERROR_POSITIONS_MAX, STATUS_BYTES_MAX},
+    proto::v1::ErrorReason,
+};
+
+/// The domain of every reason.
+pub const DOMAIN: &str = "spandrel";
+
+/// What a status says beside its `ErrorInfo`.
+enum Detail<'p> {
+    /// `BadRequest`: the field's path, and what is wrong with it.
+    Field,
+    /// `PreconditionFailure`: what it is about; the field if it is empty.
+    Precondition(&'p str),
+    /// `ResourceInfo`: the resource's name.
+    Resource(&'p str),
+    /// `RetryInfo`: how long to wait before the next try.
+    Retry(Duration),
+    /// Nothing.
+    None,
+}
+
+/// The table.
+fn row(problem: &Problem) -> (Code, ErrorReason, Detail<'_>) {
+    use ErrorReason as Reason;
+    match problem {
+        Problem::FieldInvalid(_) => (Code::InvalidArgument, Reason::FieldInvalid, Detail::Field),
+        Problem::SpanRequired => (Code::InvalidArgument, Reason::SpanRequired, Detail::Field),
+        Problem::OffsetNotOnBoundary { .. } => {
+            (Code::InvalidArgument, Reason::OffsetNotOnBoundary, Detail::Field)
+        }
+        Problem::SpanOutOfBounds { .. } => (Code::InvalidArgument, Reason::SpanOutOfBounds, Detail::Field),
+        Problem::SpanEmpty => (Code::InvalidArgument, Reason::SpanEmpty, Detail::Field),
+        Problem::RangesDisagree { .. } => (Code::InvalidArgument, Reason::RangesDisagree, Detail::Field),
+        Problem::QuoteMismatch { .. } => (Code::InvalidArgument, Reason::QuoteMismatch, Detail::Field),
+        Problem::QuoteNotFound { .. } => (Code::InvalidArgument, Reason::QuoteNotFound, Detail::Field),
+        Problem::QuoteAmbiguous { .. } => (Code::InvalidArgument, Reason::QuoteAmbiguous, Detail::Field),
+        Problem::PageTokenInvalid(_) => (Code::InvalidArgument, Reason::PageTokenInvalid, Detail::Field),
+        Problem::LimitExceeded { .. } => (Code::InvalidArgument, Reason::LimitExceeded, Detail::Field),
+        Problem::TextRevisionStale { .. } => {
+            (Code::FailedPrecondition, Reason::TextRevisionStale, Detail::Precondition(""))
+        }
+        Problem::HasChildren { name, .. } => {
+            (Code::FailedPrecondition, Reason::HasChildren, Detail::Precondition(name))
+        }
+        Problem::EtagMismatch { name, .. } => (Code::Aborted, Reason::EtagMismatch, Detail::Resource(name)),
+        Problem::ResourceExists { name } => {
+            (Code::AlreadyExists, Reason::ResourceExists, Detail::Resource(name))
+        }
+        Problem::ResourceNotFound { name } => {
+            (Code::NotFound, Reason::ResourceNotFound, Detail::Resource(name))
+        }
+        Problem::Overloaded => {
+            (Code::Unavailable, Reason::Overloaded, Detail::Retry(Duration::from_millis(100)))
+        }
+        Problem::ShuttingDown => {
+            (Code::Unavailable, Reason::ShuttingDown, Detail::Retry(Duration::from_secs(1)))
+        }
+        Problem::StorageUnavailable(_) => {
+            (Code::Unavailable, Reason::StorageUnavailable, Detail::Retry(Duration::from_secs(5)))
+        }
+        Problem::StorageCorrupt(_) => (Code::DataLoss, Reason::StorageCorrupt, Detail::None),
+    }
+}
+
+/// The facts of a problem that a client's program may use.
+fn facts(problem: &Problem) -> Vec<(&'static str, String)> {
+    match problem {
+        Problem::OffsetNotOnBoundary { offset, unit, floor, ceiling } => vec![
+            ("offset", offset.to_string()),
+            ("unit", unit.to_string()),
+            ("floor", floor.to_string()),
+            ("ceiling", ceiling.to_string()),
+        ],
+        Problem::SpanOutOfBounds { unit, length, .. } => {
+            vec![("unit", unit.to_string()), ("length", length.to_string())]
+        }
+        Problem::RangesDisagree { second, expected_start, expected_end, .. } => vec![
+            ("unit", second.to_string()),
+            ("expected_start", expected_start.to_string()),
+            ("expected_end", expected_end.to_string()),
+        ],
+        Problem::QuoteMismatch { matches_in_unit, .. } => {
+            matches_in_unit.iter().map(|unit| ("matches_in_unit", unit.to_string())).collect()
+        }
+        Problem::QuoteNotFound { without_context } => {
+            vec![("count", "0".to_owned()), ("count_without_context", without_context.to_string())]
+        }
+        Problem::QuoteAmbiguous { count, starts } => {
+            vec![("count", count.to_string()), ("positions", positions(starts))]
+        }
+        Problem::LimitExceeded { actual, limit, unit, .. } => {
+            vec![("actual", actual.to_string()), ("limit", limit.to_string()), ("unit", (*unit).to_owned())]
+        }
+        Problem::TextRevisionStale { sent, latest } => {
+            vec![("sent", sent.to_string()), ("latest", latest.to_string())]
+        }
+        Problem::EtagMismatch { current_etag, .. } => vec![("current_etag", current_etag.clone())],
+        Problem::FieldInvalid(_)
+        | Problem::SpanRequired
+        | Problem::SpanEmpty
+        | Problem::PageTokenInvalid(_)
+        | Problem::HasChildren { .. }
+        | Problem::ResourceExists { .. }
+        | Problem::ResourceNotFound { .. }
+        | Problem::Overloaded
+        | Problem::ShuttingDown
+        | Problem::StorageUnavailable(_)
+        | Problem::StorageCorrupt(_) => Vec::new(),
+    }
+}
+
+/// A JSON array of `{"utf8":n,"utf16":n,"code_points":n}`, at most [`ERROR_POSITIONS_MAX`].
+fn positions(starts: &[Position]) -> String {
+    let starts: Vec<_> = starts
+        .iter()
+        .take(ERROR_POSITIONS_MAX)
+        .map(|Position { utf8, utf16, code_points }| {
+            format!(r#"{{"utf8":{utf8},"utf16":{utf16},"code_points":{code_points}}}"#)
+        })
+        .collect();
+    format!("[{}]", starts.join(","))
+}
+
+/// The status of a refusal. What the storage could not do goes to the log, too, and of damage the client learns
+/// only that there is some.
+#[must_use]
+pub fn status(error: &Error) -> Status {
+    let (code, reason, detail) = row(&error.problem);
+    if matches!(error.problem, Problem::StorageUnavailable(_) | Problem::StorageCorrupt(_)) {
+        tracing::error!(reason = name(reason), "{error}");
+    }
+    let description = if matches!(error.problem, Problem::StorageCorrupt(_)) {
+        "stored data is damaged; the server's log says where".to_owned()
+    } else {
+        error.problem.to_string()
+    };
+    Refusal { code, reason, detail, field: &error.field, description, facts: facts(&error.problem) }
+        .into_status()
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        status(&error)
+    }
+}
+
+/// The status of a call that took longer than `allowed`.
+#[must_use]
+pub fn deadline_exceeded(allowed: Duration) -> Status {
+    Refusal {
+        code: Code::DeadlineExceeded,
+        reason: ErrorReason::DeadlineExceeded,
+        detail: Detail::None,
+        field: "",
+        description: format!(
+            "the call took longer than the {allowed:?} it was allowed; what it wrote may have been kept"
+        ),
+        facts: vec![("allowed_ms", allowed.as_millis().to_string())],
+    }
+    .into_status()
+}
+
+/// What a status is made from.
+struct Refusal<'p> {
+    code: Code,
+    reason: ErrorReason,
+    detail: Detail<'p>,
+    field: &'p str,
+    description: String,
+    facts: Vec<(&'static str, String)>,
+}
+
+impl Refusal<'_> {
+    /// How long each text of a status may be at first; halved while the whole is too large.
+    const TEXT_BYTES_MAX: usize = 1_024;
+    /// Texts this short fit whatever they are: percent-encoded in one header and Base64 in the other.
+    const TEXT_BYTES_MIN: usize = 128;
+
+    fn into_status(self) -> Status {
+        let mut text_bytes = Self::TEXT_BYTES_MAX;
+        loop {
+            let status = self.with_texts_of(text_bytes);
+            if text_bytes <= Self::TEXT_BYTES_MIN || header_bytes(&status) <= STATUS_BYTES_MAX {
+                return status;
+            }
+            text_bytes /= 2;
+        }
+    }
+
+    fn with_texts_of(&self, text_bytes: usize) -> Status {
+        let reason = name(self.reason);
+        let field = clipped(self.field, text_bytes);
+        let description = clipped(&self.description, text_bytes);
+        let message = match self.field {
+            "" => description.clone(),
+            field => clipped(&format!("{field}: {}", self.description), text_bytes),
+        };
+        let mut metadata: HashMap<String, String> =
+            self.facts.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        if !field.is_empty() && !matches!(self.detail, Detail::Field) {
+            metadata.insert("field".to_owned(), field.clone());
+        }
+        let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+        match self.detail {
+            Detail::Field => {
+                let reason = reason.to_owned();
+                details.set_bad_request(vec![FieldViolation {
+                    field,
+                    description,
+                    reason,
+                    localized_message: None,
+                }]);
+            }
+            Detail::Precondition(subject) => {
+                let subject = if subject.is_empty() { field } else { clipped(subject, text_bytes) };
+                details.add_precondition_failure_violation(reason, subject, description);
+            }
+            Detail::Resource(resource) => {
+                let resource_name = clipped(resource, text_bytes);
+                details.set_resource_info(resource_type(resource), resource_name, "", description);
+            }
+            Detail::Retry(delay) => {
+                details.set_retry_info(Some(delay));
+            }
+            Detail::None => {}
+        }
+        Status::with_error_details(self.code, message, details)
+    }
+}
+
+/// A reason as it is sent.
+fn name(reason: ErrorReason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}
+
+/// The message that a resource's name belongs to.
+fn resource_type(name: &str) -> &'static str {
+    match name.split('/').step_by(2).last() {
+        Some("articles") => "spandrel.v1.Article",
+        Some("annotations") => "spandrel.v1.Annotation",
+        _ => "spandrel.v1.Project",
+    }
+}
+
+/// `text`, cut to `bytes` bytes and a mark that something is missing.
+fn clipped(text: &str, bytes: usize) -> String {
+    match text.get(..text.floor_char_boundary(bytes)) {
+        Some(start) if start.len() < text.len() => format!("{start}…"),
+        _ => text.to_owned(),
+    }
+}
+
+/// What a status takes in the trailers.
+fn header_bytes(status: &Status) -> usize {
+    let mut headers = HeaderMap::new();
+    if status.add_header(&mut headers).is_err() {
+        return usize::MAX;
+    }
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

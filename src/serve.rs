@@ -1,0 +1,132 @@
+//! `spandrel serve`: how the parts are put together, and in which order they are taken apart.
+
+use std::{io, io::Write, net::SocketAddr, path::Path, sync::Arc, thread};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    app::{App, Settings, answers::Versions, sweeper::Sweeper},
+    clock,
+    config::Config,
+    domain::Error,
+    grpc::{
+        annotation_service::Annotations,
+        article_service::Articles,
+        convert,
+        generated::{
+            annotation_service_server::AnnotationServiceServer, article_service_server::ArticleServiceServer,
+            project_service_server::ProjectServiceServer,
+        },
+        project_service::Projects,
+        server::{ServeError, Server},
+        services::Services,
+        signals,
+    },
+    limits::{REQUEST_BYTES_BESIDE_TEXT, TEXT_STAGED_ABOVE_BYTES},
+    store::{committer::Options, data_dir::OpenError, engine::Engine, sled_backend},
+    telemetry::{self, TelemetryError},
+};
+
+/// Why the server did not start, or ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeFailure {
+    /// The logs cannot be written.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// The data folder cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// What is stored cannot be read, or what a crash cut off cannot be finished.
+    #[error("cannot start over the stored data: {0}")]
+    Recover(Error),
+    /// A thread or runtime cannot be started.
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+    /// The transport.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// Serves until SIGTERM or SIGINT, then drains, and closes the database last. Blocks. One line on stdout says when it
+/// is ready and where it listens.
+///
+/// # Errors
+///
+/// [`ServeFailure`]; after it the process should end with 1.
+pub fn run(config: Config) -> Result<(), ServeFailure> {
+    let Config { server, data_dir, text_bytes_max, cache_bytes, free_space_bytes, log, log_format } = config;
+    telemetry::init(&log, log_format)?;
+    let versions = Versions::new();
+    let options = Options {
+        clock: clock::system(),
+        observer: versions.observer(),
+        free_space_floor_bytes: free_space_bytes,
+    };
+    // The address first: who cannot have it should not wait for a large folder to be opened.
+    let server = Server::bind(server)?;
+    let engine: Arc<dyn Engine> = sled_backend::open(&data_dir, cache_bytes, options)?;
+    let outcome = serve(server, &engine, versions, Settings { text_bytes_max }, &data_dir);
+    // Off the runtimes, which are gone: closing waits for the disk.
+    engine.close();
+    tracing::info!("the database is closed");
+    outcome
+}
+
+fn serve(
+    server: Server,
+    engine: &Arc<dyn Engine>,
+    versions: Arc<Versions>,
+    settings: Settings,
+    data_dir: &Path,
+) -> Result<(), ServeFailure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(ServeFailure::Start)?;
+    let render = convert::annotations::rendered;
+    let opening = App::open(Arc::clone(engine), versions, clock::system(), settings, render);
+    let (app, sweeper) = runtime.block_on(opening).map_err(ServeFailure::Recover)?;
+    let (stop_sweeper, stopped) = oneshot::channel::<()>();
+    let sweeper = thread::Builder::new()
+        .name("spandrel-sweeper".to_owned())
+        .spawn(move || sweep(&runtime, sweeper, stopped))
+        .map_err(ServeFailure::Start)?;
+
+    let stop = async {
+        if let Err(error) = signals::stop().await {
+            tracing::error!("cannot listen to signals, so only SIGKILL stops this process: {error}");
+            std::future::pending::<()>().await;
+        }
+    };
+    let services = || services(&app, settings);
+    let outcome = server.run(services, stop, engine.failed(), |address| say_ready(address, data_dir));
+    drop(stop_sweeper);
+    // It ends at its next step; what it left is found again at the next start.
+    let _ = sweeper.join();
+    outcome.map_err(ServeFailure::Serve)
+}
+
+fn sweep(runtime: &tokio::runtime::Runtime, sweeper: Sweeper, stopped: oneshot::Receiver<()>) {
+    runtime.block_on(async {
+        tokio::select! {
+            () = sweeper.run() => {}
+            _ = stopped => {}
+        }
+    });
+}
+
+fn services(app: &Arc<App>, settings: Settings) -> Services {
+    let request_bytes_max = settings.text_bytes_max.max(TEXT_STAGED_ABOVE_BYTES) + REQUEST_BYTES_BESIDE_TEXT;
+    let (projects, articles) = (Projects::new(Arc::clone(app)), Articles::new(Arc::clone(app)));
+    let annotations = Annotations::new(Arc::clone(app));
+    Services::default()
+        .with(ProjectServiceServer::new(projects).max_decoding_message_size(request_bytes_max))
+        .with(ArticleServiceServer::new(articles).max_decoding_message_size(request_bytes_max))
+        .with(AnnotationServiceServer::new(annotations).max_decoding_message_size(request_bytes_max))
+}
+
+fn say_ready(address: SocketAddr, data_dir: &Path) {
+    let version = env!("CARGO_PKG_VERSION");
+    let line = format!("spandrel {version} serves on http://{address} from {}\n", data_dir.display());
+    tracing::info!(%address, data_dir = %data_dir.display(), version, "ready");
+    // Nobody may be reading.
+    let _ = io::stdout().write_all(line.as_bytes());
+}

@@ -1,0 +1,167 @@
+//! Articles by internal number, the numbers by id, and the texts in chunks.
+
+use bytes::{Bytes, BytesMut};
+use prost::Message;
+
+use super::{
+    catalog::id_hash,
+    engine::{Draft, View},
+    keys::{self, ArticleNumber, Generation},
+    long_values,
+    records::{self, StoredArticle, decode},
+    runs::RunTable,
+};
+use crate::{
+    domain::{Error, Result, ids::ArticleId},
+    limits::VALUE_BYTES_MAX,
+};
+
+/// The internal number of the article called `id`.
+///
+/// # Errors
+///
+/// As every read.
+pub fn number(view: &dyn View, id: &ArticleId) -> Result<Option<ArticleNumber>> {
+    let number = ids().get(view, &id_hash(id.as_str()))?;
+    number.map(|bytes| read_number(&bytes).map(ArticleNumber)).transpose()
+}
+
+/// The article with this internal number.
+///
+/// # Errors
+///
+/// As every read.
+pub fn get(view: &dyn View, number: ArticleNumber) -> Result<Option<StoredArticle>> {
+    let record = long_values::get(view, &keys::article(number))?;
+    record.map(|bytes| records::read_article(decode(&bytes)?)).transpose()
+}
+
+/// The article called `id`, with its internal number.
+///
+/// # Errors
+///
+/// As every read.
+pub fn find(view: &dyn View, id: &ArticleId) -> Result<Option<(ArticleNumber, StoredArticle)>> {
+    let Some(number) = number(view, id)? else { return Ok(None) };
+    let article =
+        get(view, number)?.ok_or_else(|| Error::corrupt(format!("article {id} has a number and no row")))?;
+    Ok(Some((number, article)))
+}
+
+/// The articles from number `from` on, in the order of their creation.
+pub fn articles(
+    view: &dyn View,
+    from: ArticleNumber,
+) -> impl Iterator<Item = Result<(ArticleNumber, StoredArticle)>> + '_ {
+    let start = keys::article(from);
+    let range = keys::KeyRange { from: start.clone(), to: keys::articles().to };
+    long_values::scan(view, &range, start.len()).map(|row| {
+        let (key, value) = row?;
+        let number = keys::number_of(&key).ok_or_else(|| Error::corrupt("an article's key is too short"))?;
+        Ok((ArticleNumber(number), records::read_article(decode(&value)?)?))
+    })
+}
+
+/// Whether there is any article.
+///
+/// # Errors
+///
+/// As every read.
+pub fn any(view: &dyn View) -> Result<bool> {
+    let range = keys::articles();
+    Ok(view.ascending(&range.from, &range.to).next().transpose()?.is_some())
+}
+
+/// Adds an article whose id and number are free.
+///
+/// # Errors
+///
+/// As every read.
+pub fn insert(draft: &mut Draft<'_>, number: ArticleNumber, stored: &StoredArticle) -> Result<()> {
+    ids().insert(draft, &id_hash(stored.article.id.as_str()), &number.0.to_be_bytes())?;
+    put(draft, number, stored)
+}
+
+/// Writes an article over what it was.
+///
+/// # Errors
+///
+/// As every read.
+pub fn put(draft: &mut Draft<'_>, number: ArticleNumber, stored: &StoredArticle) -> Result<()> {
+    long_values::put(draft, &keys::article(number), &records::article(stored).encode_to_vec())
+}
+
+/// Deletes an article; what hangs on its number is no longer reachable and left to the sweep.
+///
+/// # Errors
+///
+/// As every read.
+pub fn delete(draft: &mut Draft<'_>, number: ArticleNumber, id: &ArticleId) -> Result<()> {
+    ids().remove(draft, &id_hash(id.as_str()))?;
+    long_values::delete(draft, &keys::article(number))?;
+    draft.put(keys::sweep(number), Bytes::new());
+    Ok(())
+}
+
+/// The rows of a text.
+pub fn text_rows(
+    number: ArticleNumber,
+    generation: Generation,
+    text: &str,
+) -> impl Iterator<Item = (Bytes, Bytes)> + '_ {
+    (0..).zip(text.as_bytes().chunks(VALUE_BYTES_MAX)).map(move |(chunk, bytes)| {
+        (keys::text_chunk(number, generation, chunk), Bytes::copy_from_slice(bytes))
+    })
+}
+
+/// At most `max_chunks` chunks of a text of `text_bytes` bytes, appended to what of it is at hand already; returns
+/// whether the text is whole. `None` when a chunk is missing: the article was deleted meanwhile.
+///
+/// # Errors
+///
+/// As every read.
+pub fn read_text(
+    view: &dyn View,
+    number: ArticleNumber,
+    generation: Generation,
+    text: &mut BytesMut,
+    text_bytes: usize,
+    max_chunks: usize,
+) -> Result<Option<bool>> {
+    for _ in 0..max_chunks {
+        if text.len() >= text_bytes {
+            break;
+        }
+        let chunk =
+            u32::try_from(text.len() / VALUE_BYTES_MAX).map_err(|_| Error::corrupt("a text is too long"))?;
+        match view.get(&keys::text_chunk(number, generation, chunk))? {
+            Some(bytes) if !bytes.is_empty() => text.extend_from_slice(&bytes),
+            Some(_) | None => return Ok(None),
+        }
+    }
+    Ok(Some(text.len() >= text_bytes))
+}
+
+/// The article numbers below this may be in use.
+///
+/// # Errors
+///
+/// As every read.
+pub fn numbers_in_use(view: &dyn View) -> Result<u64> {
+    view.get(keys::ARTICLE_NUMBERS)?.map_or(Ok(0), |bytes| read_number(&bytes))
+}
+
+/// The row that says so.
+#[must_use]
+pub fn numbers_in_use_row(below: u64) -> (Bytes, Bytes) {
+    (Bytes::from_static(keys::ARTICLE_NUMBERS), Bytes::copy_from_slice(&below.to_be_bytes()))
+}
+
+fn ids() -> RunTable {
+    RunTable::new(Bytes::from_static(keys::ARTICLE_IDS))
+}
+
+fn read_number(bytes: &[u8]) -> Result<u64> {
+    let number = bytes.try_into().map_err(|_| Error::corrupt("an article's number is not 8 bytes"))?;
+    Ok(u64::from_be_bytes(number))
+}

@@ -1,0 +1,260 @@
+//! The engine: one writer that commits in groups, and readers beside it, over any [`Backend`].
+//!
+//! The writer takes what waits in its queue, decides each against the state and the earlier decisions of the group,
+//! applies all of it at once, makes it durable with one sync and then answers everybody. Nobody is answered from a
+//! state that a power cut could take back: a batch is visible before its sync, so a read, a refusal or a check waits
+//! until what it saw is durable.
+//!
+//! The *gate* is a lock around the backend. Readers hold its read side for as long as a view lives, the writer its
+//! write side only while it applies a batch: a view never sees half of one, and a sync holds up nobody's read.
+
+mod backend;
+mod group;
+mod head;
+mod log;
+mod partitions;
+mod readers;
+mod writer;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        mpsc::{SyncSender, TrySendError},
+    },
+    thread::JoinHandle,
+};
+
+use async_trait::async_trait;
+use tokio::sync::{oneshot, watch};
+
+pub use self::backend::{Backend, Batch};
+use self::{
+    backend::PartitionView,
+    partitions::{PartitionState, Partitions},
+    readers::Readers,
+    writer::{Progress, Request, Task},
+};
+use super::engine::{
+    Clock, Commit, Decision, Engine, EngineExt as _, LogError, Maintenance, Mode, Observer, Partition,
+    Reading, Revision,
+};
+use crate::{
+    domain::{Error, Problem, Result},
+    limits::READER_THREADS_MAX,
+};
+
+/// What an engine is told when it is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Where commits take their time from.
+    pub clock: Clock,
+    /// Sees each commit once it is durable.
+    pub observer: Observer,
+    /// Free space on the disk, in bytes, below which writes are refused.
+    pub free_space_floor_bytes: u64,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("free_space_floor_bytes", &self.free_space_floor_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the writer and the readers share.
+struct Shared {
+    /// The backend behind its gate; `None` once it is closed.
+    gate: RwLock<Option<Box<dyn Backend>>>,
+    partitions: Partitions,
+    /// Why the storage failed for good.
+    failure: watch::Sender<Option<Error>>,
+    options: Options,
+}
+
+impl Shared {
+    /// Runs `use_backend` under the read side of the gate.
+    fn with_backend<T>(&self, use_backend: impl FnOnce(&dyn Backend) -> Result<T>) -> Result<T> {
+        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        use_backend(gate.as_deref().ok_or(Problem::ShuttingDown)?)
+    }
+
+    fn with_backend_alone<T>(&self, use_backend: impl FnOnce(&mut dyn Backend) -> Result<T>) -> Result<T> {
+        let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        use_backend(gate.as_deref_mut().ok_or(Problem::ShuttingDown)?)
+    }
+
+    fn close_backend(&self) {
+        let backend = self.gate.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(backend) = backend {
+            backend.close();
+        }
+    }
+
+    fn check_not_failed(&self) -> Result<()> {
+        self.failure.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    /// Reads, and says which revision of which partition was seen.
+    fn read(&self, partition: Partition, reading: Reading) -> Result<(Arc<PartitionState>, Revision)> {
+        self.with_backend(|backend| {
+            let state = self.partitions.get(backend, partition)?;
+            let seen = state.visible().revision;
+            let view = PartitionView::new(backend, partition);
+            catch_unwind(AssertUnwindSafe(|| reading(&view)))
+                .map_err(|_| Error::corrupt("a read panicked; the log says where"))?;
+            Ok((state, seen))
+        })
+    }
+}
+
+/// See the [module](self).
+pub struct Committer {
+    shared: Arc<Shared>,
+    readers: Readers,
+    requests: RwLock<Option<SyncSender<Request>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Committer {
+    /// Starts the threads of an engine over `backend`.
+    ///
+    /// # Errors
+    ///
+    /// STORAGE_UNAVAILABLE when a thread cannot be started.
+    pub fn start(backend: Box<dyn Backend>, options: Options) -> Result<Arc<Self>> {
+        let shared = Arc::new(Shared {
+            gate: RwLock::new(Some(backend)),
+            partitions: Partitions::default(),
+            failure: watch::Sender::new(None),
+            options,
+        });
+        let readers = Readers::start(READER_THREADS_MAX)?;
+        let (requests, writer) = writer::start(Arc::clone(&shared))?;
+        Ok(Arc::new(Self {
+            shared,
+            readers,
+            requests: RwLock::new(Some(requests)),
+            writer: Mutex::new(Some(writer)),
+        }))
+    }
+
+    fn submit(&self, request: Request) -> Result<()> {
+        self.shared.check_not_failed()?;
+        let requests = self.requests.read().unwrap_or_else(PoisonError::into_inner);
+        requests.as_ref().ok_or(Problem::ShuttingDown)?.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => Problem::Overloaded.into(),
+            TrySendError::Disconnected(_) => self.no_answer(),
+        })
+    }
+
+    /// Why a request was dropped without an answer.
+    fn no_answer(&self) -> Error {
+        let ended = || Problem::StorageUnavailable("the writer has ended".to_owned()).into();
+        self.shared.failure.borrow().clone().unwrap_or_else(ended)
+    }
+
+    async fn carry_out(&self, partition: Partition, task: Task) -> Result<Progress> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Request::Task { partition, task, answer })?;
+        answered.await.unwrap_or_else(|_| Err(self.no_answer()))
+    }
+
+    async fn until_durable(&self, state: &PartitionState, revision: Revision) -> Result<()> {
+        if state.durable() >= revision {
+            return Ok(());
+        }
+        let (mut durable, mut failure) = (state.subscribe(), self.shared.failure.subscribe());
+        tokio::select! {
+            biased;
+            reached = async { durable.wait_for(|durable| *durable >= revision).await.is_ok() } => {
+                if reached { Ok(()) } else { Err(self.no_answer()) }
+            }
+            () = async { let _ = failure.wait_for(Option::is_some).await; } => Err(self.no_answer()),
+        }
+    }
+}
+
+#[async_trait]
+impl Engine for Committer {
+    async fn read_erased(&self, partition: Partition, reading: Reading) -> Result<Revision> {
+        self.shared.check_not_failed()?;
+        let (answer, answered) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.readers.submit(Box::new(move || {
+            let _ = answer.send(shared.read(partition, reading));
+        }))?;
+        let (state, seen) = answered.await.unwrap_or_else(|_| Err(self.no_answer()))?;
+        self.until_durable(&state, seen).await?;
+        Ok(seen)
+    }
+
+    async fn commit(
+        &self,
+        partition: Partition,
+        decision: Arc<dyn Decision>,
+        mode: Mode,
+    ) -> Result<Arc<Commit>> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Request::Commit { partition, decision, mode, answer })?;
+        answered.await.unwrap_or_else(|_| Err(self.no_answer()))
+    }
+
+    async fn maintain(&self, partition: Partition, writes: Maintenance) -> Result<()> {
+        self.carry_out(partition, Task::Write(writes)).await.map(drop)
+    }
+
+    async fn log_after(
+        &self,
+        partition: Partition,
+        after: Revision,
+        max_bytes: usize,
+    ) -> Result<Vec<Commit>, LogError> {
+        let read = self.read(partition, move |view| log::after(view, after, max_bytes)).await;
+        read.map_err(LogError::Failed)?.value
+    }
+
+    async fn trim_log(&self, partition: Partition, through: Revision) -> Result<()> {
+        while self.carry_out(partition, Task::TrimLog { through }).await? == Progress::More {}
+        Ok(())
+    }
+
+    fn head(&self, partition: Partition) -> watch::Receiver<Revision> {
+        // The first call for a partition reads one row; a failure of that is met by whatever is called next.
+        let state = self.shared.partitions.known(partition).map_or_else(
+            || self.shared.with_backend(|backend| self.shared.partitions.get(backend, partition)),
+            Ok,
+        );
+        state.map_or_else(|_| watch::channel(Revision::default()).1, |state| state.subscribe())
+    }
+
+    async fn erase(&self, partition: Partition) -> Result<()> {
+        while self.carry_out(partition, Task::Erase).await? == Progress::More {}
+        Ok(())
+    }
+
+    async fn failed(&self) -> Error {
+        let mut failure = self.shared.failure.subscribe();
+        let _ = failure.wait_for(Option::is_some).await;
+        self.no_answer()
+    }
+
+    fn close(&self) {
+        // The writer goes on until its queue has no sender, and closes the backend; reads that were accepted need it.
+        let requests = self.requests.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.readers.close();
+        drop(requests);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl fmt::Debug for Committer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Committer").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,303 @@
+//! The data folder: what it is, who uses it, and in which format it is written.
+//!
+//! ```text
+//! FORMAT   "spandrel 1\n": that this is a data folder, and how to read it; written before anything else
+//! LOCK     locked by the process that uses the folder
+//! sled/    the database
+//! ```
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, ErrorKind, Write as _},
+    path::{Path, PathBuf},
+};
+
+use crate::domain::Error;
+
+/// The format that this version reads and writes.
+pub const FORMAT: u32 = 1;
+
+const FORMAT_FILE: &str = "FORMAT";
+const FORMAT_FILE_UNFINISHED: &str = "FORMAT.new";
+const LOCK_FILE: &str = "LOCK";
+const DATABASE: &str = "sled";
+
+/// What may lie in a folder that is to become a data folder: what a start that was cut off leaves, and what
+/// file systems put there.
+const HARMLESS: [&str; 3] = [LOCK_FILE, FORMAT_FILE_UNFINISHED, "lost+found"];
+
+/// Why a data folder cannot be opened, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The path is a file.
+    #[error("{} is not a folder; name a folder, which is made if it does not exist", .path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The folder belongs to something else.
+    #[error(
+        "{} holds {found:?} and no Spandrel data, so nothing was changed in it; name an empty folder or a new one",
+        .path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// One of the things in it.
+        found: String,
+    },
+    /// Another process uses the folder.
+    #[error("another process uses {}; stop that one, or name another folder", .path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A newer version wrote the folder.
+    #[error(
+        "{} is in format {found}, and this version of Spandrel knows only format {FORMAT}; use the newer version that \
+         wrote it", .path.display()
+    )]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// The operating system refuses.
+    #[error("cannot {action} {}: {source}; check the path, its owner and its permissions", .path.display())]
+    Inaccessible {
+        /// What was tried.
+        action: &'static str,
+        /// With which file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// What is stored is not what Spandrel wrote.
+    #[error(
+        "{} is damaged: {what}; keep it as it is, and restore a backup into a new folder: \
+         spandrel restore FILE --data-dir DIR", .path.display()
+    )]
+    Damaged {
+        /// The damaged file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The engine does not start.
+    #[error(transparent)]
+    Engine(#[from] Error),
+}
+
+impl OpenError {
+    /// Makes an I/O error into one that says what was tried with which path.
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Inaccessible { action, path, source }
+    }
+}
+
+/// A data folder that this process uses alone until the value is dropped.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Opens the data folder at `path`, or makes an empty or new folder into one.
+    ///
+    /// # Errors
+    ///
+    /// A folder that is refused is left as it was.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        make_folder(path)?;
+        let known = read_format(path)?;
+        if !known {
+            check_vacant(path)?;
+        }
+        let lock = lock(path)?;
+        // Somebody else may have made it a data folder while this process waited for the lock.
+        if !known && !read_format(path)? {
+            write_format(path)?;
+        }
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+}
+
+/// Makes the entries of a folder durable.
+pub(super) fn sync_folder(path: &Path) -> Result<(), OpenError> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(OpenError::io("sync the folder", path))
+}
+
+fn make_folder(path: &Path) -> Result<(), OpenError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => return Err(OpenError::NotAFolder { path: path.to_owned() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(OpenError::io("look at", path)(error)),
+    }
+    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !is_there(ancestor)).collect();
+    fs::create_dir_all(path).map_err(OpenError::io("make the folder", path))?;
+    missing.into_iter().filter_map(Path::parent).try_for_each(sync_folder)
+}
+
+fn is_there(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.exists()
+}
+
+/// Whether the folder says that it is a data folder, of a format that can be read.
+fn read_format(path: &Path) -> Result<bool, OpenError> {
+    let file = path.join(FORMAT_FILE);
+    let content = match fs::read(&file) {
+        Ok(content) => content,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(OpenError::io("read", &file)(error)),
+    };
+    let number = std::str::from_utf8(&content).ok().and_then(|text| text.strip_prefix("spandrel "));
+    match number.and_then(|number| number.trim_end().parse().ok()) {
+        Some(FORMAT) => Ok(true),
+        Some(found) if found > FORMAT => Err(OpenError::Newer { path: path.to_owned(), found }),
+        Some(_) | None => {
+            let what = format!("it does not say \"spandrel {FORMAT}\"");
+            Err(OpenError::Damaged { path: file, what })
+        }
+    }
+}
+
+fn write_format(path: &Path) -> Result<(), OpenError> {
+    let (unfinished, file) = (path.join(FORMAT_FILE_UNFINISHED), path.join(FORMAT_FILE));
+    let write = |unfinished: &Path| {
+        let mut file = File::create(unfinished)?;
+        file.write_all(format!("spandrel {FORMAT}\n").as_bytes())?;
+        file.sync_all()
+    };
+    write(&unfinished).map_err(OpenError::io("write", &unfinished))?;
+    fs::rename(&unfinished, &file).map_err(OpenError::io("write", &file))?;
+    sync_folder(path)
+}
+
+/// Refuses a folder that is somebody else's.
+fn check_vacant(path: &Path) -> Result<(), OpenError> {
+    let read = |error| OpenError::io("read the folder", path)(error);
+    for entry in fs::read_dir(path).map_err(read)? {
+        let name = entry.map_err(read)?.file_name();
+        if !HARMLESS.iter().any(|harmless| name == *harmless) {
+            let found = name.to_string_lossy().into_owned();
+            return Err(OpenError::Foreign { path: path.to_owned(), found });
+        }
+    }
+    Ok(())
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let file = path.join(LOCK_FILE);
+    let lock = File::options().create(true).truncate(false).write(true).open(&file);
+    let lock = lock.map_err(OpenError::io("open", &file))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(OpenError::io("lock", &file)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(path: &Path) -> Vec<String> {
+        let entries = fs::read_dir(path).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Opens `path`, expects a refusal, and expects its message to say all of `parts`.
+    fn check_refused(path: &Path, parts: &[&str]) {
+        let message = DataDir::open(path).unwrap_err().to_string();
+        for part in parts.iter().copied().chain([path.to_str().unwrap()]) {
+            assert!(message.contains(part), "{message:?} does not say {part:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_folder_becomes_a_data_folder_and_is_one_when_it_is_opened_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        for _ in 0..2 {
+            let data_dir = DataDir::open(&path).unwrap();
+            assert_eq!(data_dir.database(), path.join("sled"));
+            assert_eq!(names(&path), ["FORMAT", "LOCK"]);
+            assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "spandrel 1\n");
+        }
+    }
+
+    #[test]
+    fn what_a_start_that_was_cut_off_leaves_is_no_hindrance() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("LOCK"), "").unwrap();
+        fs::write(folder.path().join("FORMAT.new"), "spand").unwrap();
+        fs::create_dir(folder.path().join("lost+found")).unwrap();
+        DataDir::open(folder.path()).unwrap();
+        assert_eq!(names(folder.path()), ["FORMAT", "LOCK", "lost+found"]);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused_until_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DataDir::open(folder.path()).unwrap();
+        check_refused(folder.path(), &["another process uses", "stop that one"]);
+        drop(first);
+        DataDir::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "x").unwrap();
+        check_refused(folder.path(), &["thesis.tex", "no Spandrel data", "empty folder"]);
+        assert_eq!(names(folder.path()), ["thesis.tex"]);
+    }
+
+    #[test]
+    fn a_file_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        check_refused(file.path(), &["is not a folder"]);
+    }
+
+    #[test]
+    fn a_path_through_a_file_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        check_refused(&file.path().join("data"), &["cannot look at", "check the path"]);
+    }
+
+    #[test]
+    fn formats_that_cannot_be_read_are_refused() {
+        let check = |format: &str, parts: &[&str]| {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("FORMAT"), format).unwrap();
+            check_refused(folder.path(), parts);
+            assert_eq!(names(folder.path()), ["FORMAT"]);
+        };
+        check("spandrel 2\n", &["format 2", "newer version"]);
+        let restore = "spandrel restore FILE --data-dir DIR";
+        check("spandrel 0\n", &["is damaged", "spandrel 1", restore]);
+        check("spandrel\n", &["is damaged", restore]);
+        check("", &["is damaged", restore]);
+        check("postgres 1\n", &["is damaged", restore]);
+    }
+}

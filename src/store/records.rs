@@ -1,0 +1,345 @@
+//! What is stored, to and from what is meant. Reading checks everything again: what does not hold is damage.
+
+use bytes::Bytes;
+use prost::Message;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        Error, Result,
+        annotations::{Annotation, Label, Mention},
+        articles::{Article, ArticleDetails, TextIdentity},
+        ids::{AnnotationId, ArticleId, LayerId, ProjectId},
+        projects::{Project, ProjectDetails},
+        revisions::{ProjectUid, Revision, Timestamp},
+        spans::Anchor,
+        text::{Position, TextRange},
+    },
+    proto::stored,
+    store::keys::{ArticleNumber, Generation},
+};
+
+/// An article and where its rows are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredArticle {
+    /// The article.
+    pub article: Article,
+    /// The generation of its text.
+    pub text_generation: Generation,
+}
+
+/// What a commit did to one resource.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResourceChange {
+    /// To the project itself.
+    Project {
+        /// `None` when it was created.
+        before: Option<Project>,
+        /// `None` when it was deleted.
+        after: Option<Project>,
+    },
+    /// To an article.
+    Article {
+        /// Its internal number.
+        number: ArticleNumber,
+        /// `None` when it was created.
+        before: Option<StoredArticle>,
+        /// `None` when it was deleted.
+        after: Option<StoredArticle>,
+    },
+    /// To an annotation.
+    Annotation {
+        /// The article's id.
+        article: ArticleId,
+        /// The annotation's id.
+        id: AnnotationId,
+        /// `None` when it was created.
+        before: Option<Annotation>,
+        /// `None` when it was deleted.
+        after: Option<Annotation>,
+    },
+}
+
+/// Encodes a project.
+#[must_use]
+pub fn project(project: &Project) -> stored::ProjectRecord {
+    let Project { id, uid, details, revision, create_time, update_time } = project;
+    let ProjectDetails { display_name, description, metadata } = details;
+    stored::ProjectRecord {
+        id: id.as_str().to_owned(),
+        uid: uid_bytes(*uid),
+        display_name: display_name.clone(),
+        description: description.clone(),
+        metadata: metadata.clone(),
+        revision: revision.0,
+        create_time_us: create_time.0,
+        update_time_us: update_time.0,
+    }
+}
+
+/// Reads a project.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub fn read_project(record: stored::ProjectRecord) -> Result<Project> {
+    let stored::ProjectRecord {
+        id,
+        uid,
+        display_name,
+        description,
+        metadata,
+        revision,
+        create_time_us,
+        update_time_us,
+    } = record;
+    Ok(Project {
+        id: ProjectId::parse("id", &id).map_err(damaged)?,
+        uid: read_uid(&uid)?,
+        details: ProjectDetails { display_name, description, metadata },
+        revision: Revision(revision),
+        create_time: Timestamp(create_time_us),
+        update_time: Timestamp(update_time_us),
+    })
+}
+
+/// Encodes an article.
+#[must_use]
+pub fn article(stored: &StoredArticle) -> stored::ArticleRecord {
+    let StoredArticle { article, text_generation } = stored;
+    let Article { id, details, text, revision, create_time, update_time } = article;
+    let ArticleDetails { title, language, source_uri, metadata } = details;
+    let TextIdentity { revision: text_revision, sha256, length } = text;
+    stored::ArticleRecord {
+        id: id.as_str().to_owned(),
+        title: title.clone(),
+        language: language.clone(),
+        source_uri: source_uri.clone(),
+        metadata: metadata.clone(),
+        text_revision: *text_revision,
+        text_generation: text_generation.0,
+        text_sha256: Bytes::copy_from_slice(sha256),
+        utf8_length: length.utf8,
+        utf16_length: length.utf16,
+        code_point_length: length.code_points,
+        revision: revision.0,
+        create_time_us: create_time.0,
+        update_time_us: update_time.0,
+    }
+}
+
+/// Reads an article.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub fn read_article(record: stored::ArticleRecord) -> Result<StoredArticle> {
+    let stored::ArticleRecord {
+        id,
+        title,
+        language,
+        source_uri,
+        metadata,
+        text_revision,
+        text_generation,
+        text_sha256,
+        utf8_length,
+        utf16_length,
+        code_point_length,
+        revision,
+        create_time_us,
+        update_time_us,
+    } = record;
+    let sha256 = text_sha256
+        .as_ref()
+        .try_into()
+        .map_err(|_| Error::corrupt("an article's SHA-256 is not 32 bytes"))?;
+    let length = Position { utf8: utf8_length, utf16: utf16_length, code_points: code_point_length };
+    Ok(StoredArticle {
+        article: Article {
+            id: ArticleId::parse("id", &id).map_err(damaged)?,
+            details: ArticleDetails { title, language, source_uri, metadata },
+            text: TextIdentity { revision: text_revision, sha256, length },
+            revision: Revision(revision),
+            create_time: Timestamp(create_time_us),
+            update_time: Timestamp(update_time_us),
+        },
+        text_generation: Generation(text_generation),
+    })
+}
+
+/// Encodes an annotation; its id is kept beside it.
+#[must_use]
+pub fn annotation(annotation: &Annotation) -> stored::AnnotationRecord {
+    let Annotation { id: _, layer, label, mention, revision, create_time, update_time } = annotation;
+    let Mention { anchor, quotes, text_revision } = mention;
+    stored::AnnotationRecord {
+        layer: if layer.as_str() == LayerId::DEFAULT { String::new() } else { layer.as_str().to_owned() },
+        label: label.as_str().to_owned(),
+        spans: distances(anchor.spans()),
+        quotes: quotes.clone(),
+        text_revision: if *text_revision == 1 { 0 } else { *text_revision },
+        revision: revision.0,
+        create_time_us: create_time.0,
+        updated_after_us: update_time.0 - create_time.0,
+    }
+}
+
+/// Reads an annotation.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub fn read_annotation(id: AnnotationId, record: stored::AnnotationRecord) -> Result<Annotation> {
+    let stored::AnnotationRecord {
+        layer,
+        label,
+        spans,
+        quotes,
+        text_revision,
+        revision,
+        create_time_us,
+        updated_after_us,
+    } = record;
+    let layer = if layer.is_empty() { LayerId::DEFAULT } else { &layer };
+    let anchor = ranges(&spans)
+        .and_then(Anchor::from_ranges)
+        .ok_or_else(|| Error::corrupt(format!("the spans of annotation {id} are not in order")))?;
+    Ok(Annotation {
+        id,
+        layer: LayerId::parse("layer", layer).map_err(damaged)?,
+        label: Label::parse("label", &label).map_err(damaged)?,
+        mention: Mention { anchor, quotes, text_revision: text_revision.max(1) },
+        revision: Revision(revision),
+        create_time: Timestamp(create_time_us),
+        update_time: Timestamp(create_time_us.saturating_add(updated_after_us)),
+    })
+}
+
+/// Reads an annotation from its bytes.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub fn decode_annotation(id: AnnotationId, bytes: &[u8]) -> Result<Annotation> {
+    read_annotation(id, decode(bytes)?)
+}
+
+/// Encodes a change for the log.
+#[must_use]
+pub fn change(change: &ResourceChange) -> Bytes {
+    use stored::change_record::Resource;
+    let resource = match change {
+        ResourceChange::Project { before, after } => Resource::Project(stored::ProjectChange {
+            before: before.as_ref().map(project),
+            after: after.as_ref().map(project),
+        }),
+        ResourceChange::Article { number, before, after } => Resource::Article(stored::ArticleChange {
+            number: number.0,
+            before: before.as_ref().map(article),
+            after: after.as_ref().map(article),
+        }),
+        ResourceChange::Annotation { article, id, before, after } => {
+            Resource::Annotation(stored::AnnotationChange {
+                article_id: article.as_str().to_owned(),
+                id: Bytes::copy_from_slice(id.as_bytes()),
+                before: before.as_ref().map(annotation),
+                after: after.as_ref().map(annotation),
+            })
+        }
+    };
+    stored::ChangeRecord { resource: Some(resource), cascaded: false }.encode_to_vec().into()
+}
+
+/// Reads a change from the log.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub fn read_change(bytes: &[u8]) -> Result<ResourceChange> {
+    use stored::change_record::Resource;
+    let stored::ChangeRecord { resource, cascaded: _ } = decode(bytes)?;
+    match resource.ok_or_else(|| Error::corrupt("a change of no resource"))? {
+        Resource::Project(stored::ProjectChange { before, after }) => Ok(ResourceChange::Project {
+            before: before.map(read_project).transpose()?,
+            after: after.map(read_project).transpose()?,
+        }),
+        Resource::Article(stored::ArticleChange { number, before, after }) => Ok(ResourceChange::Article {
+            number: ArticleNumber(number),
+            before: before.map(read_article).transpose()?,
+            after: after.map(read_article).transpose()?,
+        }),
+        Resource::Annotation(stored::AnnotationChange { article_id, id, before, after }) => {
+            let id = AnnotationId::from_bytes(
+                id.as_ref().try_into().map_err(|_| Error::corrupt("an annotation's id is not 16 bytes"))?,
+            );
+            let read = |record| read_annotation(id, record);
+            Ok(ResourceChange::Annotation {
+                article: ArticleId::parse("article_id", &article_id).map_err(damaged)?,
+                id,
+                before: before.map(read).transpose()?,
+                after: after.map(read).transpose()?,
+            })
+        }
+    }
+}
+
+/// Decodes a stored message.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M> {
+    M::decode(bytes).map_err(|error| Error::corrupt(format!("a record cannot be read: {error}")))
+}
+
+/// The bytes of a project's uid.
+#[must_use]
+pub fn uid_bytes(uid: ProjectUid) -> Bytes {
+    Bytes::copy_from_slice(uid.0.as_bytes())
+}
+
+/// Reads a project's uid.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub fn read_uid(bytes: &[u8]) -> Result<ProjectUid> {
+    Uuid::from_slice(bytes).map(ProjectUid).map_err(|_| Error::corrupt("a project's uid is not 16 bytes"))
+}
+
+/// Start and end of each span in each unit, each as its distance from the number before it in the same unit.
+fn distances(spans: &[TextRange]) -> Vec<u32> {
+    let mut last = Position::default();
+    let mut distances = Vec::with_capacity(spans.len() * 6);
+    for position in spans.iter().flat_map(|span| [span.start, span.end]) {
+        distances.extend([
+            position.utf8.wrapping_sub(last.utf8),
+            position.utf16.wrapping_sub(last.utf16),
+            position.code_points.wrapping_sub(last.code_points),
+        ]);
+        last = position;
+    }
+    distances
+}
+
+fn ranges(distances: &[u32]) -> Option<Vec<TextRange>> {
+    let mut last = Position::default();
+    let mut positions = Vec::with_capacity(distances.len() / 3);
+    for distance in distances.chunks(3) {
+        let [utf8, utf16, code_points] = distance.try_into().ok()?;
+        last = Position {
+            utf8: last.utf8.checked_add(utf8)?,
+            utf16: last.utf16.checked_add(utf16)?,
+            code_points: last.code_points.checked_add(code_points)?,
+        };
+        positions.push(last);
+    }
+    let pair =
+        |pair: &[Position]| <[Position; 2]>::try_from(pair).ok().map(|[start, end]| TextRange { start, end });
+    positions.chunks(2).map(pair).collect()
+}
+
+fn damaged(error: Error) -> Error {
+    Error::corrupt(error.to_string())
+}

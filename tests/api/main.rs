@@ -1,0 +1,17 @@
+//! The API, over the wire of the real server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::too_many_lines,
+    reason = "a test ends where it did not get what it expected, and a table may be long"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod refusals;
+mod venezuela;
