@@ -43,7 +43,7 @@ pub struct ServeArgs {
           value_parser = parse_size)]
     free_space: u64,
 
-    /// Whose web pages may call the server, such as https://annotate.example; * is everybody's
+    /// Whose web pages may call the server, as scheme://host:port; * is everybody's
     #[arg(long = "cors-origin", env = "SPANDREL_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',',
           default_value = "*", value_parser = parse_origin)]
     cors_origins: Vec<Origin>,
@@ -259,7 +259,7 @@ mod tests {
                 workers: NonZeroUsize::new(3).unwrap(),
                 origins: Origins::Only(origins.to_vec()),
                 calls_in_flight_max: 9,
-                begin_max: Some(Duration::from_secs(120)),
+                begin_max: Some(Duration::from_mins(2)),
                 drain_max: Duration::from_millis(500),
             },
             data_dir: "/d".into(),

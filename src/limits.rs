@@ -89,7 +89,7 @@ pub const READER_QUEUE_READS_MAX: usize = 8_192;
 /// Commits that a project's log keeps.
 pub const LOG_COMMITS_MAX: u64 = 1_000_000;
 /// How long a project's log keeps a commit.
-pub const LOG_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
+pub const LOG_AGE_MAX: Duration = Duration::from_hours(30 * 24);
 /// Free space on the disk below which writes are refused, unless the operator says otherwise.
 pub const FREE_SPACE_BYTES_DEFAULT: u64 = 256 * 1_024 * 1_024;
 /// How old the last look at the free space may be when a group is written.
@@ -126,7 +126,7 @@ pub const REQUEST_HEADER_BYTES_MAX: u32 = 16 * 1_024;
 /// How long a new connection may say nothing, and how long it may take over the headers of an HTTP/1 request.
 pub const CONNECTION_SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How often a connection is asked whether its client still lives.
-pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the client may take to answer that.
 pub const KEEPALIVE_ANSWER_MAX: Duration = Duration::from_secs(20);
 /// How long a draining server waits for what it has begun, unless the operator says otherwise.

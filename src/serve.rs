@@ -65,11 +65,11 @@ pub fn run(config: Config) -> Result<(), ServeFailure> {
     // The address first: who cannot have it should not wait for a large folder to be opened.
     let server = Server::bind(server)?;
     let engine: Arc<dyn Engine> = sled_backend::open(&data_dir, cache_bytes, options)?;
-    let served = serve(server, &engine, versions, Settings { text_bytes_max }, &data_dir);
+    let outcome = serve(server, &engine, versions, Settings { text_bytes_max }, &data_dir);
     // Off the runtimes, which are gone: closing waits for the disk.
     engine.close();
     tracing::info!("the database is closed");
-    served
+    outcome
 }
 
 fn serve(
@@ -97,11 +97,11 @@ fn serve(
         }
     };
     let services = || services(&app, settings);
-    let served = server.run(services, stop, engine.failed(), |address| say_ready(address, data_dir));
+    let outcome = server.run(services, stop, engine.failed(), |address| say_ready(address, data_dir));
     drop(stop_sweeper);
     // It ends at its next step; what it left is found again at the next start.
     let _ = sweeper.join();
-    served.map_err(ServeFailure::Serve)
+    outcome.map_err(ServeFailure::Serve)
 }
 
 fn sweep(runtime: &tokio::runtime::Runtime, sweeper: Sweeper, stopped: oneshot::Receiver<()>) {

@@ -183,13 +183,12 @@ impl App {
         articles: &mut HashMap<ArticleId, Arc<ArticleHandle>>,
     ) -> Result<PreparedWrite> {
         let Write { path, article: name, op } = write;
-        let article = match articles.get(&name.article) {
-            Some(article) => Arc::clone(article),
-            None => {
-                let article = self.article(&name).await?;
-                articles.insert(name.article.clone(), Arc::clone(&article));
-                article
-            }
+        let article = if let Some(article) = articles.get(&name.article) {
+            Arc::clone(article)
+        } else {
+            let article = self.article(&name).await?;
+            articles.insert(name.article.clone(), Arc::clone(&article));
+            article
         };
         let within = |error: Error| error.within("annotation");
         let (id, op) = match op {

@@ -172,7 +172,9 @@ impl App {
             let commit = match app.engine.commit(partition, Arc::new(creation), mode).await {
                 Ok(commit) => commit,
                 Err(error) => {
-                    staged.into_iter().for_each(|number| app.sweep(Sweep::Article(partition, number)));
+                    for number in staged {
+                        app.sweep(Sweep::Article(partition, number));
+                    }
                     return Err(error);
                 }
             };

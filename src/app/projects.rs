@@ -139,7 +139,7 @@ impl App {
             })
             .await?;
             app.change_projects(|projects| {
-                drop(projects.insert(entry.id.clone(), ProjectHandle::new(&entry)))
+                projects.insert(entry.id.clone(), ProjectHandle::new(&entry));
             });
             Ok(project)
         })

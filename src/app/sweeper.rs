@@ -49,7 +49,7 @@ impl Sweeper {
 
     /// Runs until the application is dropped or the engine takes no more writes.
     pub async fn run(mut self) {
-        const TRIM_EVERY: Duration = Duration::from_secs(3_600);
+        const TRIM_EVERY: Duration = Duration::from_hours(1);
         let mut trims = tokio::time::interval(TRIM_EVERY);
         loop {
             let work = tokio::select! {
@@ -161,9 +161,9 @@ async fn trim_point(
             Err(LogError::Failed(error)) => return Err(error),
         };
         if commit.is_some_and(|commit| commit.stamp.time < oldest_kept) {
-            low = middle + 1
+            low = middle + 1;
         } else {
-            high = middle
+            high = middle;
         }
     }
     let through = low.saturating_sub(1).max(head.saturating_sub(commits_max));

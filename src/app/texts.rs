@@ -48,7 +48,7 @@ type Shared<K, V, W> = Cache<K, V, W, DefaultHashBuilder, DefaultLifecycle<K, V>
 pub(super) struct Texts {
     versions: Arc<Versions>,
     handles: Cache<(Partition, ArticleId), (Seen<2>, Arc<ArticleHandle>)>,
-    texts: Shared<TextKey, Arc<Text>, TextWeight>,
+    contents: Shared<TextKey, Arc<Text>, TextWeight>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl Texts {
             .estimated_items_capacity(TEXTS_EXPECTED)
             .weight_capacity(bytes)
             .build();
-        let texts = match options {
+        let contents = match options {
             Ok(options) => Cache::with_options(
                 options,
                 TextWeight,
@@ -81,7 +81,7 @@ impl Texts {
             ),
             Err(_) => Cache::with_weighter(TEXTS_EXPECTED, bytes, TextWeight),
         };
-        Self { versions, handles: Cache::new(HANDLES), texts }
+        Self { versions, handles: Cache::new(HANDLES), contents }
     }
 
     fn handle(&self, key: &(Partition, ArticleId)) -> Option<Arc<ArticleHandle>> {
@@ -92,7 +92,7 @@ impl Texts {
 
 impl fmt::Debug for Texts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Texts").field("texts", &self.texts.len()).finish_non_exhaustive()
+        f.debug_struct("Texts").field("texts", &self.contents.len()).finish_non_exhaustive()
     }
 }
 
@@ -131,7 +131,7 @@ impl App {
     /// RESOURCE_NOT_FOUND when the article was deleted meanwhile; STORAGE_CORRUPT.
     pub(super) async fn text(&self, article: &ArticleHandle) -> Result<Arc<Text>> {
         let key = (article.project.partition, article.number, article.generation);
-        self.texts.texts.get_or_insert_async(&key, self.read_text(article)).await
+        self.texts.contents.get_or_insert_async(&key, self.read_text(article)).await
     }
 
     /// The text of a stored article, as [`App::text`].
@@ -159,7 +159,7 @@ impl App {
         generation: Generation,
         text: Arc<Text>,
     ) {
-        self.texts.texts.insert((partition, number, generation), text);
+        self.texts.contents.insert((partition, number, generation), text);
     }
 
     /// Reads a text in views of a bounded size; it does not change between them, though it may be deleted.

@@ -41,17 +41,17 @@ impl<F: Field> Mask<F> {
         let mut fields = Vec::with_capacity(paths.len());
         for (index, path) in paths.iter().enumerate() {
             let known = F::NAMES.iter().find(|(name, _)| name == path);
-            let Some((_, named)) = known else {
+            let Some((_, field_of_path)) = known else {
                 let message = format!("{path:?} cannot be changed by an update; what can is {}", names());
                 return Err(Error::field(format!("{field}.paths[{index}]"), message));
             };
-            if fields.contains(named) {
+            if fields.contains(field_of_path) {
                 return Err(Error::field(
                     format!("{field}.paths[{index}]"),
                     format!("{path:?} is named twice"),
                 ));
             }
-            fields.push(*named);
+            fields.push(*field_of_path);
         }
         Ok(Self::Only(fields))
     }
@@ -136,6 +136,7 @@ pub fn metadata(field: &str, entries: impl IntoIterator<Item = (String, String)>
 }
 
 /// A LIMIT_EXCEEDED at `field`: `what` is `actual` `unit`, more than `limit`.
+#[must_use]
 pub fn too_many(field: &str, what: &'static str, actual: usize, limit: usize, unit: &'static str) -> Error {
     let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
     Error::at(field, Problem::LimitExceeded { what, actual: number(actual), limit: number(limit), unit })

@@ -59,7 +59,10 @@ impl Annotations {
 
 #[tonic::async_trait]
 impl AnnotationService for Annotations {
-    async fn create_annotation(&self, request: Request<v1::CreateAnnotationRequest>) -> Reply<v1::Annotation> {
+    async fn create_annotation(
+        &self,
+        request: Request<v1::CreateAnnotationRequest>,
+    ) -> Reply<v1::Annotation> {
         reply(async {
             let (write, mode) = convert::create(request.into_inner())?;
             self.write(write, mode).await
@@ -67,7 +70,10 @@ impl AnnotationService for Annotations {
         .await
     }
 
-    async fn get_annotation(&self, request: Request<v1::GetAnnotationRequest>) -> Reply<Encoded<v1::Annotation>> {
+    async fn get_annotation(
+        &self,
+        request: Request<v1::GetAnnotationRequest>,
+    ) -> Reply<Encoded<v1::Annotation>> {
         reply(async {
             let v1::GetAnnotationRequest { name } = request.into_inner();
             let key = AnswerKey::new("GetAnnotation", name);
@@ -100,7 +106,10 @@ impl AnnotationService for Annotations {
         .await
     }
 
-    async fn update_annotation(&self, request: Request<v1::UpdateAnnotationRequest>) -> Reply<v1::Annotation> {
+    async fn update_annotation(
+        &self,
+        request: Request<v1::UpdateAnnotationRequest>,
+    ) -> Reply<v1::Annotation> {
         reply(async {
             let (write, mode) = convert::update(request.into_inner())?;
             self.write(write, mode).await

@@ -48,7 +48,10 @@ impl ArticleService for Articles {
         .await
     }
 
-    async fn list_articles(&self, request: Request<v1::ListArticlesRequest>) -> Reply<v1::ListArticlesResponse> {
+    async fn list_articles(
+        &self,
+        request: Request<v1::ListArticlesRequest>,
+    ) -> Reply<v1::ListArticlesResponse> {
         reply(async {
             let (project, page_size, page_token, with_text) = convert::list(request.into_inner())?;
             self.app.list_articles(&project, page_size, &page_token, with_text).await.map(convert::page)

@@ -112,11 +112,11 @@ impl Calls {
         };
         let call = Call { deadline: deadline(client), begin_deadline, log, permit };
 
-        let future = self.0.services.call(request).map_err(|request| {
-            let path = request.uri().path();
+        let path = request.uri().path();
+        let service = self.0.services.find(path).ok_or_else(|| {
             Status::unimplemented(format!("this server has no {path}; reflection lists what it has"))
         })?;
-        Ok(Answering::Begun { future, call: Some(call) })
+        Ok(Answering::Begun { future: service.call(request), call: Some(call) })
     }
 }
 
@@ -323,7 +323,7 @@ impl LogLine {
     }
 
     /// Writes the line with the status in these headers or trailers.
-    fn write(mut self: Box<Self>, headers: &HeaderMap) {
+    fn write(mut self, headers: &HeaderMap) {
         self.written = true;
         let code = headers.get("grpc-status").map_or(Code::Unknown, |code| Code::from_bytes(code.as_bytes()));
         let (method, duration) = (&self.method, self.start.elapsed());

@@ -18,7 +18,7 @@ const GRPC_TIMEOUT: &str = "grpc-timeout";
 ///
 /// # Errors
 ///
-/// FIELD_INVALID of `grpc-timeout` when it is not of the form that the protocol gives it.
+/// `FIELD_INVALID` of `grpc-timeout` when it is not of the form that the protocol gives it.
 pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>> {
     let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
     parse(value.as_bytes()).map(Some).ok_or_else(|| {
@@ -39,8 +39,8 @@ fn parse(value: &[u8]) -> Option<Duration> {
     }
     let count: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
     match unit {
-        b'H' => Some(Duration::from_secs(count * 3_600)),
-        b'M' => Some(Duration::from_secs(count * 60)),
+        b'H' => Some(Duration::from_hours(count)),
+        b'M' => Some(Duration::from_mins(count)),
         b'S' => Some(Duration::from_secs(count)),
         b'm' => Some(Duration::from_millis(count)),
         b'u' => Some(Duration::from_micros(count)),
@@ -95,13 +95,13 @@ mod tests {
     #[test]
     fn every_unit_of_the_protocol_is_understood() {
         for (value, expected) in [
-            ("2H", Duration::from_secs(7_200)),
-            ("3M", Duration::from_secs(180)),
+            ("2H", Duration::from_hours(2)),
+            ("3M", Duration::from_mins(3)),
             ("4S", Duration::from_secs(4)),
             ("500m", Duration::from_millis(500)),
             ("600u", Duration::from_micros(600)),
             ("99999999n", Duration::from_nanos(99_999_999)),
-            ("99999999H", Duration::from_secs(99_999_999 * 3_600)),
+            ("99999999H", Duration::from_hours(99_999_999)),
             ("0m", Duration::ZERO),
         ] {
             assert_eq!(timeout_of(value), Ok(Some(expected)), "{value}");

@@ -25,25 +25,25 @@ pub(super) fn translate(headers: &mut HeaderMap) {
 fn translated(foreign: &Status) -> Option<Status> {
     let message = foreign.message();
     let malformed = |what: &str| Some(status(&Error::field("", what)));
-    match foreign.code() {
-        Code::OutOfRange if message.contains("decoded message length too large") => {
+    match (foreign.code(), message) {
+        (Code::OutOfRange, _) if message.contains("decoded message length too large") => {
             let (actual, limit) = found_and_limit(message)?;
             let what = "the request message";
             Some(status(&Problem::LimitExceeded { what, actual, limit, unit: "bytes" }.into()))
         }
-        Code::Internal if message.starts_with("failed to decode Protobuf message") => {
+        (Code::Internal, _) if message.starts_with("failed to decode Protobuf message") => {
             malformed(&format!("the request is not a valid message of this method: {message}"))
         }
-        Code::Internal if message.starts_with("Missing request message") => {
+        (Code::Internal, _) if message.starts_with("Missing request message") => {
             malformed("the request has no message; this method takes exactly one")
         }
-        Code::Internal if message.starts_with("Unexpected EOF decoding stream") => {
+        (Code::Internal, _) if message.starts_with("Unexpected EOF decoding stream") => {
             malformed("the request ends within a message: it is shorter than its length prefix says")
         }
-        Code::Internal if message.starts_with("protocol error: received message") => {
+        (Code::Internal, _) if message.starts_with("protocol error: received message") => {
             malformed("the request is compressed, or its first byte is neither 0 nor 1; send it uncompressed")
         }
-        Code::Unimplemented if message.is_empty() => {
+        (Code::Unimplemented, "") => {
             Some(Status::unimplemented("this server has no such method; reflection lists those that it has"))
         }
         _ => None,

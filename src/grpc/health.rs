@@ -19,7 +19,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// NOT_SERVING until told otherwise.
+    /// `NOT_SERVING` until told otherwise.
     pub(super) fn new() -> Self {
         Self { reporter: HealthReporter::new(), names: names() }
     }

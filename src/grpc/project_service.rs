@@ -43,7 +43,10 @@ impl ProjectService for Projects {
         .await
     }
 
-    async fn list_projects(&self, request: Request<v1::ListProjectsRequest>) -> Reply<v1::ListProjectsResponse> {
+    async fn list_projects(
+        &self,
+        request: Request<v1::ListProjectsRequest>,
+    ) -> Reply<v1::ListProjectsResponse> {
         reply(async {
             let v1::ListProjectsRequest { page_size, page_token } = request.into_inner();
             self.app.list_projects(page_size, &page_token).await.map(convert::page)

@@ -88,15 +88,16 @@ pub enum ServeError {
 }
 
 fn hint(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another program listens there, perhaps another spandrel; choose another port with --listen"
-                .to_owned()
-        }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        io::ErrorKind::PermissionDenied => "ports below 1024 need special rights".to_owned(),
-        _ => error.to_string(),
-    }
+    let known = [
+        (
+            io::ErrorKind::AddrInUse,
+            "another program listens there, perhaps another spandrel; choose another port with --listen",
+        ),
+        (io::ErrorKind::AddrNotAvailable, "this machine has no such address"),
+        (io::ErrorKind::PermissionDenied, "ports below 1024 need special rights"),
+    ];
+    let hint = known.into_iter().find(|(kind, _)| *kind == error.kind());
+    hint.map_or_else(|| error.to_string(), |(_, hint)| hint.to_owned())
 }
 
 /// A server that has its address and does not serve yet.

@@ -1,15 +1,16 @@
 //! The services by their names.
 
-use std::{convert::Infallible, fmt};
+use std::{
+    convert::Infallible,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
 use tonic::{
     body::Body,
     codegen::{BoxFuture, StdError},
@@ -36,14 +37,11 @@ impl Services {
         self
     }
 
-    /// Calls the service that `/{service}/{method}` names, if there is one.
-    pub(super) fn call(&self, request: Request<RequestBody>) -> Result<Answer, Request<RequestBody>> {
-        let path = request.uri().path().strip_prefix('/').unwrap_or_default();
+    /// The service that `/{service}/{method}` names, if there is one.
+    pub(super) fn find(&self, path: &str) -> Option<&dyn Routed> {
+        let path = path.strip_prefix('/').unwrap_or_default();
         let name = path.split_once('/').map_or(path, |(name, _method)| name);
-        match self.0.iter().find(|(candidate, _)| *candidate == name) {
-            Some((_, service)) => Ok(service.call(request)),
-            None => Err(request),
-        }
+        self.0.iter().find(|(candidate, _)| *candidate == name).map(|(_, service)| &**service)
     }
 }
 
@@ -75,7 +73,7 @@ impl<S> GeneratedServer for S where
 }
 
 /// A service without its type. The generated servers are always ready.
-trait Routed: Send + Sync {
+pub(super) trait Routed: Send + Sync {
     fn call(&self, request: Request<RequestBody>) -> Answer;
 }
 

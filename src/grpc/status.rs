@@ -139,25 +139,16 @@ fn positions(starts: &[Position]) -> String {
 #[must_use]
 pub fn status(error: &Error) -> Status {
     let (code, reason, detail) = row(&error.problem);
-    let refusal = Refusal {
-        code,
-        reason,
-        detail,
-        field: &error.field,
-        description: match &error.problem {
-            Problem::StorageUnavailable(_) => {
-                tracing::error!(reason = name(reason), "{error}");
-                error.problem.to_string()
-            }
-            Problem::StorageCorrupt(_) => {
-                tracing::error!(reason = name(reason), "{error}");
-                "stored data is damaged; the server's log says where".to_owned()
-            }
-            other => other.to_string(),
-        },
-        facts: facts(&error.problem),
+    if matches!(error.problem, Problem::StorageUnavailable(_) | Problem::StorageCorrupt(_)) {
+        tracing::error!(reason = name(reason), "{error}");
+    }
+    let description = if matches!(error.problem, Problem::StorageCorrupt(_)) {
+        "stored data is damaged; the server's log says where".to_owned()
+    } else {
+        error.problem.to_string()
     };
-    refusal.into_status()
+    Refusal { code, reason, detail, field: &error.field, description, facts: facts(&error.problem) }
+        .into_status()
 }
 
 impl From<Error> for Status {

@@ -23,7 +23,7 @@ pub enum Origins {
 }
 
 /// How long a browser may remember what it was told; browsers cap it at two hours.
-const PREFLIGHT_AGE: Duration = Duration::from_secs(7_200);
+const PREFLIGHT_AGE: Duration = Duration::from_hours(2);
 
 pub(super) fn web(origins: &Origins, calls: Calls) -> Web {
     let cors = CorsLayer::new()

@@ -340,6 +340,7 @@ fn ranges(distances: &[u32]) -> Option<Vec<TextRange>> {
     positions.chunks(2).map(pair).collect()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is mapped over errors")]
 fn damaged(error: Error) -> Error {
     Error::corrupt(error.to_string())
 }

@@ -223,8 +223,8 @@ impl RunTable {
         let right = draft.ascending(&successor(&key), &self.end()).next().transpose()?;
         if let Some((right_key, right)) = right {
             let joined = row.joined(&PackedRow::open(right)?);
-            // An empty first row is always replaced by the next, so that the first row's key stays the prefix.
-            if joined.len() <= RUN_BYTES_MAX || row.is_empty() {
+            // With the next row, an empty first one always fits: the first row's key stays the prefix.
+            if joined.len() <= RUN_BYTES_MAX {
                 draft.put(key, joined.into_bytes());
                 draft.delete(right_key);
                 return Ok(());

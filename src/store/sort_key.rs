@@ -254,6 +254,41 @@ mod tests {
         check((10, 10), (9, 9), false);
     }
 
+    #[test]
+    fn bounds_hold_what_only_just_meets_a_window() {
+        let check = |window, start, end| {
+            let key = SortKey::of(start, end, id(1));
+            assert!(meets(window, (start, end)));
+            let (from, to) = SortKey::bounds(key.class(), Some(window), None);
+            assert!(from <= key.encode().to_vec() && key.encode().to_vec() < to, "{window:?} {key:?}");
+        };
+        let window = (10 << 20, 11 << 20);
+        for max in CLASS_BYTES_MAX {
+            check(window, window.0 + 1 - max, window.0 + 1);
+        }
+        check(window, 0, window.0 + 1);
+        check(window, window.0, window.0);
+        check(window, window.1, window.1);
+        check(window, window.1 - 1, 12 << 20);
+        check((0, u32::MAX), u32::MAX, u32::MAX);
+    }
+
+    #[test]
+    fn bounds_begin_behind_the_last_of_a_page() {
+        let check = |start, end, n, expected| {
+            let key = SortKey::of(start, end, id(n));
+            let (from, _) = SortKey::bounds(0, Some((0, 9)), Some(DocumentPosition::new(5, 8, id(2))));
+            assert_eq!(from <= key.encode().to_vec(), expected, "{key:?}");
+        };
+        check(5, 8, 2, false);
+        check(5, 8, 1, false);
+        check(5, 9, 3, false);
+        check(4, 8, 3, false);
+        check(5, 8, 3, true);
+        check(5, 7, 1, true);
+        check(6, 6, 1, true);
+    }
+
     proptest! {
         #[test]
         fn bytes_sort_as_keys_and_positions_do(keys in prop::collection::vec((0..2_000u32, 0..2_000u32, 0..3u8), 2)) {

@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
     reason = "a test ends where it did not get what it expected, and a table may be long"
 )]
 

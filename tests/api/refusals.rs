@@ -121,17 +121,17 @@ async fn a_batch_names_the_element_and_does_nothing() {
     };
     let status = client.annotations.batch_create_annotations(batch).await.unwrap_err();
     let field = "requests[3].annotation.anchor.spans[0].utf16.end";
-    check(&status, &Expected { code: Code::InvalidArgument, reason: "SPAN_OUT_OF_BOUNDS", field, metadata: &[] });
+    check(
+        &status,
+        &Expected { code: Code::InvalidArgument, reason: "SPAN_OUT_OF_BOUNDS", field, metadata: &[] },
+    );
 
     let missing = format!("{A}/annotations/00000000-0000-7000-8000-000000000000");
     let create = v1::CreateAnnotationRequest { parent: A.to_owned(), ..good() };
     let delete = v1::DeleteAnnotationRequest { name: missing.clone(), ..Default::default() };
     let commit = v1::CommitAnnotationsRequest {
         parent: "projects/p".to_owned(),
-        writes: vec![
-            v1::Write { op: Some(Op::Create(create)) },
-            v1::Write { op: Some(Op::Delete(delete)) },
-        ],
+        writes: vec![v1::Write { op: Some(Op::Create(create)) }, v1::Write { op: Some(Op::Delete(delete)) }],
         validate_only: false,
     };
     let status = client.annotations.commit_annotations(commit).await.unwrap_err();
@@ -140,7 +140,8 @@ async fn a_batch_names_the_element_and_does_nothing() {
         &status,
         &Expected { code: Code::NotFound, reason: "RESOURCE_NOT_FOUND", field: "", metadata: &metadata },
     );
-    let listed = client.list_all(v1::ListAnnotationsRequest { parent: A.to_owned(), ..Default::default() }).await;
+    let listed =
+        client.list_all(v1::ListAnnotationsRequest { parent: A.to_owned(), ..Default::default() }).await;
     assert_eq!(listed, []);
 }
 
@@ -214,11 +215,8 @@ async fn what_does_not_fit_the_state() {
     check(&status, &exists("annotation_id"));
 
     let stale = v1::Annotation { text_revision: 2, ..annotation("X", vec![by_utf8(0, 1)]) };
-    let request = v1::CreateAnnotationRequest {
-        parent: A.to_owned(),
-        annotation: Some(stale),
-        ..Default::default()
-    };
+    let request =
+        v1::CreateAnnotationRequest { parent: A.to_owned(), annotation: Some(stale), ..Default::default() };
     let status = client.annotations.create_annotation(request).await.unwrap_err();
     let code = Code::FailedPrecondition;
     let latest = [("latest", "1")];
@@ -238,10 +236,7 @@ async fn what_does_not_fit_the_state() {
     let changed = client.annotations.update_annotation(update(&stored.etag)).await.unwrap().into_inner();
     let status = client.annotations.update_annotation(update(&stored.etag)).await.unwrap_err();
     let current = [("current_etag", changed.etag.as_str())];
-    check(
-        &status,
-        &Expected { code: Code::Aborted, reason: "ETAG_MISMATCH", field: "", metadata: &current },
-    );
+    check(&status, &Expected { code: Code::Aborted, reason: "ETAG_MISMATCH", field: "", metadata: &current });
     let status = client.annotations.update_annotation(update("")).await.unwrap_err();
     let code = Code::InvalidArgument;
     check(&status, &Expected { code, reason: "FIELD_INVALID", field: "annotation.etag", metadata: &[] });

@@ -69,7 +69,8 @@ async fn every_mention_in_every_unit_is_still_there_after_the_plug_is_pulled() {
     let article = client.articles.get_article(request).await.unwrap().into_inner();
     assert_eq!(article.text, text);
     assert_eq!(article.text_sha256, hex::encode(Sha256::digest(text.as_bytes())));
-    let request = v1::ListAnnotationsRequest { parent: ARTICLE.to_owned(), page_size: 7, ..Default::default() };
+    let request =
+        v1::ListAnnotationsRequest { parent: ARTICLE.to_owned(), page_size: 7, ..Default::default() };
     let listed = client.list_all(request).await;
     for stored in &listed {
         let span = &spans(stored)[0];

@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::explicit_write,
     missing_docs,
     unreachable_pub,
     reason = "shared by several test crates, each of which uses some of it"
@@ -157,7 +158,12 @@ impl Client {
     }
 
     /// Tries to create an annotation of `parent` with one span.
-    pub async fn annotate(&mut self, parent: &str, label: &str, span: v1::Span) -> Result<v1::Annotation, Status> {
+    pub async fn annotate(
+        &mut self,
+        parent: &str,
+        label: &str,
+        span: v1::Span,
+    ) -> Result<v1::Annotation, Status> {
         let request = v1::CreateAnnotationRequest {
             parent: parent.to_owned(),
             annotation: Some(annotation(label, vec![span])),

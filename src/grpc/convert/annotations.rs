@@ -90,7 +90,8 @@ pub fn commit(request: v1::CommitAnnotationsRequest) -> Result<(ProjectName, Vec
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
 pub fn list(request: v1::ListAnnotationsRequest) -> Result<AnnotationQuery> {
-    let v1::ListAnnotationsRequest { parent, page_size, page_token, layer, label, text_revision, overlaps } = request;
+    let v1::ListAnnotationsRequest { parent, page_size, page_token, layer, label, text_revision, overlaps } =
+        request;
     Ok(AnnotationQuery {
         article: ArticleName::parse("parent", &parent)?,
         filter: filter(&layer, &label)?,
@@ -209,16 +210,25 @@ fn one_of_commit(index: usize, write: v1::Write, parent: &ProjectName) -> Result
             let checked = not_alone(request.validate_only);
             (path("delete"), "name", checked.and_then(|()| delete_write(request, path("delete"))))
         }
-        None => return Err(Error::field(format!("writes[{index}]"), "says neither create, update nor delete")),
+        None => {
+            return Err(Error::field(format!("writes[{index}]"), "says neither create, update nor delete"));
+        }
     };
     let write = write.map_err(|error| error.within(&path))?;
     if write.article.parent() != *parent {
-        return Err(Error::field(format!("{path}.{name_field}"), format!("is not in {parent}, the commit's parent")));
+        return Err(Error::field(
+            format!("{path}.{name_field}"),
+            format!("is not in {parent}, the commit's parent"),
+        ));
     }
     Ok(write)
 }
 
-fn create_write(request: v1::CreateAnnotationRequest, batch: Option<&ArticleName>, path: String) -> Result<Write> {
+fn create_write(
+    request: v1::CreateAnnotationRequest,
+    batch: Option<&ArticleName>,
+    path: String,
+) -> Result<Write> {
     let v1::CreateAnnotationRequest { parent, annotation_id, annotation, validate_only: _ } = request;
     let article = match batch {
         Some(batch) if parent.is_empty() => batch.clone(),
@@ -267,7 +277,8 @@ fn parts(annotation: v1::Annotation) -> Result<(String, Content, String)> {
         update_time: _,
         etag,
     } = annotation;
-    let AnnotationFilter { layer, label } = filter(&layer, &label).map_err(|error| error.within("annotation"))?;
+    let AnnotationFilter { layer, label } =
+        filter(&layer, &label).map_err(|error| error.within("annotation"))?;
     let spans = target.map(|v1::annotation::Target::Anchor(v1::Anchor { spans })| {
         spans.into_iter().map(spans::request).collect()
     });

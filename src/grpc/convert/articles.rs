@@ -75,7 +75,11 @@ pub fn get_batch(request: v1::BatchGetArticlesRequest) -> Result<(ProjectName, V
     let one = |(index, name): (usize, &String)| {
         let field = format!("names[{index}]");
         let name = ArticleName::parse(&field, name)?;
-        if name.parent() == parent { Ok(name) } else { Err(Error::field(field, format!("is not in {parent}"))) }
+        if name.parent() == parent {
+            Ok(name)
+        } else {
+            Err(Error::field(field, format!("is not in {parent}")))
+        }
     };
     let names = names.iter().enumerate().map(one).collect::<Result<_>>()?;
     Ok((parent, names, with_text(view, false)?))
@@ -193,14 +197,15 @@ struct Parts {
 fn new(request: v1::CreateArticleRequest, parent: &ProjectName, path: String) -> Result<NewArticle> {
     let v1::CreateArticleRequest { parent: _, article_id, article, validate_only: _ } = request;
     let Parts { name, details, text, etag: _ } = parts(required("article", article)?)?;
-    let id = id_or_name(("article_id", &article_id), ("article.name", &name), ArticleId::parse, |field, name| {
-        let name = ArticleName::parse(field, name)?;
-        if name.parent() == *parent {
-            Ok(name.article)
-        } else {
-            Err(Error::field(field, format!("is not in {parent}; leave it out")))
-        }
-    })?;
+    let id =
+        id_or_name(("article_id", &article_id), ("article.name", &name), ArticleId::parse, |field, name| {
+            let name = ArticleName::parse(field, name)?;
+            if name.parent() == *parent {
+                Ok(name.article)
+            } else {
+                Err(Error::field(field, format!("is not in {parent}; leave it out")))
+            }
+        })?;
     Ok(NewArticle { path, id, details, text })
 }
 
@@ -229,6 +234,9 @@ fn with_text(view: i32, by_default: bool) -> Result<bool> {
         Ok(v1::ArticleView::Unspecified) => Ok(by_default),
         Ok(v1::ArticleView::Basic) => Ok(false),
         Ok(v1::ArticleView::Full) => Ok(true),
-        Err(_) => Err(Error::field("view", format!("{view} is no view; send ARTICLE_VIEW_BASIC or ARTICLE_VIEW_FULL"))),
+        Err(_) => Err(Error::field(
+            "view",
+            format!("{view} is no view; send ARTICLE_VIEW_BASIC or ARTICLE_VIEW_FULL"),
+        )),
     }
 }

@@ -34,9 +34,10 @@ fn id_or_name<I: PartialEq>(
     let by_id = if id.is_empty() { None } else { Some(parse_id(id_field, id)?) };
     let by_name = if name.is_empty() { None } else { Some(id_of_name(name_field, name)?) };
     match (by_id, by_name) {
-        (Some(by_id), Some(by_name)) if by_id != by_name => {
-            Err(Error::field(name_field, format!("is {name:?}, which is not what {id_field} {id:?} says; send one of them")))
-        }
+        (Some(by_id), Some(by_name)) if by_id != by_name => Err(Error::field(
+            name_field,
+            format!("is {name:?}, which is not what {id_field} {id:?} says; send one of them"),
+        )),
         (by_id, by_name) => Ok(by_id.or(by_name)),
     }
 }

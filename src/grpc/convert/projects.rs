@@ -21,9 +21,10 @@ use crate::{
 pub fn create(request: v1::CreateProjectRequest) -> Result<(Option<ProjectId>, ProjectDetails, Mode)> {
     let v1::CreateProjectRequest { project_id, project, validate_only } = request;
     let (name, details, _) = parts(project.unwrap_or_default())?;
-    let id = id_or_name(("project_id", &project_id), ("project.name", &name), ProjectId::parse, |field, name| {
-        Ok(ProjectName::parse(field, name)?.project)
-    })?;
+    let id =
+        id_or_name(("project_id", &project_id), ("project.name", &name), ProjectId::parse, |field, name| {
+            Ok(ProjectName::parse(field, name)?.project)
+        })?;
     Ok((id, details, mode(validate_only)))
 }
 
@@ -91,6 +92,7 @@ fn parts(project: v1::Project) -> Result<(String, ProjectDetails, String)> {
         etag,
         uid: _,
     } = project;
-    let details = ProjectDetails::parse(display_name, description, metadata).map_err(|error| error.within("project"))?;
+    let details = ProjectDetails::parse(display_name, description, metadata)
+        .map_err(|error| error.within("project"))?;
     Ok((name, details, etag))
 }

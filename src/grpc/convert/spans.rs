@@ -55,7 +55,8 @@ pub fn unit(field: &str, unit: i32) -> Result<Unit> {
         Ok(v1::OffsetUnit::Utf16) => Ok(Unit::Utf16),
         Ok(v1::OffsetUnit::CodePoints) => Ok(Unit::CodePoints),
         Ok(v1::OffsetUnit::Unspecified) | Err(_) => {
-            let message = "say what the offsets count: OFFSET_UNIT_UTF8, OFFSET_UNIT_UTF16 or OFFSET_UNIT_CODE_POINTS";
+            let message =
+                "say what the offsets count: OFFSET_UNIT_UTF8, OFFSET_UNIT_UTF16 or OFFSET_UNIT_CODE_POINTS";
             Err(Error::field(field, message))
         }
     }

@@ -304,7 +304,7 @@ pub(super) async fn limits_hold<H: Harness>(fixture: Fixture<H>) {
         }
         assert_eq!((fixture.head(Q), fixture.rows(Q).await.len()), (head, 0));
     };
-    refused(rows(COMMIT_ROWS_MAX + 1), "a commit is 4097 rows; at most 4096").await;
+    refused(rows(COMMIT_ROWS_MAX + 1), "a commit has 4097 rows; at most 4096").await;
     refused(sized(COMMIT_BYTES_MAX + 1), "at most 4194304 are allowed").await;
     refused(row(KEY_BYTES_MAX - 3, 0), "at most 64").await;
     refused(row(1, VALUE_BYTES_MAX + 1), "at most 4096").await;

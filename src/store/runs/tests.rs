@@ -52,7 +52,7 @@ fn entries(rows: &dyn View) -> Vec<(Bytes, Bytes)> {
 fn rows_keep_their_bytes() {
     let long = vec![0xee; 200];
     let rows = filled([(vec![5, 6], vec![7]), (vec![5], vec![]), (vec![8], long.clone())]);
-    let expected = format!("01{}{}{}", "010005", "0201050607", format!("01c80108{}", hex::encode(long)));
+    let expected = format!("01{}{}{}{}", "010005", "0201050607", "01c80108", hex::encode(long));
     assert_eq!(
         rows.0.into_iter().map(|(k, v)| (hex::encode(k), hex::encode(v))).collect::<Vec<_>>(),
         [(hex::encode(PREFIX), expected)]
@@ -265,7 +265,10 @@ fn verify_says_which_promise_is_broken() {
     check(
         &[(
             "7701",
-            &format!("01{}", (0..=0xff).map(|n| format!("0106{n:02x}{:012}", 0)).collect::<String>()),
+            &format!(
+                "01{}",
+                (0..=0xffu8).map(|n| hex::encode([1, 6, n, 0, 0, 0, 0, 0, 0])).collect::<String>()
+            ),
         )],
         "is too long",
     );
