@@ -9,7 +9,7 @@ use tonic_health::{
 };
 
 use super::services::Services;
-use crate::proto;
+use crate::proto::DESCRIPTORS;
 
 /// Whether the server serves, as a whole (the empty name) and service by service.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Health {
     ) -> Result<Services, tonic_reflection::server::Error> {
         let reflection = || {
             tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
         Ok(services
@@ -53,7 +53,7 @@ impl Health {
 
 /// The empty name, and those of the API's services.
 fn names() -> Vec<String> {
-    let files = FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap_or_default().file;
+    let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default().file;
     let services = files.iter().flat_map(|file| {
         file.service.iter().map(move |service| format!("{}.{}", file.package(), service.name()))
     });

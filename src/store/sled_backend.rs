@@ -157,15 +157,11 @@ fn explain(error: sled::Error, path: &Path) -> OpenError {
         sled::Error::Io(source) if !is_of_content(source.kind()) => {
             OpenError::io("open the database", path)(source)
         }
-        // Its own words end with a backtrace that was not taken.
-        sled::Error::Corruption { at, .. } => {
-            let place = at.map_or_else(String::new, |at| format!(" at byte {}", at.lid()));
-            damaged(path, format!("what stands in its file{place} is not what was written"))
-        }
         sled::Error::Io(_)
+        | sled::Error::Corruption { .. }
         | sled::Error::Unsupported(_)
         | sled::Error::ReportableBug(_)
-        | sled::Error::CollectionNotFound(_) => damaged(path, error.to_string()),
+        | sled::Error::CollectionNotFound(_) => damaged(path, in_words(&error)),
     }
 }
 
@@ -263,9 +259,16 @@ fn row(row: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Row> {
         .map_err(|error| storage_error(&error))
 }
 
+/// What is wrong; sled's own words for damage end with a backtrace that it has not taken.
+fn in_words(error: &sled::Error) -> String {
+    let sled::Error::Corruption { at, .. } = error else { return error.to_string() };
+    let place = at.map_or_else(String::new, |at| format!(" at byte {}", at.lid()));
+    format!("what stands in its file{place} is not what was written")
+}
+
 fn storage_error(error: &sled::Error) -> Error {
     match error {
-        sled::Error::Corruption { .. } => Error::corrupt(error.to_string()),
+        sled::Error::Corruption { .. } => Error::corrupt(in_words(error)),
         sled::Error::Io(_)
         | sled::Error::Unsupported(_)
         | sled::Error::ReportableBug(_)
