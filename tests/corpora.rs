@@ -90,7 +90,8 @@ async fn check(corpus: &str, read: fn(&std::path::Path) -> Vec<Document>, mentio
         assert_eq!(article.text, document.text, "{name}");
         let mut expected = stored.get(&name).cloned().unwrap_or_default();
         expected.sort_by_key(document_position);
-        let request = v1::ListAnnotationsRequest { parent: name.clone(), page_size: 100, ..Default::default() };
+        let request =
+            v1::ListAnnotationsRequest { parent: name.clone(), page_size: 100, ..Default::default() };
         assert_eq!(client.clone().list_all(request).await, expected, "{name} is listed otherwise");
         assert!(streamed.by_ref().take(expected.len()).eq(expected), "{name} is streamed otherwise");
     }
@@ -107,7 +108,8 @@ fn count(documents: &[Document]) -> Counts {
         counts.astral += usize::from(text.chars().any(|character| character > '\u{ffff}'));
         counts.mentions += mentions.len();
         counts.discontinuous += mentions.iter().filter(|mention| mention.ranges.len() > 1).count();
-        let different: BTreeSet<_> = mentions.iter().map(|mention| (&mention.label, &mention.ranges)).collect();
+        let different: BTreeSet<_> =
+            mentions.iter().map(|mention| (&mention.label, &mention.ranges)).collect();
         counts.repeated += mentions.len() - different.len();
     }
     counts
@@ -150,7 +152,10 @@ async fn create_articles(client: &Client, documents: &[Document]) {
 }
 
 /// Creates the annotations in commits over many articles, checks what each answers, and returns them by article.
-async fn create_annotations(client: &Client, documents: &[Document]) -> BTreeMap<String, Vec<v1::Annotation>> {
+async fn create_annotations(
+    client: &Client,
+    documents: &[Document],
+) -> BTreeMap<String, Vec<v1::Annotation>> {
     let mentions: Vec<_> = documents
         .iter()
         .flat_map(|document| document.mentions.iter().map(move |mention| (document, mention)))
@@ -185,7 +190,8 @@ fn write(document: &Document, mention: &Mention) -> v1::Write {
 /// Each quote is what each of its three ranges covers, and all together are what the source says.
 fn check_quotes(created: &v1::Annotation, text: &InUnits<'_>, mention: &Mention) {
     let spans = spans(created);
-    let ranges: Vec<_> = spans.iter().map(|span| span.code_points.unwrap()).map(|range| (range.start, range.end)).collect();
+    let ranges: Vec<_> =
+        spans.iter().map(|span| span.code_points.unwrap()).map(|range| (range.start, range.end)).collect();
     assert_eq!((&created.label, &ranges), (&mention.label, &mention.ranges));
     for span in spans {
         assert_eq!(text.slices(span), [&span.quote; 3].map(String::clone), "{}", created.name);

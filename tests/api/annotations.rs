@@ -4,8 +4,8 @@ use spandrel::proto::v1;
 use uuid::{Uuid, Version};
 
 use crate::support::{
-    Client, Server, annotation, by_code_points, by_quote, by_utf8, by_utf16, check_refused, document_position, fact,
-    mask, slices, spans,
+    Client, Server, annotation, by_code_points, by_quote, by_utf8, by_utf16, check_refused,
+    document_position, fact, mask, slices, spans,
 };
 
 const A: &str = "projects/p/articles/a";
@@ -18,7 +18,11 @@ fn create(annotation: v1::Annotation) -> v1::CreateAnnotationRequest {
 }
 
 fn update(annotation: v1::Annotation, paths: &[&str]) -> v1::UpdateAnnotationRequest {
-    v1::UpdateAnnotationRequest { annotation: Some(annotation), update_mask: mask(paths), ..Default::default() }
+    v1::UpdateAnnotationRequest {
+        annotation: Some(annotation),
+        update_mask: Some(mask(paths)),
+        ..Default::default()
+    }
 }
 
 fn replace(annotation: v1::Annotation) -> v1::UpdateAnnotationRequest {
@@ -60,7 +64,11 @@ async fn check_spans(client: &Client, sent: Vec<v1::Span>, quotes: &[&str]) -> v
     assert_eq!(covered, quotes, "{sent:?}");
     for span in spans(&created) {
         assert_eq!(slices(TEXT, span), [&span.quote; 3].map(String::clone));
-        assert_eq!((span.prefix.as_str(), span.suffix.as_str()), ("", ""), "what is input only is not answered");
+        assert_eq!(
+            (span.prefix.as_str(), span.suffix.as_str()),
+            ("", ""),
+            "what is input only is not answered"
+        );
     }
     assert_eq!(client.get(&created.name).await.unwrap(), created);
     created
@@ -70,7 +78,10 @@ async fn check_spans(client: &Client, sent: Vec<v1::Span>, quotes: &[&str]) -> v
 async fn a_span_can_be_said_in_every_unit_and_by_its_quote() {
     let server = Server::start();
     let mut client = server.client_with_article(TEXT).await;
-    let everything = v1::Span { quote: "日本".to_owned(), utf16: Some(v1::Range { start: 6, end: 8 }), ..by_utf8(9, 15) };
+    let everything =
+        v1::Span {
+            quote: "日本".to_owned(), utf16: Some(v1::Range { start: 6, end: 8 }), ..by_utf8(9, 15)
+        };
     let range = |start, end| Some(v1::Range { start, end });
     for span in [
         by_utf8(9, 15),
@@ -81,7 +92,12 @@ async fn a_span_can_be_said_in_every_unit_and_by_its_quote() {
         after("😀 ", "日本"),
         before("日本", ", then"),
         v1::Span { prefix: " ".to_owned(), suffix: ",".to_owned(), ..by_quote("日本") },
-        v1::Span { prefix: "😀 ".to_owned(), suffix: ",".to_owned(), quote: "日本".to_owned(), ..by_utf8(9, 15) },
+        v1::Span {
+            prefix: "😀 ".to_owned(),
+            suffix: ",".to_owned(),
+            quote: "日本".to_owned(),
+            ..by_utf8(9, 15)
+        },
     ] {
         check_spans(&client, vec![span], &["日本"]).await;
     }
@@ -97,7 +113,11 @@ async fn a_span_can_be_said_in_every_unit_and_by_its_quote() {
         (vec![after("x", "日本")], "QUOTE_NOT_FOUND", spans(0, ".quote")),
         (vec![v1::Span { prefix: "x".to_owned(), ..by_utf8(9, 15) }], "FIELD_INVALID", spans(0, ".prefix")),
         (vec![by_quote("aé"), before("then", &"y".repeat(1_025))], "LIMIT_EXCEEDED", spans(1, ".suffix")),
-        (vec![v1::Span { quote: "日本".to_owned(), ..by_code_points(6, 8) }], "QUOTE_MISMATCH", spans(0, ".quote")),
+        (
+            vec![v1::Span { quote: "日本".to_owned(), ..by_code_points(6, 8) }],
+            "QUOTE_MISMATCH",
+            spans(0, ".quote"),
+        ),
     ] {
         check_refused(client.send(create(annotation("X", sent))).await, reason, &field);
     }
@@ -108,7 +128,12 @@ async fn a_span_can_be_said_in_every_unit_and_by_its_quote() {
 async fn a_discontinuous_mention_has_its_spans_in_order_and_apart() {
     let server = Server::start();
     let mut client = server.client_with_article(TEXT).await;
-    check_spans(&client, vec![by_utf8(0, 1), by_code_points(5, 7), by_quote("again")], &["a", "日本", "again"]).await;
+    check_spans(
+        &client,
+        vec![by_utf8(0, 1), by_code_points(5, 7), by_quote("again")],
+        &["a", "日本", "again"],
+    )
+    .await;
     check_spans(&client, vec![by_utf16(6, 7), by_utf16(7, 8)], &["日", "本"]).await;
     let most: Vec<_> = (0..20).map(|index| by_code_points(index, index + 1)).collect();
     let characters: Vec<_> = TEXT.chars().take(20).map(String::from).collect();
@@ -143,7 +168,10 @@ async fn sixty_four_spans_are_kept_and_quotes_up_to_1024_code_points() {
     assert_eq!(spans(&quoted)[0].quote.chars().count(), 1_024);
     for longer in [vec![by_code_points(3, 1_028)], vec![by_code_points(0, 1), by_code_points(3, 1_027)]] {
         let created = client.send(create(annotation("X", longer))).await.unwrap();
-        assert!(spans(&created).iter().all(|span| span.quote.is_empty()), "longer quotes are left out together");
+        assert!(
+            spans(&created).iter().all(|span| span.quote.is_empty()),
+            "longer quotes are left out together"
+        );
         assert_eq!(client.get(&created.name).await.unwrap(), created);
     }
 }
@@ -233,8 +261,12 @@ async fn labels_and_layers_have_their_forms() {
 async fn what_is_only_validated_is_answered_and_not_done() {
     let server = Server::start();
     let mut client = server.client_with_article(TEXT).await;
-    let request = v1::CreateAnnotationRequest { annotation_id: ID.to_owned(), ..create(annotation("X", vec![by_utf8(0, 1)])) };
-    let checked = client.send(v1::CreateAnnotationRequest { validate_only: true, ..request.clone() }).await.unwrap();
+    let request = v1::CreateAnnotationRequest {
+        annotation_id: ID.to_owned(),
+        ..create(annotation("X", vec![by_utf8(0, 1)]))
+    };
+    let checked =
+        client.send(v1::CreateAnnotationRequest { validate_only: true, ..request.clone() }).await.unwrap();
     assert_eq!(all(&mut client).await, []);
     check_refused(client.get(&named(ID)).await, "RESOURCE_NOT_FOUND", "");
     let created = client.send(request.clone()).await.unwrap();
@@ -244,7 +276,8 @@ async fn what_is_only_validated_is_answered_and_not_done() {
     check_refused(client.send(again).await, "RESOURCE_EXISTS", "annotation_id");
 
     let request = update(moved(&created.name, vec![by_quote("again")]), &["anchor"]);
-    let checked = client.send(v1::UpdateAnnotationRequest { validate_only: true, ..request.clone() }).await.unwrap();
+    let checked =
+        client.send(v1::UpdateAnnotationRequest { validate_only: true, ..request.clone() }).await.unwrap();
     assert_eq!(client.get(&created.name).await.unwrap(), created);
     let updated = client.send(request).await.unwrap();
     assert_eq!(v1::Annotation { update_time: updated.update_time, ..checked }, updated);
@@ -317,7 +350,10 @@ async fn an_anchor_is_changed_and_the_annotation_moves_in_order() {
     ] {
         let before = stored[2].clone();
         let updated = client.send(update(moved(&before.name, anchor), &["anchor"])).await.unwrap();
-        assert_eq!((&updated.label, &updated.layer, &updated.name), (&before.label, &before.layer, &before.name));
+        assert_eq!(
+            (&updated.label, &updated.layer, &updated.name),
+            (&before.label, &before.layer, &before.name)
+        );
         assert_eq!(client.get(&before.name).await.unwrap(), updated);
         stored[2] = updated;
         let mut expected = stored.clone();
@@ -346,7 +382,8 @@ async fn an_update_needs_the_etag_that_stands() {
     let created = client.annotate_with("", "X", vec![by_utf8(0, 1)]).await;
     let without = v1::Annotation { etag: String::new(), ..created.clone() };
     check_refused(client.send(replace(without)).await, "FIELD_INVALID", "annotation.etag");
-    let updated = client.send(replace(v1::Annotation { label: "Y".to_owned(), ..created.clone() })).await.unwrap();
+    let updated =
+        client.send(replace(v1::Annotation { label: "Y".to_owned(), ..created.clone() })).await.unwrap();
 
     let stale = v1::Annotation { label: "Z".to_owned(), ..created.clone() };
     for request in [replace(stale.clone()), update(stale, &["label"])] {
@@ -367,7 +404,11 @@ async fn an_update_creates_what_is_missing_when_it_may() {
     let server = Server::start();
     let mut client = server.client_with_article(TEXT).await;
     let name = named(ID);
-    let whole = v1::Annotation { name: name.clone(), layer: "alice".to_owned(), ..annotation("X", vec![by_utf8(0, 1)]) };
+    let whole = v1::Annotation {
+        name: name.clone(),
+        layer: "alice".to_owned(),
+        ..annotation("X", vec![by_utf8(0, 1)])
+    };
     let request = update(whole.clone(), &["label"]);
     check_refused(client.send(request.clone()).await, "RESOURCE_NOT_FOUND", "annotation.name");
     let request = v1::UpdateAnnotationRequest { allow_missing: true, ..request };
@@ -413,11 +454,16 @@ async fn an_annotation_is_deleted_once() {
     check_refused(client.get(&gone.name).await, "RESOURCE_NOT_FOUND", "");
     check_refused(client.send(delete(&gone.name)).await, "RESOURCE_NOT_FOUND", "name");
     client.send(v1::DeleteAnnotationRequest { allow_missing: true, ..delete(&gone.name) }).await.unwrap();
-    check_refused(client.send(update(renamed(&gone.name, "Y"), &["label"])).await, "RESOURCE_NOT_FOUND", "annotation.name");
+    check_refused(
+        client.send(update(renamed(&gone.name, "Y"), &["label"])).await,
+        "RESOURCE_NOT_FOUND",
+        "annotation.name",
+    );
     assert_eq!(all(&mut client).await, [kept]);
 
     let id = gone.name.rsplit('/').next().unwrap().to_owned();
-    let again = v1::CreateAnnotationRequest { annotation_id: id, ..create(annotation("X", vec![by_utf8(0, 1)])) };
+    let again =
+        v1::CreateAnnotationRequest { annotation_id: id, ..create(annotation("X", vec![by_utf8(0, 1)])) };
     let again = client.send(again).await.unwrap();
     assert_eq!(again.name, gone.name);
     assert_ne!(again.etag, gone.etag, "an etag never recurs");
@@ -427,7 +473,8 @@ async fn an_annotation_is_deleted_once() {
 async fn a_batch_creates_all_or_none() {
     let server = Server::start();
     let mut client = server.client_with_article(TEXT).await;
-    let batch = |requests| v1::BatchCreateAnnotationsRequest { parent: A.to_owned(), requests, validate_only: false };
+    let batch =
+        |requests| v1::BatchCreateAnnotationsRequest { parent: A.to_owned(), requests, validate_only: false };
     let one = |id: &str, parent: &str| v1::CreateAnnotationRequest {
         parent: parent.to_owned(),
         annotation_id: id.to_owned(),

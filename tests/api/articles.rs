@@ -1,6 +1,6 @@
 //! Articles: texts that come back byte for byte, what is said of them, batches, positions, and their end.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, slice};
 
 use sha2::{Digest, Sha256};
 use spandrel::{limits, proto::v1};
@@ -50,7 +50,7 @@ fn get(name: &str) -> v1::GetArticleRequest {
 }
 
 fn update(article: v1::Article, paths: &[&str]) -> v1::UpdateArticleRequest {
-    v1::UpdateArticleRequest { article: Some(article), update_mask: mask(paths), ..Default::default() }
+    v1::UpdateArticleRequest { article: Some(article), update_mask: Some(mask(paths)), ..Default::default() }
 }
 
 fn replace(article: v1::Article) -> v1::UpdateArticleRequest {
@@ -88,7 +88,8 @@ async fn listed(client: &Client, page_size: i32, view: v1::ArticleView) -> Vec<v
     let mut all = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = v1::ListArticlesRequest { parent: P.to_owned(), page_size, page_token, view: view.into() };
+        let request =
+            v1::ListArticlesRequest { parent: P.to_owned(), page_size, page_token, view: view.into() };
         let page = client.send(request).await.unwrap();
         all.extend(page.articles);
         page_token = page.next_page_token;
@@ -142,7 +143,11 @@ async fn the_longest_text_is_kept_and_one_byte_more_is_refused() {
     check_text(&created, &longest);
 
     let too_long = longest.clone() + "x";
-    let details = check_refused(client.send(create("longer", with_text(&too_long))).await, "LIMIT_EXCEEDED", "article.text");
+    let details = check_refused(
+        client.send(create("longer", with_text(&too_long))).await,
+        "LIMIT_EXCEEDED",
+        "article.text",
+    );
     assert_eq!(fact(&details, "limit"), (2 * MIB).to_string());
     check_refused(client.send(get("projects/p/articles/longer")).await, "RESOURCE_NOT_FOUND", "");
 
@@ -170,7 +175,11 @@ async fn a_long_text_survives_the_plug_and_a_refused_one_leaves_nothing() {
     check_text(&client.send(get(A)).await.unwrap(), &text);
     let end = client.annotate(A, "END", by_quote("the end of first")).await.unwrap();
     assert_eq!(spans(&end)[0].utf8.unwrap().end, u32::try_from(text.len()).unwrap());
-    check_refused(client.annotate(A, "END", by_quote("second")).await, "QUOTE_NOT_FOUND", "annotation.anchor.spans[0].quote");
+    check_refused(
+        client.annotate(A, "END", by_quote("second")).await,
+        "QUOTE_NOT_FOUND",
+        "annotation.anchor.spans[0].quote",
+    );
     let created = client.send(create("b", with_text(&other))).await.unwrap();
     check_text(&created, &other);
 }
@@ -217,7 +226,8 @@ async fn details_stay_within_their_limits() {
         metadata: (0..entries).map(|entry| (format!("{entry:0key$}"), "v".repeat(value))).collect(),
         ..Default::default()
     };
-    let no_key = v1::Article { metadata: HashMap::from([(String::new(), String::new())]), ..Default::default() };
+    let no_key =
+        v1::Article { metadata: HashMap::from([(String::new(), String::new())]), ..Default::default() };
     let fitting = [
         title(1_024),
         source(2_048),
@@ -260,15 +270,19 @@ async fn a_view_says_whether_the_text_comes_along() {
     let (_server, client) = server_with_project().await;
     let full = client.send(create("a", described("the text"))).await.unwrap();
     let basic = v1::Article { text: String::new(), ..full.clone() };
-    for (view, got, in_list) in [(Unspecified, &full, &basic), (Basic, &basic, &basic), (Full, &full, &full)] {
+    for (view, got, in_list) in [(Unspecified, &full, &basic), (Basic, &basic, &basic), (Full, &full, &full)]
+    {
         let view_number = view.into();
         let request = v1::GetArticleRequest { name: A.to_owned(), view: view_number };
         assert_eq!(client.send(request).await.unwrap(), *got, "GetArticle with {view:?}");
-        assert_eq!(listed(&client, 0, view).await, [in_list.clone()], "ListArticles with {view:?}");
-        let request =
-            v1::BatchGetArticlesRequest { parent: P.to_owned(), names: vec![A.to_owned()], view: view_number };
+        assert_eq!(listed(&client, 0, view).await, slice::from_ref(in_list), "ListArticles with {view:?}");
+        let request = v1::BatchGetArticlesRequest {
+            parent: P.to_owned(),
+            names: vec![A.to_owned()],
+            view: view_number,
+        };
         let answer = client.send(request).await.unwrap();
-        assert_eq!(answer.articles, [in_list.clone()], "BatchGetArticles with {view:?}");
+        assert_eq!(answer.articles, slice::from_ref(in_list), "BatchGetArticles with {view:?}");
     }
     let request = v1::GetArticleRequest { name: A.to_owned(), view: 7 };
     check_refused(client.send(request).await, "FIELD_INVALID", "view");
@@ -305,10 +319,14 @@ async fn articles_are_listed_in_the_order_of_their_creation() {
         view: 0,
     };
     let first = client.send(page(2, "")).await.unwrap();
-    assert_eq!(first.revision, client.send(v1::GetProjectRequest { name: P.to_owned() }).await.unwrap().revision);
+    assert_eq!(
+        first.revision,
+        client.send(v1::GetProjectRequest { name: P.to_owned() }).await.unwrap().revision
+    );
     check_refused(client.send(page(-1, "")).await, "FIELD_INVALID", "page_size");
     check_refused(client.send(page(2, "x")).await, "PAGE_TOKEN_INVALID", "page_token");
-    let other_view = v1::ListArticlesRequest { view: v1::ArticleView::Full.into(), ..page(2, &first.next_page_token) };
+    let other_view =
+        v1::ListArticlesRequest { view: v1::ArticleView::Full.into(), ..page(2, &first.next_page_token) };
     check_refused(client.send(other_view).await, "PAGE_TOKEN_INVALID", "page_token");
     let other_size = client.send(page(3, &first.next_page_token)).await.unwrap();
     assert_eq!(other_size.articles.len(), 3, "the page size may change between pages");
@@ -322,7 +340,8 @@ async fn a_page_with_texts_ends_early_so_that_a_client_can_read_it() {
         client.send(create(&index.to_string(), with_text(text))).await.unwrap();
     }
     let full = v1::ArticleView::Full.into();
-    let request = v1::ListArticlesRequest { parent: P.to_owned(), page_size: 0, page_token: String::new(), view: full };
+    let request =
+        v1::ListArticlesRequest { parent: P.to_owned(), page_size: 0, page_token: String::new(), view: full };
     let first = client.send(request).await.unwrap();
     assert!(first.articles.len() < 4 && !first.next_page_token.is_empty());
     let all = listed(&client, 0, v1::ArticleView::Full).await;
@@ -359,7 +378,10 @@ async fn an_update_changes_what_its_mask_names() {
     let read = client.send(get(A)).await.unwrap();
     assert_eq!(read, v1::Article { text: "the text".to_owned(), ..updated.clone() });
     let cleared = client.send(update(new.clone(), &["metadata", "source_uri"])).await.unwrap();
-    assert_eq!((cleared.metadata.len(), cleared.source_uri.as_str(), cleared.language.as_str()), (0, "", "de-AT"));
+    assert_eq!(
+        (cleared.metadata.len(), cleared.source_uri.as_str(), cleared.language.as_str()),
+        (0, "", "de-AT")
+    );
 
     for (paths, field) in [
         (vec!["text"], "update_mask.paths[0]"),
@@ -395,11 +417,16 @@ async fn an_update_without_a_mask_replaces_everything_but_the_text() {
 
     let replaced = client.send(replace(new("", &created.etag))).await.unwrap();
     assert_eq!((replaced.title.as_str(), replaced.language.as_str(), replaced.metadata.len()), ("", "", 0));
-    let details = check_refused(client.send(replace(new("", &created.etag))).await, "ETAG_MISMATCH", "article.etag");
+    let details =
+        check_refused(client.send(replace(new("", &created.etag))).await, "ETAG_MISMATCH", "article.etag");
     assert_eq!(fact(&details, "current_etag"), replaced.etag);
     let again = client.send(replace(new("the text", &replaced.etag))).await.unwrap();
     let read = client.send(get(A)).await.unwrap();
-    assert_eq!((read.text.as_str(), read.etag), ("the text", again.etag), "the text as it is may be sent back");
+    assert_eq!(
+        (read.text.as_str(), read.etag),
+        ("the text", again.etag),
+        "the text as it is may be sent back"
+    );
 }
 
 #[tokio::test]
@@ -407,7 +434,8 @@ async fn an_update_creates_what_is_missing_when_it_may() {
     let (_server, client) = server_with_project().await;
     let request = update(v1::Article { name: A.to_owned(), ..described("the text") }, &["title"]);
     check_refused(client.send(request.clone()).await, "RESOURCE_NOT_FOUND", "article.name");
-    let created = client.send(v1::UpdateArticleRequest { allow_missing: true, ..request.clone() }).await.unwrap();
+    let created =
+        client.send(v1::UpdateArticleRequest { allow_missing: true, ..request.clone() }).await.unwrap();
     check_text(&client.send(get(A)).await.unwrap(), "the text");
     assert_eq!(created.language, "de-AT", "a new article has all that was sent");
     let other = v1::Article { name: A.to_owned(), title: "Other".to_owned(), ..Default::default() };
@@ -420,7 +448,8 @@ async fn an_update_creates_what_is_missing_when_it_may() {
 async fn what_is_only_validated_is_answered_and_not_done() {
     let (_server, client) = server_with_project().await;
     let request = create("a", described("the text"));
-    let checked = client.send(v1::CreateArticleRequest { validate_only: true, ..request.clone() }).await.unwrap();
+    let checked =
+        client.send(v1::CreateArticleRequest { validate_only: true, ..request.clone() }).await.unwrap();
     check_text(&checked, "the text");
     check_refused(client.send(get(A)).await, "RESOURCE_NOT_FOUND", "");
     let created = client.send(request).await.unwrap();
@@ -429,13 +458,15 @@ async fn what_is_only_validated_is_answered_and_not_done() {
     assert_eq!(v1::Article { create_time, update_time, ..checked }, created);
 
     let request = update(v1::Article { name: A.to_owned(), ..Default::default() }, &["title"]);
-    let checked = client.send(v1::UpdateArticleRequest { validate_only: true, ..request.clone() }).await.unwrap();
+    let checked =
+        client.send(v1::UpdateArticleRequest { validate_only: true, ..request.clone() }).await.unwrap();
     assert_eq!(client.send(get(A)).await.unwrap(), created);
     let updated = client.send(request).await.unwrap();
     assert_eq!(v1::Article { update_time: updated.update_time, ..checked }, updated);
 
     client.send(v1::DeleteArticleRequest { validate_only: true, ..delete(A) }).await.unwrap();
-    let checked = v1::BatchCreateArticlesRequest { validate_only: true, ..batch(vec![create("b", with_text("x"))]) };
+    let checked =
+        v1::BatchCreateArticlesRequest { validate_only: true, ..batch(vec![create("b", with_text("x"))]) };
     assert_eq!(client.send(checked).await.unwrap().articles[0].name, "projects/p/articles/b");
     assert_eq!(listed(&client, 0, v1::ArticleView::Basic).await, [updated]);
 }
@@ -443,26 +474,38 @@ async fn what_is_only_validated_is_answered_and_not_done() {
 #[tokio::test]
 async fn a_batch_creates_all_or_none_and_names_the_element() {
     let (_server, client) = server_with_project().await;
-    let good = || vec![create("1", described("eins")), create("", with_text("zwei")), create("3", with_text(""))];
+    let good =
+        || vec![create("1", described("eins")), create("", with_text("zwei")), create("3", with_text(""))];
     let answer = client.send(batch(good())).await.unwrap();
     for (article, text) in answer.articles.iter().zip(["eins", "zwei", ""]) {
         check_identity(article, text);
-        assert_eq!((article.text.as_str(), article.revision), ("", answer.revision), "without texts, in one commit");
+        assert_eq!(
+            (article.text.as_str(), article.revision),
+            ("", answer.revision),
+            "without texts, in one commit"
+        );
         check_text(&client.send(get(&article.name)).await.unwrap(), text);
     }
     assert_eq!(listed(&client, 0, v1::ArticleView::Basic).await, answer.articles);
 
-    let with = |broken: v1::CreateArticleRequest| vec![create("4", with_text("vier")), create("5", with_text("")), broken];
+    let with = |broken: v1::CreateArticleRequest| {
+        vec![create("4", with_text("vier")), create("5", with_text("")), broken]
+    };
     let title = v1::Article { title: "x".repeat(1_025), ..Default::default() };
     let large = "x".repeat(2 * MIB - 100);
-    let elsewhere = v1::CreateArticleRequest { parent: "projects/q".to_owned(), ..create("6", with_text("")) };
+    let elsewhere =
+        v1::CreateArticleRequest { parent: "projects/q".to_owned(), ..create("6", with_text("")) };
     let checked = v1::CreateArticleRequest { validate_only: true, ..create("6", with_text("")) };
     let empty = v1::CreateArticleRequest { article: None, ..create("6", with_text("")) };
     for (requests, reason, field) in [
         (with(create("1", with_text(""))), "RESOURCE_EXISTS", "requests[2].article_id"),
         (with(create("4", with_text(""))), "RESOURCE_EXISTS", "requests[2].article_id"),
         (with(create("6", title)), "LIMIT_EXCEEDED", "requests[2].article.title"),
-        (with(create("6", with_text(&(large.clone() + &"x".repeat(101))))), "LIMIT_EXCEEDED", "requests[2].article.text"),
+        (
+            with(create("6", with_text(&(large.clone() + &"x".repeat(101))))),
+            "LIMIT_EXCEEDED",
+            "requests[2].article.text",
+        ),
         (with(create("-", with_text(""))), "FIELD_INVALID", "requests[2].article_id"),
         (with(elsewhere), "FIELD_INVALID", "requests[2].parent"),
         (with(checked), "FIELD_INVALID", "requests[2].validate_only"),
@@ -496,13 +539,17 @@ async fn a_batch_reads_in_the_order_that_was_asked_for() {
     let answer = client.send(get(&["c", "a", "c", "b"])).await.unwrap();
     let texts: Vec<_> = answer.articles.iter().map(|article| article.text.as_str()).collect();
     assert_eq!(texts, ["c", "a", "c", "b"]);
-    assert_eq!(answer.revision, client.send(v1::GetProjectRequest { name: P.to_owned() }).await.unwrap().revision);
+    assert_eq!(
+        answer.revision,
+        client.send(v1::GetProjectRequest { name: P.to_owned() }).await.unwrap().revision
+    );
 
     check_refused(client.send(get(&["a", "x"])).await, "RESOURCE_NOT_FOUND", "names[1]");
     check_refused(client.send(get(&["a", "b/c"])).await, "FIELD_INVALID", "names[1]");
     check_refused(client.send(get(&[])).await, "FIELD_INVALID", "names");
     check_refused(client.send(get(&["a"; 1_001])).await, "LIMIT_EXCEEDED", "names");
-    let elsewhere = v1::BatchGetArticlesRequest { names: vec!["projects/q/articles/a".to_owned()], ..get(&[]) };
+    let elsewhere =
+        v1::BatchGetArticlesRequest { names: vec!["projects/q/articles/a".to_owned()], ..get(&[]) };
     check_refused(client.send(elsewhere).await, "FIELD_INVALID", "names[0]");
 }
 
@@ -535,14 +582,32 @@ async fn positions_are_converted_in_every_unit() {
     }
     let length = positions.last().unwrap();
     let inside = u32::try_from(text.find('日').unwrap()).unwrap();
-    let details = check_refused(client.send(convert(Utf8, vec![0, inside + 1])).await, "OFFSET_NOT_ON_BOUNDARY", "offsets[1]");
-    assert_eq!((fact(&details, "floor"), fact(&details, "ceiling")), (inside.to_string(), (inside + 3).to_string()));
+    let details = check_refused(
+        client.send(convert(Utf8, vec![0, inside + 1])).await,
+        "OFFSET_NOT_ON_BOUNDARY",
+        "offsets[1]",
+    );
+    assert_eq!(
+        (fact(&details, "floor"), fact(&details, "ceiling")),
+        (inside.to_string(), (inside + 3).to_string())
+    );
     let pair = u32::try_from(text[..text.find('👍').unwrap()].encode_utf16().count()).unwrap();
-    let details = check_refused(client.send(convert(Utf16, vec![pair + 1])).await, "OFFSET_NOT_ON_BOUNDARY", "offsets[0]");
-    assert_eq!((fact(&details, "floor"), fact(&details, "ceiling")), (pair.to_string(), (pair + 2).to_string()));
+    let details = check_refused(
+        client.send(convert(Utf16, vec![pair + 1])).await,
+        "OFFSET_NOT_ON_BOUNDARY",
+        "offsets[0]",
+    );
+    assert_eq!(
+        (fact(&details, "floor"), fact(&details, "ceiling")),
+        (pair.to_string(), (pair + 2).to_string())
+    );
     for unit in [Utf8, Utf16, CodePoints] {
         let end = in_unit(unit, length);
-        let details = check_refused(client.send(convert(unit, vec![end, 0, end + 1])).await, "SPAN_OUT_OF_BOUNDS", "offsets[2]");
+        let details = check_refused(
+            client.send(convert(unit, vec![end, 0, end + 1])).await,
+            "SPAN_OUT_OF_BOUNDS",
+            "offsets[2]",
+        );
         assert_eq!(fact(&details, "length"), end.to_string());
     }
     check_refused(client.send(convert(Unspecified, vec![0])).await, "FIELD_INVALID", "unit");

@@ -30,7 +30,7 @@ fn update(name: &str, label: &str, etag: &str) -> v1::Write {
             etag: etag.to_owned(),
             ..Default::default()
         }),
-        update_mask: mask(&["label"]),
+        update_mask: Some(mask(&["label"])),
         ..Default::default()
     };
     v1::Write { op: Some(Op::Update(request)) }
@@ -63,7 +63,8 @@ async fn server_with_articles() -> (Server, Client) {
 
 /// All annotations of both articles.
 async fn all(client: &Client) -> [Vec<v1::Annotation>; 2] {
-    let list = |article: &str| v1::ListAnnotationsRequest { parent: article.to_owned(), ..Default::default() };
+    let list =
+        |article: &str| v1::ListAnnotationsRequest { parent: article.to_owned(), ..Default::default() };
     let mut client = client.clone();
     [client.list_all(list(A)).await, client.list_all(list(B)).await]
 }
@@ -75,7 +76,8 @@ async fn head(client: &Client) -> u64 {
 #[tokio::test]
 async fn one_commit_creates_changes_and_deletes_in_several_articles() {
     let (_server, client) = server_with_articles().await;
-    let before = client.send(commit(vec![create(A, "", "one"), create(B, "", "two"), create(B, "", "three")])).await;
+    let before =
+        client.send(commit(vec![create(A, "", "one"), create(B, "", "two"), create(B, "", "three")])).await;
     let before = before.unwrap().annotations;
     let head_before = head(&client).await;
 
@@ -94,7 +96,10 @@ async fn one_commit_creates_changes_and_deletes_in_several_articles() {
     let [created, deleted, changed, other, missed, also_changed] = answer.annotations.as_slice() else {
         panic!("{answer:?}");
     };
-    assert_eq!((created.name.clone(), spans(created)[0].quote.as_str()), (format!("{A}/annotations/{}", id(1)), "four"));
+    assert_eq!(
+        (created.name.clone(), spans(created)[0].quote.as_str()),
+        (format!("{A}/annotations/{}", id(1)), "four")
+    );
     assert_eq!(*deleted, v1::Annotation { name: before[1].name.clone(), ..Default::default() });
     assert_eq!((&changed.name, changed.label.as_str()), (&before[0].name, "Y"));
     assert_eq!(spans(other)[0].quote, "five");
@@ -162,10 +167,14 @@ async fn a_commit_that_fails_late_has_done_nothing() {
         check_refused(client.send(commit(writes)).await, reason, field);
     }
     let stale = vec![create(A, &id(1), "three"), update(&stored[0].name, "Z", &stored[0].etag)];
-    let details = check_refused(client.send(commit(stale)).await, "ETAG_MISMATCH", "writes[1].update.annotation.etag");
+    let details =
+        check_refused(client.send(commit(stale)).await, "ETAG_MISMATCH", "writes[1].update.annotation.etag");
     assert_eq!(fact(&details, "current_etag"), newer[0].etag);
     check_refused(client.send(commit(vec![])).await, "FIELD_INVALID", "writes");
-    let nowhere = v1::CommitAnnotationsRequest { parent: "projects/q".to_owned(), ..commit(vec![delete(&elsewhere, "", true)]) };
+    let nowhere = v1::CommitAnnotationsRequest {
+        parent: "projects/q".to_owned(),
+        ..commit(vec![delete(&elsewhere, "", true)])
+    };
     check_refused(client.send(nowhere).await, "RESOURCE_NOT_FOUND", "");
     assert_eq!((all(&client).await, head(&client).await), (before, head_before));
 
@@ -182,9 +191,10 @@ async fn a_thousand_writes_are_one_commit() {
     let (_server, client) = server_with_articles().await;
     let article = |number: usize| if number.is_multiple_of(2) { A } else { B };
     let quotes: Vec<_> = TEXT.split(' ').collect();
-    let creates = (0..1_000).map(|number| create(article(number), &id(number), quotes[number % 7])).collect();
-    let created = client.send(commit(creates)).await.unwrap();
-    let names: Vec<_> = (0..1_000).map(|number| format!("{}/annotations/{}", article(number), id(number))).collect();
+    let writes = (0..1_000).map(|number| create(article(number), &id(number), quotes[number % 7])).collect();
+    let created = client.send(commit(writes)).await.unwrap();
+    let names: Vec<_> =
+        (0..1_000).map(|number| format!("{}/annotations/{}", article(number), id(number))).collect();
     assert!(created.annotations.iter().map(|annotation| &annotation.name).eq(&names));
     assert!(created.annotations.iter().all(|annotation| annotation.revision == created.revision));
 
@@ -204,7 +214,9 @@ async fn a_thousand_writes_are_one_commit() {
             _ => kept.extend([before.clone(), written.clone()]),
         }
     }
-    expected.iter_mut().for_each(|annotations| annotations.sort_by_key(document_position));
+    for annotations in &mut expected {
+        annotations.sort_by_key(document_position);
+    }
     assert_eq!(all(&client).await, expected);
 
     let too_many = (0..1_001).map(|number| create(A, &id(number + 5_000), "one")).collect();
@@ -215,7 +227,8 @@ async fn a_thousand_writes_are_one_commit() {
 #[tokio::test]
 async fn of_sixteen_clients_with_one_etag_one_wins() {
     let (server, client) = server_with_articles().await;
-    let mut current = client.send(commit(vec![create(A, &id(0), "one")])).await.unwrap().annotations.remove(0);
+    let mut current =
+        client.send(commit(vec![create(A, &id(0), "one")])).await.unwrap().annotations.remove(0);
     for round in 0..5 {
         let clients = clients(&server).await;
         let tries = clients.into_iter().enumerate().map(|(number, client)| {
@@ -228,7 +241,8 @@ async fn of_sixteen_clients_with_one_etag_one_wins() {
         current = winners[0].annotations[0].clone();
         for loser in losers {
             assert_eq!(loser.code(), Code::Aborted);
-            let details = check_refused::<()>(Err(loser), "ETAG_MISMATCH", "writes[0].update.annotation.etag");
+            let details =
+                check_refused::<()>(Err(loser), "ETAG_MISMATCH", "writes[0].update.annotation.etag");
             assert_eq!(fact(&details, "current_etag"), current.etag);
         }
         assert_eq!(client.get(&current.name).await.unwrap(), current);

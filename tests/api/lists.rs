@@ -17,8 +17,8 @@ use spandrel::{
 use tonic::Code;
 
 use crate::support::{
-    Client, Seeded, Server, annotation, boundaries, by_code_points, by_quote, by_utf8, by_utf16, check_refused,
-    document_position, mask, spans,
+    Client, Seeded, Server, annotation, boundaries, by_code_points, by_quote, by_utf8, by_utf16,
+    check_refused, document_position, mask, spans,
 };
 
 const P: &str = "projects/p";
@@ -56,7 +56,13 @@ fn some_spans(seeded: &mut Seeded, length: usize) -> Vec<v1::Span> {
 }
 
 /// Fills an article with annotations of several layers and labels, and returns them in document order.
-async fn fill(client: &Client, seeded: &mut Seeded, article: &str, length: usize, count: usize) -> Vec<v1::Annotation> {
+async fn fill(
+    client: &Client,
+    seeded: &mut Seeded,
+    article: &str,
+    length: usize,
+    count: usize,
+) -> Vec<v1::Annotation> {
     let requests: Vec<_> = (0..count)
         .map(|_| {
             let (layer, label) = (*seeded.pick(&["alice", "bob"]), *seeded.pick(&["PER", "LOC", "ORG"]));
@@ -102,7 +108,10 @@ async fn annotations_are_listed_by_start_then_the_longer_first_then_by_id() {
     ];
     let mut requests: Vec<_> = expected
         .iter()
-        .map(|(id, spans)| v1::CreateAnnotationRequest { annotation_id: id.clone(), ..create("", "X", spans.clone()) })
+        .map(|(id, spans)| v1::CreateAnnotationRequest {
+            annotation_id: id.clone(),
+            ..create("", "X", spans.clone())
+        })
         .collect();
     requests.reverse();
     client.send(batch(A, requests)).await.unwrap();
@@ -136,7 +145,8 @@ async fn pages_of_every_size_are_one_sequence_while_others_write() {
         written
     });
     for layer in ["alice", "bob"] {
-        let expected: Vec<_> = stored.iter().filter(|annotation| annotation.layer == layer).cloned().collect();
+        let expected: Vec<_> =
+            stored.iter().filter(|annotation| annotation.layer == layer).cloned().collect();
         for page_size in [1, 2, 3, 7, 10, 49, 50, 51, 99, 100, 101, 149, 150, 1_000] {
             let request = v1::ListAnnotationsRequest { layer: layer.to_owned(), ..list(page_size) };
             assert_eq!(client.list_all(request).await, expected, "in pages of {page_size}");
@@ -157,7 +167,9 @@ async fn a_page_has_as_many_as_were_asked_for() {
     let client = server.client_with_article(PIECE).await;
     let stored = fill(&client, &mut Seeded::new(2), A, PIECE.chars().count(), 1_001).await;
     let head = client.send(v1::GetProjectRequest { name: P.to_owned() }).await.unwrap().revision;
-    for (page_size, expected) in [(0, 50), (1, 1), (999, 999), (1_000, 1_000), (1_001, 1_000), (i32::MAX, 1_000)] {
+    for (page_size, expected) in
+        [(0, 50), (1, 1), (999, 999), (1_000, 1_000), (1_001, 1_000), (i32::MAX, 1_000)]
+    {
         let page = client.send(list(page_size)).await.unwrap();
         assert_eq!(names(&page.annotations), names(&stored[..expected]), "page_size {page_size}");
         assert_eq!(page.revision, head);
@@ -230,12 +242,15 @@ async fn filters_pass_what_they_name() {
         for label in ["", "PER", "LOC", "per", "P"] {
             let expected: Vec<_> = stored
                 .iter()
-                .filter(|one| (layer.is_empty() || one.layer == layer) && (label.is_empty() || one.label == label))
+                .filter(|one| {
+                    (layer.is_empty() || one.layer == layer) && (label.is_empty() || one.label == label)
+                })
                 .cloned()
                 .collect();
             for page_size in [0, 9] {
                 let filter = (layer.to_owned(), label.to_owned());
-                let request = v1::ListAnnotationsRequest { layer: filter.0, label: filter.1, ..list(page_size) };
+                let request =
+                    v1::ListAnnotationsRequest { layer: filter.0, label: filter.1, ..list(page_size) };
                 assert_eq!(client.list_all(request).await, expected, "{layer:?} {label:?}");
             }
         }
@@ -395,7 +410,10 @@ async fn stream(client: &Client, layer: &str, label: &str) -> Vec<v1::StreamAnno
     let mut messages: Vec<v1::StreamAnnotationsResponse> = Vec::new();
     while let Some(message) = stream.message().await.unwrap() {
         assert!(message.annotations.len() <= 1_000);
-        assert!(messages.last().is_none_or(|last| last.revision <= message.revision), "a revision never falls");
+        assert!(
+            messages.last().is_none_or(|last| last.revision <= message.revision),
+            "a revision never falls"
+        );
         messages.push(message);
     }
     messages
@@ -441,7 +459,8 @@ async fn a_stream_gives_everything_once_and_in_order() {
     check_refused(client.annotations.stream_annotations(nowhere).await, "RESOURCE_NOT_FOUND", "");
     let wrong = v1::StreamAnnotationsRequest { parent: A.to_owned(), ..Default::default() };
     check_refused(client.annotations.stream_annotations(wrong).await, "FIELD_INVALID", "parent");
-    let layer = v1::StreamAnnotationsRequest { parent: P.to_owned(), layer: "/".to_owned(), ..Default::default() };
+    let layer =
+        v1::StreamAnnotationsRequest { parent: P.to_owned(), layer: "/".to_owned(), ..Default::default() };
     check_refused(client.annotations.stream_annotations(layer).await, "FIELD_INVALID", "layer");
 }
 
@@ -465,20 +484,26 @@ async fn no_read_lags_behind_an_acknowledged_write() {
             }
             (Some(one), 1) => {
                 let annotation = v1::Annotation { label: format!("L{round}"), ..one };
-                let update = v1::UpdateAnnotationRequest { annotation: Some(annotation), ..Default::default() };
+                let update =
+                    v1::UpdateAnnotationRequest { annotation: Some(annotation), ..Default::default() };
                 let updated = writer.send(update).await.unwrap();
                 model.insert(updated.name.clone(), updated.clone());
                 updated.name
             }
             (Some(one), 2) => {
-                let annotation = v1::Annotation { name: one.name, ..annotation("", some_spans(&mut seeded, length)) };
+                let annotation =
+                    v1::Annotation { name: one.name, ..annotation("", some_spans(&mut seeded, length)) };
                 let update = v1::UpdateAnnotationRequest {
                     annotation: Some(annotation),
-                    update_mask: mask(&["anchor"]),
+                    update_mask: Some(mask(&["anchor"])),
                     ..Default::default()
                 };
                 let write = v1::Write { op: Some(Op::Update(update)) };
-                let commit = v1::CommitAnnotationsRequest { parent: P.to_owned(), writes: vec![write], validate_only: false };
+                let commit = v1::CommitAnnotationsRequest {
+                    parent: P.to_owned(),
+                    writes: vec![write],
+                    validate_only: false,
+                };
                 let updated = writer.send(commit).await.unwrap().annotations.remove(0);
                 model.insert(updated.name.clone(), updated.clone());
                 updated.name
@@ -518,7 +543,12 @@ async fn no_read_lags_while_eight_write() {
                 assert_eq!(reader.get(&created.name).await.unwrap(), created);
                 let page = v1::ListAnnotationsRequest { layer: layer.clone(), ..list(1_000) };
                 let page = reader.send(page).await.unwrap();
-                assert!(page.revision >= created.revision, "read at {} after {}", page.revision, created.revision);
+                assert!(
+                    page.revision >= created.revision,
+                    "read at {} after {}",
+                    page.revision,
+                    created.revision
+                );
                 assert_eq!(page.annotations.len(), usize::try_from(round).unwrap() + 1);
                 assert_eq!(page.annotations.last(), Some(&created));
             }

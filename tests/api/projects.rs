@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use spandrel::proto::v1;
 use uuid::{Uuid, Version};
 
-use crate::support::{
-    Client, Server, annotation, by_quote, by_utf8, check_refused, fact, mask,
-};
+use crate::support::{Client, Server, annotation, by_quote, by_utf8, check_refused, fact, mask};
 
 const P: &str = "projects/p";
 const A: &str = "projects/p/articles/a";
@@ -26,7 +24,7 @@ fn get(name: &str) -> v1::GetProjectRequest {
 }
 
 fn update(project: v1::Project, paths: &[&str]) -> v1::UpdateProjectRequest {
-    v1::UpdateProjectRequest { project: Some(project), update_mask: mask(paths), ..Default::default() }
+    v1::UpdateProjectRequest { project: Some(project), update_mask: Some(mask(paths)), ..Default::default() }
 }
 
 fn replace(project: v1::Project) -> v1::UpdateProjectRequest {
@@ -132,13 +130,13 @@ async fn details_stay_within_their_limits() {
     let client = server.client().await;
     let display_name = |bytes| v1::Project { display_name: "x".repeat(bytes), ..Default::default() };
     let description = |bytes| v1::Project { description: "x".repeat(bytes), ..Default::default() };
-    let with_metadata =
-        |key: &str, value: usize| v1::Project { metadata: metadata(&[(key, &"v".repeat(value))]), ..Default::default() };
-    for (id, project) in [
-        ("a", display_name(256)),
-        ("b", description(4_096)),
-        ("c", with_metadata(&"k".repeat(128), 2_048)),
-    ] {
+    let with_metadata = |key: &str, value: usize| v1::Project {
+        metadata: metadata(&[(key, &"v".repeat(value))]),
+        ..Default::default()
+    };
+    for (id, project) in
+        [("a", display_name(256)), ("b", description(4_096)), ("c", with_metadata(&"k".repeat(128), 2_048))]
+    {
         client.send(create(id, project)).await.unwrap();
     }
     for (project, reason, field) in [
@@ -170,13 +168,21 @@ async fn projects_are_listed_in_the_order_of_their_creation() {
     client.send(delete("projects/a")).await.unwrap();
     client.send(create("a", named(""))).await.unwrap();
     for page_size in 0..=7 {
-        assert_eq!(listed(&client, page_size).await, ["m", "B", "0", "y", "b", "a"], "in pages of {page_size}");
+        assert_eq!(
+            listed(&client, page_size).await,
+            ["m", "B", "0", "y", "b", "a"],
+            "in pages of {page_size}"
+        );
     }
 
-    let page = |page_size, page_token: &str| v1::ListProjectsRequest { page_size, page_token: page_token.to_owned() };
+    let page = |page_size, page_token: &str| v1::ListProjectsRequest {
+        page_size,
+        page_token: page_token.to_owned(),
+    };
     check_refused(client.send(page(-1, "")).await, "FIELD_INVALID", "page_size");
     check_refused(client.send(page(0, "x")).await, "PAGE_TOKEN_INVALID", "page_token");
-    let articles = v1::ListArticlesRequest { parent: "projects/m".to_owned(), page_size: 1, ..Default::default() };
+    let articles =
+        v1::ListArticlesRequest { parent: "projects/m".to_owned(), page_size: 1, ..Default::default() };
     for id in ["1", "2"] {
         client.clone().create_article("projects/m", id, "").await;
     }
@@ -237,7 +243,8 @@ async fn an_update_without_a_mask_replaces_and_says_what() {
     let created = client.send(create("p", described())).await.unwrap();
 
     check_refused(client.send(replace(named(P))).await, "FIELD_INVALID", "project.etag");
-    let replaced = client.send(replace(v1::Project { etag: created.etag.clone(), ..named(P) })).await.unwrap();
+    let replaced =
+        client.send(replace(v1::Project { etag: created.etag.clone(), ..named(P) })).await.unwrap();
     assert_eq!((replaced.display_name.as_str(), replaced.metadata.len()), ("", 0));
     assert_eq!((&replaced.uid, replaced.create_time), (&created.uid, created.create_time));
 
@@ -281,7 +288,8 @@ async fn what_is_only_validated_is_answered_and_not_done() {
     let created = client.send(create("p", described())).await.unwrap();
     check_refused(client.send(check).await, "RESOURCE_EXISTS", "");
     let request = update(v1::Project { display_name: "Other".to_owned(), ..named(P) }, &["display_name"]);
-    let checked = client.send(v1::UpdateProjectRequest { validate_only: true, ..request.clone() }).await.unwrap();
+    let checked =
+        client.send(v1::UpdateProjectRequest { validate_only: true, ..request.clone() }).await.unwrap();
     assert_eq!(client.send(get(P)).await.unwrap(), created);
     let done = client.send(request).await.unwrap();
     assert_eq!(v1::Project { update_time: done.update_time, ..checked }, done);

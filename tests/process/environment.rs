@@ -7,14 +7,25 @@ use std::{
     process::{Command, Output},
 };
 
+use spandrel::proto::v1;
 use tempfile::TempDir;
+use tonic::Code;
 
-use crate::support::{Server, by_utf8};
+use crate::support::{Server, by_utf8, refusal};
 
 /// What `spandrel serve` does over this folder, which it must not be able to serve.
 fn serve(data_dir: &Path) -> Output {
     Command::new("timeout")
-        .args(["30", env!("CARGO_BIN_EXE_spandrel"), "serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"])
+        .args([
+            "30",
+            env!("CARGO_BIN_EXE_spandrel"),
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--log",
+            "warn",
+            "--data-dir",
+        ])
         .arg(data_dir)
         .output()
         .unwrap()
@@ -50,13 +61,20 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     contents
 }
 
-/// A data folder with an article of a megabyte, which no process uses.
+/// The articles of [`filled`], with their texts: a megabyte together.
+fn texts() -> impl Iterator<Item = (&'static str, String)> {
+    ["a", "b", "c", "d", "e"].into_iter().map(|id| (id, format!("{id} and more. ").repeat(20_000)))
+}
+
+/// A data folder with some articles, which no process uses.
 async fn filled() -> Server {
     let mut server = Server::start();
-    let mut client = server.client_with_article("some text").await;
-    for id in ["b", "c", "d", "e"] {
-        client.create_article("projects/p", id, &format!("{id} and more. ").repeat(20_000)).await;
+    let mut client = server.client().await;
+    client.create_project("p").await;
+    for (id, text) in texts() {
+        client.create_article("projects/p", id, &text).await;
     }
+    drop(client);
     assert!(server.terminate().await.success());
     server
 }
@@ -109,20 +127,11 @@ async fn a_newer_format_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_damaged_database_is_explained() {
-    let damages: [(&str, fn(&Path)); 5] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 3] = [
         ("missing", |sled| fs::remove_file(sled.join("db")).unwrap()),
         ("empty", |sled| fs::write(sled.join("db"), "").unwrap()),
         ("something else", |sled| fs::write(sled.join("db"), vec![0xa5; 4_000_000]).unwrap()),
-        ("cut", |sled| {
-            let bytes = fs::read(sled.join("db")).unwrap();
-            fs::write(sled.join("db"), &bytes[..bytes.len() / 3]).unwrap();
-        }),
-        ("overwritten in its middle", |sled| {
-            let mut bytes = fs::read(sled.join("db")).unwrap();
-            let third = bytes.len() / 3;
-            bytes[third..2 * third].fill(0x5a);
-            fs::write(sled.join("db"), bytes).unwrap();
-        }),
     ];
     let server = filled().await;
     let whole = contents(server.data_dir());
@@ -148,4 +157,42 @@ fn a_folder_without_rights_is_explained() {
         check_refused(&folder.path().join("data"), &["cannot make the folder", "check the path"]);
     }
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+/// Damage that is met only when what it hit is read: nothing else is ever answered in its place.
+#[tokio::test]
+async fn damaged_rows_are_never_answered_as_if_they_were_whole() {
+    let mut server = filled().await;
+    let whole = contents(server.data_dir());
+    let database = server.data_dir().join("sled/db");
+    let (mut refused, mut lost) = (0, 0);
+    for tenth in 0..10 {
+        for (path, bytes) in &whole {
+            fs::write(path, bytes).unwrap();
+        }
+        let mut bytes = fs::read(&database).unwrap();
+        let length = bytes.len() / 10;
+        bytes[tenth * length..(tenth + 1) * length].fill(0x5a);
+        fs::write(&database, bytes).unwrap();
+        if server.try_start_again().is_err() {
+            refused += 1;
+            continue;
+        }
+        let client = server.client().await;
+        for (id, text) in texts() {
+            let request = v1::GetArticleRequest { name: format!("projects/p/articles/{id}"), view: 0 };
+            match client.send(request).await {
+                Ok(article) => assert_eq!(article.text, text, "{id} with the {tenth}. tenth overwritten"),
+                Err(status) => {
+                    assert_eq!(
+                        (status.code(), refusal(&status).0.as_str()),
+                        (Code::DataLoss, "STORAGE_CORRUPT")
+                    );
+                    lost += 1;
+                }
+            }
+        }
+        server.kill();
+    }
+    assert!(refused > 0 && lost > 0, "{refused} starts were refused, and {lost} reads");
 }

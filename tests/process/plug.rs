@@ -65,7 +65,8 @@ async fn nothing_acknowledged_is_lost_when_the_plug_is_pulled() {
         listed.sort_by_key(revision);
         let mut rest = listed.iter();
         assert!(acknowledged.iter().all(|expected| rest.any(|found| found == expected)), "in round {round}");
-        let head = client.send(v1::GetProjectRequest { name: "projects/p".to_owned() }).await.unwrap().revision;
+        let head =
+            client.send(v1::GetProjectRequest { name: "projects/p".to_owned() }).await.unwrap().revision;
         assert_eq!(head, listed.last().unwrap().revision, "no revision was lost or made up");
     }
 }
@@ -153,15 +154,15 @@ async fn sigterm_ends_with_0_and_everything_is_there_afterwards() {
 async fn a_client_that_does_not_listen_is_cut_off() {
     let mut server = Server::start_with(&["--drain-timeout", "500ms"]);
     let client = server.client_with_article(TEXT).await;
-    let served = thread::spawn(move || {
-        let ended = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        ended.block_on(async {
+    let ending = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
             let status = server.terminate().await;
             (status, server)
         })
     });
     // Nobody polls this test's connection meanwhile.
-    let (status, mut server) = served.join().unwrap();
+    let (status, mut server) = ending.join().unwrap();
     assert_eq!(status.code(), Some(0), "{status:?}");
     drop(client);
     server.start_again();

@@ -2,6 +2,7 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -88,6 +89,12 @@ impl Server {
         (self.child, self.address) = spawn(&self.data_dir, &self.arguments);
     }
 
+    /// The same, where the server may refuse.
+    pub fn try_start_again(&mut self) -> Result<(), String> {
+        (self.child, self.address) = try_spawn(&self.data_dir, &self.arguments)?;
+        Ok(())
+    }
+
     pub async fn channel(&self) -> Channel {
         Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
     }
@@ -118,6 +125,12 @@ impl Drop for Server {
 }
 
 fn spawn(data_dir: &Path, arguments: &[String]) -> (Child, String) {
+    try_spawn(data_dir, arguments)
+        .unwrap_or_else(|ready| panic!("no address in the line of readiness: {ready:?}"))
+}
+
+/// Starts a server, or returns what it said instead of that it is ready.
+fn try_spawn(data_dir: &Path, arguments: &[String]) -> Result<(Child, String), String> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_spandrel"))
         .args(["serve", "--listen", "127.0.0.1:0", "--free-space", "0", "--data-dir"])
         .arg(data_dir)
@@ -128,8 +141,12 @@ fn spawn(data_dir: &Path, arguments: &[String]) -> (Child, String) {
     let mut ready = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
     let address = ready.split_whitespace().find_map(|word| word.strip_prefix("http://")).map(str::to_owned);
-    let address = address.unwrap_or_else(|| panic!("no address in the line of readiness: {ready:?}"));
-    (child, address.trim_end_matches([',', '/']).to_owned())
+    let Some(address) = address else {
+        let _ = child.kill();
+        child.wait().unwrap();
+        return Err(ready);
+    };
+    Ok((child, address.trim_end_matches([',', '/']).to_owned()))
 }
 
 /// Clients of all services.
@@ -177,7 +194,7 @@ impl Client {
         request.send(self.clone()).await
     }
 
-    /// What GetAnnotation answers.
+    /// What `GetAnnotation` answers.
     pub async fn get(&self, name: &str) -> Result<v1::Annotation, Status> {
         self.send(v1::GetAnnotationRequest { name: name.to_owned() }).await
     }
@@ -276,8 +293,8 @@ pub fn boundaries(text: &str) -> Vec<v1::TextLength> {
 }
 
 /// A mask of these fields.
-pub fn mask(paths: &[&str]) -> Option<prost_types::FieldMask> {
-    Some(prost_types::FieldMask { paths: paths.iter().map(ToString::to_string).collect() })
+pub fn mask(paths: &[&str]) -> prost_types::FieldMask {
+    prost_types::FieldMask { paths: paths.iter().map(ToString::to_string).collect() }
 }
 
 /// Where annotations stand in document order: by start, the longer first, then by id. In bytes of the text.

@@ -1,6 +1,6 @@
 //! Numbers that look random and are the same in every run: a failure can be seen again.
 
-/// SplitMix64, by Guy Steele, Doug Lea and Christine Flood (2014).
+/// `SplitMix64`, by Guy Steele, Doug Lea and Christine Flood (2014).
 #[derive(Debug)]
 pub struct Seeded(u64);
 
