@@ -15,4 +15,5 @@
 mod support;
 
 mod refusals;
+mod troubles;
 mod venezuela;
