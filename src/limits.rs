@@ -19,6 +19,10 @@ pub const ANNOTATION_SPANS_MAX: usize = 64;
 pub const ANNOTATION_QUOTE_CODE_POINTS_MAX: usize = 1_024;
 /// A prefix or suffix that tells equal quotes apart.
 pub const QUOTE_CONTEXT_BYTES_MAX: usize = 1_024;
+/// Bytes of text that a call may search or hash on the thread that serves other calls, too.
+pub const RUNTIME_WORK_BYTES_MAX: usize = 64 * KIB;
+/// Writes of a commit that are prepared before other calls get their turn.
+pub const RUNTIME_WORK_WRITES_MAX: usize = 64;
 /// A label.
 pub const LABEL_BYTES_MAX: usize = 256;
 
@@ -112,6 +116,8 @@ pub const DATABASE_CACHE_BYTES_DEFAULT: u64 = 128 * 1_024 * 1_024;
 
 /// Threads that serve calls.
 pub const WORKERS_MAX: usize = 256;
+/// Threads beside one that serves calls, for what would hold up its other calls.
+pub const WORKER_BLOCKING_THREADS_MAX: usize = 2;
 /// Calls in flight, open streams included, unless the operator says otherwise; one more is OVERLOADED.
 pub const CALLS_IN_FLIGHT_DEFAULT: usize = 4_096;
 /// Calls that one connection may have in flight.

@@ -7,7 +7,8 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::{
-    App, answers::Scope, changed, changes, projects::ProjectHandle, texts::ArticleHandle, unexpected,
+    App, answers::Scope, calculate, changed, changes, projects::ProjectHandle, texts::ArticleHandle,
+    unexpected,
 };
 use crate::{
     domain::{
@@ -17,7 +18,7 @@ use crate::{
         ids::{AnnotationId, AnnotationName, ArticleId, ArticleName, LayerId, ProjectName},
         spans::{Anchor, SpanRequest},
     },
-    limits::{ANNOTATION_BYTES_MAX, ANSWER_BYTES_MAX},
+    limits::{ANNOTATION_BYTES_MAX, ANSWER_BYTES_MAX, RUNTIME_WORK_WRITES_MAX},
     store::{
         annotation_index::AnnotationIndex,
         article_table,
@@ -151,7 +152,10 @@ impl App {
         let project = self.project(project)?;
         let mut articles = HashMap::new();
         let mut prepared = Vec::with_capacity(writes.len());
-        for write in writes {
+        for (index, write) in writes.into_iter().enumerate() {
+            if index % RUNTIME_WORK_WRITES_MAX == RUNTIME_WORK_WRITES_MAX - 1 {
+                tokio::task::yield_now().await;
+            }
             let path = write.path.clone();
             prepared.push(self.prepare(write, &mut articles).await.map_err(|error| error.within(&path))?);
         }
@@ -254,9 +258,15 @@ impl App {
         let spans = spans
             .ok_or_else(|| Error::field("anchor", "is missing; say which spans the annotation is about"))?;
         let text = self.text(article).await?;
-        let anchor = Anchor::resolve(&text, &spans).map_err(|error| error.within("anchor"))?;
-        let quotes = anchor.quotes(&text);
-        Ok(Mention { anchor, quotes, text_revision: latest })
+        let is_searched =
+            |span: &&SpanRequest| span.utf8.is_none() && span.utf16.is_none() && span.code_points.is_none();
+        let bytes = text.as_str().len().saturating_mul(spans.iter().filter(is_searched).count());
+        let resolve = move || {
+            let anchor = Anchor::resolve(&text, &spans).map_err(|error| error.within("anchor"))?;
+            let quotes = anchor.quotes(&text);
+            Ok(Mention { anchor, quotes, text_revision: latest })
+        };
+        calculate(bytes, resolve).await?
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     App,
     answers::Scope,
-    changed, changes, detached, pages,
+    calculate, changed, changes, detached, pages,
     projects::{Deletion, ProjectHandle},
     sweeper::Sweep,
     unexpected,
@@ -158,8 +158,15 @@ impl App {
         self.check_texts(&new)?;
         let app = Arc::clone(self);
         detached(async move {
-            let numbers = project.take_numbers(app.engine.as_ref(), new.len()).await?;
-            let articles = new.into_iter().zip(numbers).map(prepare).collect::<Result<Vec<_>>>()?;
+            let numbers = match mode {
+                Mode::Apply => project.take_numbers(app.engine.as_ref(), new.len()).await?,
+                // Nothing is kept under it.
+                Mode::Check => vec![ArticleNumber(0); new.len()],
+            };
+            let bytes = new.iter().map(|article| article.text.len()).sum();
+            let prepared =
+                calculate(bytes, || new.into_iter().zip(numbers).map(prepare).collect::<Result<Vec<_>>>());
+            let articles = prepared.await??;
             let texts: Vec<_> =
                 articles.iter().map(|article| (article.number, Arc::clone(&article.text))).collect();
             let staged: Vec<_> =

@@ -28,6 +28,7 @@ use crate::{
         ids::{ArticleName, ProjectId, ProjectName},
         revisions::ProjectUid,
     },
+    limits::RUNTIME_WORK_BYTES_MAX,
     store::{
         engine::{Change, Clock, Commit, Engine},
         records::{self, ResourceChange},
@@ -129,6 +130,15 @@ async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T>> + Sen
         Err(error) if error.is_panic() => Err(Error::corrupt("the call panicked")),
         Err(_) => Err(Problem::ShuttingDown.into()),
     }
+}
+
+/// Carries out a calculation over `bytes` of text where it holds up nobody: here when it is short, otherwise on a
+/// thread for such.
+async fn calculate<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    if bytes <= RUNTIME_WORK_BYTES_MAX {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::corrupt("a calculation panicked"))
 }
 
 /// A change as the engine takes it.

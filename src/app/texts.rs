@@ -8,6 +8,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache, syn
 use super::{
     App,
     answers::{Scope, Seen, Versions},
+    calculate,
     projects::ProjectHandle,
 };
 use crate::{
@@ -181,8 +182,8 @@ impl App {
                 None => return Err(Problem::ResourceNotFound { name: article.name.to_string() }.into()),
             }
         }
-        let damaged = || Error::corrupt(format!("the text of {} is damaged", article.name));
-        let text = Text::new(String::from_utf8(text.into()).map_err(|_| damaged())?);
-        if text.length() == article.text.length { Ok(Arc::new(text)) } else { Err(damaged()) }
+        let text = calculate(bytes, move || String::from_utf8(text.into()).ok().map(Text::new)).await?;
+        let text = text.filter(|text| text.length() == article.text.length);
+        text.map(Arc::new).ok_or_else(|| Error::corrupt(format!("the text of {} is damaged", article.name)))
     }
 }

@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Code, Status, body::Body};
 use tower::Service;
@@ -30,7 +30,10 @@ use super::{
     services::{Answer, RequestBody, Services},
     status,
 };
-use crate::domain::{Problem, Result};
+use crate::{
+    domain::{Problem, Result},
+    limits::STREAM_FAREWELL_MAX,
+};
 
 /// Health is asked of a server that is full or drains, above all.
 const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -46,6 +49,16 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(in_flight_max: usize, drain: Drain) -> Self {
         Self { in_flight: AtomicUsize::new(0), in_flight_max, drain }
+    }
+
+    /// Resolves once no call has been in flight for a while, in which the last answers are sent.
+    pub(super) async fn stays_empty(&self) {
+        const LOOKS: u32 = 10;
+        let mut looks = 0;
+        while looks < LOOKS {
+            sleep(STREAM_FAREWELL_MAX / LOOKS).await;
+            looks = if self.in_flight.load(Ordering::Relaxed) == 0 { looks + 1 } else { 0 };
+        }
     }
 
     fn enter(self: &Arc<Self>, path: &str) -> Result<Permit> {

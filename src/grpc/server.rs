@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use tonic_health::ServingStatus;
 
 use super::{
@@ -156,7 +159,8 @@ impl Server {
             .map_err(ServeError::Runtime)?;
         let health = Health::new();
         let (alive, all_ended) = mpsc::channel(1);
-        let workers = self.workers(&services, &health, &alive)?;
+        let gate = Arc::new(Gate::new(self.config.calls_in_flight_max, self.drain.clone()));
+        let workers = self.workers(&services, &health, &gate, &alive)?;
         drop(alive);
         let Self { config, listener, address, drain } = self;
         let (ended, threads) = runtime.block_on(async {
@@ -174,7 +178,7 @@ impl Server {
             }
             health.tell(ServingStatus::NotServing).await;
             let threads = workers.into_iter().map(Worker::close).collect::<Vec<_>>();
-            drain_workers(&drain, all_ended, config.drain_max).await;
+            drain_workers(&drain, &gate, all_ended, config.drain_max).await;
             (ended, threads)
         });
         let died = threads.into_iter().map(JoinHandle::join).any(|ended| ended.is_err());
@@ -185,12 +189,12 @@ impl Server {
         &self,
         services: &impl Fn() -> Services,
         health: &Health,
+        gate: &Arc<Gate>,
         alive: &mpsc::Sender<Infallible>,
     ) -> Result<Vec<Worker>, ServeError> {
-        let gate = Arc::new(Gate::new(self.config.calls_in_flight_max, self.drain.clone()));
         let start = |number| {
             let services = health.with_health(services())?;
-            let calls = Calls::new(services, Arc::clone(&gate), self.config.begin_max);
+            let calls = Calls::new(services, Arc::clone(gate), self.config.begin_max);
             let dispatch = Dispatch::new(calls.clone(), web::web(&self.config.origins, calls));
             Worker::start(number, dispatch, self.drain.clone(), alive.clone()).map_err(ServeError::Runtime)
         };
@@ -221,17 +225,24 @@ async fn accept_until(
 }
 
 /// Leads the drain through its stages until the workers have ended.
-async fn drain_workers(drain: &Drain, mut all_ended: mpsc::Receiver<Infallible>, drain_max: Duration) {
+async fn drain_workers(
+    drain: &Drain,
+    gate: &Gate,
+    mut all_ended: mpsc::Receiver<Infallible>,
+    drain_max: Duration,
+) {
     drain.begin();
     let farewell = STREAM_FAREWELL_MAX.min(drain_max);
     if timeout(farewell, all_ended.recv()).await.is_ok() {
         return;
     }
     drain.end_streams();
-    if timeout(drain_max.saturating_sub(farewell), all_ended.recv()).await.is_ok() {
-        return;
+    let left = drain_max.saturating_sub(farewell);
+    tokio::select! {
+        _ = all_ended.recv() => return,
+        () = gate.stays_empty() => tracing::debug!("connections without calls, whose clients do not answer, are cut"),
+        () = sleep(left) => tracing::warn!("calls that did not end within {drain_max:?} are cut"),
     }
-    tracing::warn!("calls that did not end within {drain_max:?} are cut");
     drain.cut();
     all_ended.recv().await;
 }

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use super::{dispatch::Dispatch, drain::Drain};
 use crate::limits::{
     CONNECTION_CALLS_MAX, CONNECTION_SILENCE_MAX, CONNECTION_WINDOW_BYTES, KEEPALIVE_ANSWER_MAX,
-    KEEPALIVE_INTERVAL, REQUEST_HEADER_BYTES_MAX, STREAM_WINDOW_BYTES,
+    KEEPALIVE_INTERVAL, REQUEST_HEADER_BYTES_MAX, STREAM_WINDOW_BYTES, WORKER_BLOCKING_THREADS_MAX,
 };
 
 /// How long threads that a handler left behind may take once everything else has ended.
@@ -47,7 +47,10 @@ impl Worker {
         drain: Drain,
         alive: mpsc::Sender<Infallible>,
     ) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(WORKER_BLOCKING_THREADS_MAX)
+            .build()?;
         let (connections, accepted) = mpsc::unbounded_channel();
         let open = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&open);

@@ -20,4 +20,5 @@ mod commits;
 mod lists;
 mod projects;
 mod refusals;
+mod troubles;
 mod venezuela;

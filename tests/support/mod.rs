@@ -95,6 +95,12 @@ impl Server {
         Ok(())
     }
 
+    /// Starts the server again over the same folder, with other arguments.
+    pub fn start_again_with(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(ToString::to_string).collect();
+        self.start_again();
+    }
+
     pub async fn channel(&self) -> Channel {
         Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
     }
@@ -132,9 +138,11 @@ fn spawn(data_dir: &Path, arguments: &[String]) -> (Child, String) {
 /// Starts a server, or returns what it said instead of that it is ready.
 fn try_spawn(data_dir: &Path, arguments: &[String]) -> Result<(Child, String), String> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_spandrel"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--free-space", "0", "--data-dir"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(data_dir)
         .args(arguments)
+        .env("SPANDREL_FREE_SPACE", "0")
+        .env("SPANDREL_LOG", "warn")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
