@@ -75,7 +75,7 @@ async fn filled() -> Server {
         client.create_article("projects/p", id, &text).await;
     }
     drop(client);
-    assert!(server.terminate().await.success());
+    assert!(server.stop().await.success());
     server
 }
 
