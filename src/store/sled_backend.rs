@@ -217,6 +217,10 @@ impl Backend for SledBackend {
         Box::new(self.rows.range(stored_key(from)..stored_key(to)).rev().map(row))
     }
 
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        self.rows.range(stored_key(from)..=stored_key(at)).next_back().map(row).transpose()
+    }
+
     fn apply(&mut self, batch: Batch) -> Result<()> {
         let mut writes = sled::Batch::default();
         for (key, value) in batch {
