@@ -404,7 +404,7 @@ mod tests {
         let folder = filled();
         fs::remove_dir_all(folder.path().join("sled")).unwrap();
         fs::write(folder.path().join("sled"), "").unwrap();
-        check_refused(folder.path(), &["is damaged", "restore"]);
+        check_refused(folder.path(), &["is damaged", "serve from a copy"]);
     }
 
     #[test]
