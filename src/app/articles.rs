@@ -27,7 +27,7 @@ use crate::{
     store::{
         annotation_index::AnnotationIndex,
         article_table,
-        engine::{At, Decision, Draft, EngineExt, Maintenance, Mode, Partition, View},
+        engine::{At, Decision, Draft, Maintenance, Mode, Partition, View},
         keys::{self, ArticleNumber, Generation},
         project_table,
         records::{ResourceChange, StoredArticle},
@@ -209,7 +209,7 @@ impl App {
         let project = self.project(&name.parent())?;
         let id = name.article.clone();
         let found =
-            self.engine.read(project.partition, move |view| article_table::find(view, &id)).await?.value;
+            project.read(self.engine.as_ref(), move |view| article_table::find(view, &id)).await?.value;
         let (number, stored) = found.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
         let text = if with_text { Some(self.text_of(&project, number, &stored).await?) } else { None };
         Ok(answer(&project, stored, text))
@@ -227,7 +227,7 @@ impl App {
         with_text: bool,
     ) -> Result<At<Vec<ArticleAnswer>>> {
         let project = self.project(project)?;
-        let read = self.engine.read(project.partition, move |view| {
+        let read = project.read(self.engine.as_ref(), move |view| {
             let find = |(index, name): (usize, &ArticleName)| {
                 let missing = Problem::ResourceNotFound { name: name.to_string() };
                 let missing = Error::at(format!("names[{index}]"), missing);
@@ -270,7 +270,7 @@ impl App {
         };
         let project = self.project(project)?;
         let from = ArticleNumber(after.saturating_add(1));
-        let read = self.engine.read(project.partition, move |view| page(view, from, items, with_text));
+        let read = project.read(self.engine.as_ref(), move |view| page(view, from, items, with_text));
         let At { value: (found, more), revision } = read.await?;
         let next = found.last().filter(|_| more);
         let next_page_token =
@@ -371,7 +371,7 @@ impl App {
 
     async fn is_missing(&self, project: &ProjectHandle, id: &ArticleId) -> Result<bool> {
         let id = id.clone();
-        let number = self.engine.read(project.partition, move |view| article_table::number(view, &id));
+        let number = project.read(self.engine.as_ref(), move |view| article_table::number(view, &id));
         Ok(number.await?.value.is_none())
     }
 

@@ -10,6 +10,9 @@ pub mod projects;
 pub mod sweeper;
 pub mod texts;
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashMap, fmt, future::Future, sync::Arc, sync::RwLock};
 
 use bytes::Bytes;

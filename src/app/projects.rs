@@ -17,7 +17,7 @@ use crate::{
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{At, Draft, Engine, EngineExt, Mode, Partition},
+        engine::{At, Draft, Engine, EngineExt, Mode, Partition, View},
         keys::{self, ArticleNumber},
         project_table,
         records::ResourceChange,
@@ -46,6 +46,25 @@ impl ProjectHandle {
     #[must_use]
     pub fn name(&self) -> ProjectName {
         ProjectName { project: self.id.clone() }
+    }
+
+    /// Reads the project's rows, unless it is deleted. Who got this handle before a delete may come to read after it,
+    /// when the rows still stand and are nobody's any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`EngineExt::read`]; RESOURCE_NOT_FOUND.
+    pub(super) async fn read<T, F>(&self, engine: &dyn Engine, reading: F) -> Result<At<T>>
+    where
+        T: Send + 'static,
+        F: for<'v> FnOnce(&'v (dyn View + 'v)) -> Result<T> + Send + 'static,
+    {
+        let name = self.name();
+        let read = engine.read(self.partition, move |view| {
+            project_table::require(view, &name)?;
+            reading(view)
+        });
+        read.await
     }
 
     /// Takes article numbers that were never used. They are reserved in blocks, which a restart leaves behind.
