@@ -54,6 +54,8 @@ pub struct App {
     clock: Clock,
     settings: Settings,
     projects: RwLock<HashMap<ProjectId, Arc<ProjectHandle>>>,
+    /// Held by who creates a project.
+    creations: tokio::sync::Mutex<()>,
     versions: Arc<Versions>,
     answers: HotAnswers,
     texts: Texts,
@@ -82,6 +84,7 @@ impl App {
             clock,
             settings,
             projects: RwLock::new(projects),
+            creations: tokio::sync::Mutex::new(()),
             answers: HotAnswers::new(Arc::clone(&versions)),
             texts: Texts::new(Arc::clone(&versions), settings.text_bytes_max),
             versions,

@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
@@ -22,7 +19,7 @@ use crate::{
     domain::{
         annotations::Label,
         articles::ArticleDetails,
-        ids::{AnnotationId, AnnotationName, ArticleId},
+        ids::{AnnotationName, ArticleId},
         projects::ProjectDetails,
         spans::SpanRequest,
         text::Utf8Range,
@@ -256,4 +253,109 @@ async fn a_stream_ends_with_its_project_and_does_not_go_on_with_its_namesake() {
     app.add_project(ProjectDetails::default()).await.unwrap();
     check_missing(app.stream_annotations(&first, &AnnotationFilter::default(), StreamCursor::START).await);
     assert_eq!(app.stream_all().await, Ok(0));
+}
+
+/// Of the steps of a creation and of a deletion, each is refused once, as when the disk fills up. The id is free then,
+/// or the project is whole, and what was left behind is swept.
+#[tokio::test]
+async fn an_id_is_not_lost_when_a_step_is_refused() {
+    for step in 1..=3 {
+        let (app, engine) = open().await;
+        engine.refuse_write(step);
+        app.add_project(ProjectDetails::default()).await.unwrap_err();
+        check_missing(app.get_project(&project("p")).await);
+        app.add_project(ProjectDetails::default()).await.unwrap();
+        app.add_article("a", "text".to_owned()).await.unwrap();
+        check_one_project(&app, &engine).await;
+    }
+    let (app, engine) = open().await;
+    app.add_project(ProjectDetails::default()).await.unwrap();
+    app.add_article("a", "text".to_owned()).await.unwrap();
+    engine.refuse_write(2);
+    app.delete_project(deletion(project("p")), Mode::Apply).await.unwrap_err();
+    check_missing(app.get_project(&project("p")).await);
+    app.add_project(ProjectDetails::default()).await.unwrap();
+    check_missing(app.get_article(&article("a"), false).await);
+    check_one_project(&app, &engine).await;
+    let twin = app.add_project(ProjectDetails::default()).await.unwrap_err();
+    assert!(matches!(twin.problem, Problem::ResourceExists { .. }), "{twin}");
+}
+
+/// Expects one project, and that the catalog will know of no other.
+async fn check_one_project(app: &Arc<App>, engine: &Troubled) {
+    assert_eq!(app.list_projects(0, "").await.unwrap().projects.len(), 1);
+    until_swept(engine, Partition::CATALOG, || keys::catalog_entries(), 1).await;
+}
+
+/// Waits until so many rows are left in a range.
+async fn until_swept(engine: &Troubled, partition: Partition, range: fn() -> keys::KeyRange, left: usize) {
+    let swept = async {
+        loop {
+            let rows =
+                engine.read(partition, move |view| Ok(view.ascending(&range().from, &range().to).count()));
+            if rows.await.unwrap().value == left {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(10);
+    tokio::time::timeout(patience, swept).await.expect("rows that nobody can reach are not swept");
+}
+
+/// A long text is written in several steps. When one is refused, those before it are taken back.
+#[tokio::test]
+async fn a_text_that_was_staged_in_part_is_swept() {
+    let (app, engine) = open().await;
+    app.add_project(ProjectDetails::default()).await.unwrap();
+    let partition = app.project(&project("p")).unwrap().partition;
+    // The numbers, the sweep's mark with the first chunks, the other chunks.
+    engine.refuse_write(3);
+    app.add_article("a", "x".repeat(8 * TEXT_STAGED_ABOVE_BYTES)).await.unwrap_err();
+    check_missing(app.get_article(&article("a"), false).await);
+    let staged = || keys::KeyRange { from: vec![0x22].into(), to: vec![0x41].into() };
+    until_swept(&engine, partition, staged, 0).await;
+}
+
+#[tokio::test]
+async fn answers_of_much_metadata_keep_within_their_size() {
+    let (app, _) = open().await;
+    let metadata = || (0..8).map(|key| (key.to_string(), "x".repeat(2_000))).collect();
+    for number in 0..200 {
+        let details = ProjectDetails { metadata: metadata(), ..ProjectDetails::default() };
+        let id = ProjectId::parse("id", &format!("p{number}")).unwrap();
+        app.create_project(Some(id), details, Mode::Apply).await.unwrap();
+    }
+    let items = i32::try_from(PAGE_ITEMS_MAX).unwrap();
+    let (mut pages, mut listed, mut token) = (0, Vec::new(), String::new());
+    while pages == 0 || !token.is_empty() {
+        let page = app.list_projects(items, &token).await.unwrap();
+        let bytes: usize = page
+            .projects
+            .iter()
+            .flat_map(|project| project.value.details.metadata.values())
+            .map(String::len)
+            .sum();
+        assert!(bytes <= ANSWER_BYTES_MAX, "{bytes}");
+        listed.extend(page.projects.into_iter().map(|project| project.value.id));
+        (pages, token) = (pages + 1, page.next_page_token);
+    }
+    assert_eq!((pages, listed.len()), (2, 200));
+    assert_eq!(listed.last().map(ToString::to_string).as_deref(), Some("p199"));
+
+    app.add_project(ProjectDetails::default()).await.unwrap();
+    let new = |number: usize| {
+        let details = ArticleDetails { metadata: metadata(), ..ArticleDetails::default() };
+        let id = Some(article(&format!("a{number}")).article);
+        NewArticle { path: String::new(), id, details, text: "text".to_owned() }
+    };
+    let all: Vec<_> = (0..200).collect();
+    for some in all.chunks(50) {
+        let new = some.iter().copied().map(new).collect();
+        app.create_articles(&project("p"), new, Mode::Apply).await.unwrap();
+    }
+    let names = |count| (0..count).map(|number| article(&format!("a{number}"))).collect();
+    assert_eq!(app.get_articles(&project("p"), names(150), false).await.unwrap().value.len(), 150);
+    let error = app.get_articles(&project("p"), names(200), false).await.unwrap_err();
+    assert!(matches!(error.problem, Problem::LimitExceeded { .. }), "{error}");
 }

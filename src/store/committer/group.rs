@@ -178,10 +178,10 @@ impl<'s> Group<'s> {
             (self.shared.options.observer)(*partition, commit);
         }
         for (partition, touched) in self.touched {
+            // Somebody may have read what the same group then erased, and wait for it.
+            touched.state.set_durable(touched.head.revision);
             if touched.erased {
                 self.shared.partitions.forget(partition);
-            } else {
-                touched.state.set_durable(touched.head.revision);
             }
         }
         for answer in self.answers {
