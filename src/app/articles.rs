@@ -359,15 +359,18 @@ impl App {
         name: &ArticleName,
         text_revision: u32,
         unit: Unit,
-        offsets: &[u32],
+        offsets: Vec<u32>,
     ) -> Result<Vec<Position>> {
         let article = self.article(name).await?;
         require_text_revision(name, text_revision, article.text.revision)?;
         let text = self.text(&article).await?;
-        let convert = |(index, offset): (usize, &u32)| {
-            text.position(unit, *offset).map_err(|problem| Error::at(format!("offsets[{index}]"), problem))
-        };
-        offsets.iter().enumerate().map(convert).collect()
+        calculate(text.walked_bytes(offsets.len()), move || {
+            let convert = |(index, offset)| {
+                text.position(unit, offset).map_err(|problem| Error::at(format!("offsets[{index}]"), problem))
+            };
+            offsets.into_iter().enumerate().map(convert).collect()
+        })
+        .await?
     }
 
     async fn is_missing(&self, project: &ProjectHandle, id: &ArticleId) -> Result<bool> {

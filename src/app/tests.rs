@@ -226,7 +226,7 @@ async fn nothing_is_read_of_a_project_once_its_delete_is_durable() {
     check_missing(app.get_article(&article("a"), true).await);
     check_missing(app.get_articles(&project("p"), vec![article("a")], false).await);
     check_missing(app.list_articles(&project("p"), 0, "", false).await);
-    check_missing(app.convert_offsets(&article("a"), 0, crate::domain::text::Unit::Utf8, &[0]).await);
+    check_missing(app.convert_offsets(&article("a"), 0, crate::domain::text::Unit::Utf8, vec![0]).await);
     engine.held.send_replace(None);
     delete.await.unwrap().unwrap();
 }

@@ -82,6 +82,8 @@ every_engine_passes! {
         an_engine_that_is_dropped_releases_its_disk,
         several_runtimes_share_an_engine,
         an_erased_partition_is_empty_for_good,
+        a_read_of_what_is_being_erased_is_answered,
+        a_read_that_nobody_waits_for_is_not_run,
     }
     logs {
         the_log_has_every_commit_in_order,
