@@ -222,7 +222,11 @@ impl Source {
                         let words = fill::text(article).words;
                         Request::Create(create(&parent, String::new(), 0, words[random.below(words.len())]))
                     }
-                    _ => {
+                    Call::List
+                    | Call::WindowBook
+                    | Call::WindowPage
+                    | Call::MiddleBook
+                    | Call::MiddlePage => {
                         Request::List(ListAnnotationsRequest { parent, page_size: 100, ..Default::default() })
                     }
                 }

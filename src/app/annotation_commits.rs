@@ -7,8 +7,7 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::{
-    App, answers::Scope, calculate, changed, changes, projects::ProjectHandle, texts::ArticleHandle,
-    unexpected,
+    App, answers::Scope, calculate, changes, projects::ProjectHandle, texts::ArticleHandle, unexpected,
 };
 use crate::{
     domain::{
@@ -22,7 +21,7 @@ use crate::{
     store::{
         annotation_index::AnnotationIndex,
         article_table,
-        engine::{At, Decision, Draft, Mode},
+        engine::{At, Change, Decision, Draft, Mode},
         keys::Generation,
         project_table,
         records::{self, ResourceChange},
@@ -302,21 +301,21 @@ impl AnnotationCommit {
         let PreparedWrite { path: _, article, id, op } = write;
         let index = AnnotationIndex::new(article.number, Generation::FIRST);
         let name = article.name.annotation(*id);
-        let before = match index.get(draft, *id)? {
-            Some(entry) => Some((entry.key, records::decode_annotation(*id, &entry.value)?)),
-            None => None,
+        let stored = match op {
+            // Whether its id is free is seen where it is put.
+            PreparedOp::Create(_) => None,
+            PreparedOp::Update { .. } | PreparedOp::Delete { .. } => index.get(draft, *id)?,
         };
+        let before =
+            stored.as_ref().map(|entry| records::decode_annotation(*id, &entry.value)).transpose()?;
         let missing = |field: &str| Error::at(field, Problem::ResourceNotFound { name: name.to_string() });
         let after = match (op, &before) {
-            (PreparedOp::Create(_), Some(_)) => {
-                return Err(Error::at("annotation_id", Problem::ResourceExists { name: name.to_string() }));
-            }
-            (PreparedOp::Create(complete), None) => Some(created(draft, *id, complete)),
+            (PreparedOp::Create(complete), _) => Some(created(draft, *id, complete)),
             (PreparedOp::Update { or_create: Some(complete), .. }, None) => {
                 Some(created(draft, *id, complete.as_ref().map_err(Error::clone)?))
             }
             (PreparedOp::Update { .. }, None) => return Err(missing("annotation.name")),
-            (PreparedOp::Update { layer, label, mention, mask, etag, or_create: _ }, Some((_, before))) => {
+            (PreparedOp::Update { layer, label, mention, mask, etag, or_create: _ }, Some(before)) => {
                 mask.require_etag("annotation.etag", etag)?;
                 before
                     .etag(self.project.uid)
@@ -326,23 +325,29 @@ impl AnnotationCommit {
             }
             (PreparedOp::Delete { allow_missing: true, .. }, None) => return Ok(None),
             (PreparedOp::Delete { .. }, None) => return Err(missing("name")),
-            (PreparedOp::Delete { etag, .. }, Some((_, before))) => {
+            (PreparedOp::Delete { etag, .. }, Some(before)) => {
                 before.etag(self.project.uid).check(etag, &name).map_err(|error| error.within("etag"))?;
                 None
             }
         };
-        match (&before, &after) {
-            (None, Some(after)) => index.insert(draft, sort_key(after), &encoded(after)?)?,
-            (Some((key, _)), Some(after)) => index.replace(draft, *key, sort_key(after), &encoded(after)?)?,
+        let value = after.as_ref().map(encoded).transpose()?;
+        match (&stored, after.as_ref().zip(value.as_ref())) {
+            (None, Some((after, value))) => {
+                if !index.insert(draft, sort_key(after), value)? {
+                    return Err(Error::at(
+                        "annotation_id",
+                        Problem::ResourceExists { name: name.to_string() },
+                    ));
+                }
+            }
+            (Some(entry), Some((after, value))) => index.replace(draft, entry.key, sort_key(after), value)?,
             (Some(_), None) => drop(index.remove(draft, *id)?),
             (None, None) => {}
         }
-        let article_id = article.name.article.clone();
-        let scope = Scope::annotations(self.project.partition, &article_id);
-        let before = before.map(|(_, annotation)| annotation);
-        let change =
-            ResourceChange::Annotation { article: article_id, id: *id, before, after: after.clone() };
-        draft.change(changed(scope, &change));
+        let article = &article.name.article;
+        let scope = Scope::annotations(self.project.partition, article).number();
+        let record = records::annotation_change(article, *id, stored.map(|entry| entry.value), value);
+        draft.change(Change { scope, record });
         Ok(after)
     }
 }

@@ -11,7 +11,7 @@ use super::{
     engine::{Draft, View},
     keys::{self, ArticleNumber, Generation, KeyRange},
     long_values,
-    runs::{Entries, RunTable},
+    runs::{Added, Entries, RunTable},
     sort_key::{DocumentPosition, LENGTH_CLASSES, SortKey, meets},
 };
 use crate::{
@@ -66,26 +66,35 @@ impl AnnotationIndex {
         self.find(view, &statistics, id)?.map(|(key, stored)| self.entry(view, key, &stored)).transpose()
     }
 
-    /// Adds an annotation. The caller has made sure that there is none with this id.
+    /// Adds an annotation, unless there is one with its id: then nothing is written, and it returns false.
     ///
     /// # Errors
     ///
-    /// See [`AnnotationIndex`]; STORAGE_CORRUPT, too, where an annotation with this id is noticed.
-    pub fn insert(&self, draft: &mut Draft<'_>, key: SortKey, value: &[u8]) -> Result<()> {
+    /// See [`AnnotationIndex`].
+    pub fn insert(&self, draft: &mut Draft<'_>, key: SortKey, value: &[u8]) -> Result<bool> {
         let mut statistics = self.statistics(draft)?;
-        let stored = self.store_value(draft, key, value)?;
-        let mut replaced = self.run().insert(draft, &key.encode(), &stored)?.is_some();
-        count_up(&mut statistics, key);
-        if statistics.has_directory {
-            replaced |= self.directory().insert(draft, key.id().as_bytes(), &hull(key))?.is_some();
+        let id = key.id();
+        let is_new = if statistics.has_directory {
+            self.directory().add(draft, id.as_bytes(), &hull(key))? != Added::Nothing
         } else {
-            self.settle_directory(draft, &mut statistics)?;
+            self.find_in_one_row(draft, id)?.is_none()
+        };
+        if !is_new {
+            return Ok(false);
         }
-        if replaced {
-            return Err(Error::corrupt(format!("annotation {} is already there", key.id())));
+        let stored = self.store_value(draft, key, value)?;
+        match self.run().add(draft, &key.encode(), &stored)? {
+            Added::Nothing => {
+                return Err(Error::corrupt(format!("the run has annotation {id}, the directory has not")));
+            }
+            Added::EntryAndRow if !statistics.has_directory => {
+                self.settle_directory(draft, &mut statistics)?;
+            }
+            Added::Entry | Added::EntryAndRow => {}
         }
+        count_up(&mut statistics, key);
         self.put_statistics(draft, &statistics);
-        Ok(())
+        Ok(true)
     }
 
     /// Removes an annotation, and returns it.
@@ -186,7 +195,12 @@ impl AnnotationIndex {
             let missing = || Error::corrupt(format!("the directory has annotation {id}, the run has not"));
             return Ok(Some((key, stored.ok_or_else(missing)?)));
         }
-        for entry in self.run().ascending(view, &[], None) {
+        self.find_in_one_row(view, id)
+    }
+
+    /// As [`AnnotationIndex::find`], where there is no directory.
+    fn find_in_one_row(&self, view: &dyn View, id: AnnotationId) -> Result<Option<(SortKey, Bytes)>> {
+        for entry in self.run().ascending_in_one_row(view, &[], None) {
             let (key, stored) = entry?;
             if key.ends_with(id.as_bytes()) {
                 return Ok(Some((SortKey::decode(&key)?, stored)));

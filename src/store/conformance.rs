@@ -24,8 +24,8 @@ use tempfile::TempDir;
 use super::{
     committer::{Backend, Batch, Committer, Options},
     engine::{
-        Change, Commit, Decision, Draft, Engine, EngineExt as _, Maintenance, Mode, Partition, Revision,
-        Rows, Timestamp, View,
+        Change, Commit, Decision, Draft, Engine, EngineExt as _, Maintenance, Mode, Partition, Revision, Row,
+        Rows, Timestamp, View, successor,
     },
     memory::{Disk, MemoryBackend},
     sled_backend::{CACHE_BYTES_DEFAULT, SledBackend},
@@ -310,6 +310,7 @@ impl<H: Harness> Fixture<H> {
             for (key, value) in &ascending {
                 assert_eq!(view.get(key)?.as_ref(), Some(value));
             }
+            check_floors(view, from, &ascending)?;
             Ok(ascending.into_iter().collect())
         });
         read.await.unwrap().value
@@ -327,6 +328,19 @@ impl<H: Harness> Fixture<H> {
     fn head(&self, partition: Partition) -> Revision {
         *self.engine.head(partition).borrow()
     }
+}
+
+/// Checks that the last row up to a key is the one that a scan finds: at each row, right before and right behind it.
+fn check_floors(view: &dyn View, from: &[u8], rows: &[Row]) -> Result<()> {
+    for (key, _) in rows {
+        for at in [key.slice(..key.len() - 1), key.clone(), successor(key)] {
+            let expected = rows.iter().rev().find(|row| row.0 <= at);
+            assert_eq!(view.floor(from, &at)?.as_ref(), expected);
+            assert_eq!(view.floor(&at, &at)?.as_ref(), expected.filter(|row| row.0 == at));
+            assert_eq!(view.floor(&successor(&at), &at)?, None);
+        }
+    }
+    Ok(())
 }
 
 fn options(faults: &Arc<Faults>, clock: &Arc<AtomicI64>, observed: &Observed) -> Options {

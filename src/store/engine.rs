@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, fmt, ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::sync::{oneshot, watch};
 
 pub use crate::domain::revisions::{Revision, Timestamp};
@@ -45,6 +45,24 @@ pub trait View {
 
     /// The rows with `from <= key < to`, descending.
     fn descending(&self, from: &[u8], to: &[u8]) -> Rows<'_>;
+
+    /// The last row with `from <= key <= at`: one step of a scan, without what a scan has to set up.
+    ///
+    /// # Errors
+    ///
+    /// As [`View::get`].
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        self.descending(from, &successor(at)).next().transpose()
+    }
+}
+
+/// The key right behind `key`.
+#[must_use]
+pub fn successor(key: &[u8]) -> Bytes {
+    let mut next = BytesMut::with_capacity(key.len() + 1);
+    next.put_slice(key);
+    next.put_u8(0);
+    next.freeze()
 }
 
 /// What was read, and the durable revision that it was read at.
@@ -299,6 +317,25 @@ impl View for Overlay<'_> {
         }
         Box::new(Merge { base: self.base.descending(from, to).peekable(), writes, is_first: |a, b| a > b })
     }
+
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        let bounds = (Bound::Included(from), Bound::Included(at));
+        if from > at {
+            return Ok(None);
+        }
+        let write = self.writes.range::<[u8], _>(bounds).next_back();
+        if let Some((key, Some(value))) = write.filter(|(key, _)| *key == at) {
+            return Ok(Some((key.clone(), value.clone())));
+        }
+        let row = self.base.floor(from, at)?;
+        match (write, row) {
+            (None, row) => Ok(row),
+            // No write up to `at` is behind this row, so that it stands.
+            (Some((written, _)), Some(row)) if row.0 > *written => Ok(Some(row)),
+            (Some((key, Some(value))), _) => Ok(Some((key.clone(), value.clone()))),
+            (Some((_, None)), _) => self.descending(from, &successor(at)).next().transpose(),
+        }
+    }
 }
 
 /// The rows of a view and the writes over it, in one order; a write hides the row of its key.
@@ -381,10 +418,40 @@ impl View for Draft<'_> {
     fn descending(&self, from: &[u8], to: &[u8]) -> Rows<'_> {
         self.rows.descending(from, to)
     }
+
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        self.rows.floor(from, at)
+    }
 }
 
 impl fmt::Debug for Draft<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Draft").field("stamp", &self.stamp).field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::testing::MemoryRows;
+
+    proptest! {
+        #[test]
+        fn the_floor_over_writes_is_where_a_scan_finds_it(
+            rows in prop::collection::btree_map(key(), Just(Bytes::from_static(b"row")), 0..12),
+            writes in prop::collection::btree_map(key(), prop::option::of(Just(Bytes::from_static(b"write"))), 0..12),
+            (from, at) in (key(), key()),
+        ) {
+            let rows = MemoryRows(rows);
+            let overlay = Overlay::resumed(&rows, writes);
+            let found = if from > at { None } else { overlay.descending(&from, &successor(&at)).next() };
+            prop_assert_eq!(overlay.floor(&from, &at), found.transpose());
+        }
+    }
+
+    fn key() -> impl Strategy<Value = Bytes> {
+        prop::collection::vec(0..3u8, 0..4).prop_map(Bytes::from)
     }
 }

@@ -251,6 +251,37 @@ pub fn change(change: &ResourceChange) -> Bytes {
     stored::ChangeRecord { resource: Some(resource), cascaded: false }.encode_to_vec().into()
 }
 
+/// Encodes a change of an annotation for the log, as [`change`], around what is stored of it.
+#[must_use]
+pub fn annotation_change(
+    article: &ArticleId,
+    id: AnnotationId,
+    before: Option<Bytes>,
+    after: Option<Bytes>,
+) -> Bytes {
+    /// `ChangeRecord`, the same on the wire.
+    #[derive(prost::Message)]
+    struct Encoded {
+        #[prost(message, optional, tag = "3")]
+        annotation: Option<EncodedAnnotationChange>,
+    }
+    /// `AnnotationChange`, the same on the wire.
+    #[derive(prost::Message)]
+    struct EncodedAnnotationChange {
+        #[prost(string, tag = "1")]
+        article_id: String,
+        #[prost(bytes = "bytes", tag = "2")]
+        id: Bytes,
+        #[prost(bytes = "bytes", optional, tag = "3")]
+        before: Option<Bytes>,
+        #[prost(bytes = "bytes", optional, tag = "4")]
+        after: Option<Bytes>,
+    }
+    let id = Bytes::copy_from_slice(id.as_bytes());
+    let change = EncodedAnnotationChange { article_id: article.as_str().to_owned(), id, before, after };
+    Encoded { annotation: Some(change) }.encode_to_vec().into()
+}
+
 /// Reads a change from the log.
 ///
 /// # Errors
@@ -343,4 +374,37 @@ fn ranges(distances: &[u32]) -> Option<Vec<TextRange>> {
 #[allow(clippy::needless_pass_by_value, reason = "it is mapped over errors")]
 fn damaged(error: Error) -> Error {
     Error::corrupt(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_around_stored_annotations_is_the_change_of_them() {
+        let id = AnnotationId::from_bytes([7; 16]);
+        let article = ArticleId::parse("id", "a").unwrap();
+        let annotation = |revision| {
+            let record = stored::AnnotationRecord {
+                label: "PER".to_owned(),
+                spans: vec![3, 3, 2, 9, 9, 9],
+                quotes: vec!["Zoë".to_owned()],
+                revision,
+                ..stored::AnnotationRecord::default()
+            };
+            read_annotation(id, record).unwrap()
+        };
+        let states = [None, Some(annotation(1)), Some(annotation(2))];
+        for (before, after) in states.iter().flat_map(|one| states.iter().map(move |other| (one, other))) {
+            let encoded = |one: &Option<Annotation>| {
+                one.as_ref().map(|one| Bytes::from(self::annotation(one).encode_to_vec()))
+            };
+            let (before, after) = (before.clone(), after.clone());
+            let around = annotation_change(&article, id, encoded(&before), encoded(&after));
+            assert_eq!(
+                around,
+                change(&ResourceChange::Annotation { article: article.clone(), id, before, after })
+            );
+        }
+    }
 }

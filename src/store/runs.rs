@@ -5,11 +5,13 @@
 //! at or below it as soon as there is any. A row splits above [`RUN_BYTES_MAX`], and one that has shrunk below
 //! [`RUN_BYTES_MIN`] merges with a neighbour where the two fit in one. No row is empty, and an emptied table has none.
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use self::row::{PackedRow, Search};
 use super::{
-    engine::{Draft, Rows, View},
+    engine::{Draft, Rows, View, successor},
     keys::KeyRange,
 };
 use crate::{
@@ -84,10 +86,42 @@ impl RunTable {
             Search::Found(place) => (place.range(), Some(row.shared_value(place))),
             Search::Absent(at) => (at..at, None),
         };
-        let edited = row.spliced(&range, &entry);
+        self.splice(draft, row_key, &row, &range, &entry)?;
+        Ok(replaced)
+    }
+
+    /// Adds `key` with its value, unless it is there already: then nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunTable::insert`].
+    pub fn add(&self, draft: &mut Draft<'_>, key: &[u8], value: &[u8]) -> Result<Added> {
+        let entry = self.encode(key, value)?;
+        let Some((row_key, row)) = self.row_of(draft, key)? else {
+            draft.put(self.prefix.clone(), PackedRow::of(&entry).into_bytes());
+            return Ok(Added::Entry);
+        };
+        match row.search(key)? {
+            Search::Found(_) => Ok(Added::Nothing),
+            Search::Absent(at) => self.splice(draft, row_key, &row, &(at..at), &entry),
+        }
+    }
+
+    /// Puts `entry` in the place of what stands in `range` of a row.
+    fn splice(
+        &self,
+        draft: &mut Draft<'_>,
+        row_key: Bytes,
+        row: &PackedRow,
+        range: &Range<usize>,
+        entry: &[u8],
+    ) -> Result<Added> {
+        let edited = row.spliced(range, entry);
         if edited.len() <= RUN_BYTES_MAX {
-            self.put_edited(draft, row_key, &row, edited)?;
-        } else if range.start == row.len() {
+            self.put_edited(draft, row_key, row, edited)?;
+            return Ok(Added::Entry);
+        }
+        if range.start == row.len() {
             // Entries often come in order: what is behind the last one starts a row, and the row before stays full.
             let (_, separator, right) = edited.split(range.start)?;
             draft.put(self.row_key(&separator), right.into_bytes());
@@ -96,7 +130,7 @@ impl RunTable {
             draft.put(row_key, left.into_bytes());
             draft.put(self.row_key(&separator), right.into_bytes());
         }
-        Ok(replaced)
+        Ok(Added::EntryAndRow)
     }
 
     /// Removes `key`, and returns the value that it had.
@@ -137,6 +171,21 @@ impl RunTable {
             row: None,
             ahead: if is_empty_range { Ahead::Nothing } else { Ahead::RowOfFrom },
         }
+    }
+
+    /// As [`RunTable::ascending`], of a table that has one row at most.
+    #[must_use]
+    pub fn ascending_in_one_row<'v>(
+        &self,
+        view: &'v dyn View,
+        from: &[u8],
+        to: Option<&[u8]>,
+    ) -> Entries<'v> {
+        let mut entries = self.ascending(view, from, to);
+        if matches!(entries.ahead, Ahead::RowOfFrom) {
+            entries.ahead = Ahead::OneRow;
+        }
+        entries
     }
 
     /// Whether the table has two rows or more. Reads one row at most.
@@ -240,7 +289,7 @@ impl RunTable {
 
     /// The row that holds `key` if any does, with its own key.
     fn row_of(&self, view: &dyn View, key: &[u8]) -> Result<Option<(Bytes, PackedRow)>> {
-        let row = view.descending(&self.prefix, &successor(&self.row_key(key))).next().transpose()?;
+        let row = view.floor(&self.prefix, &self.row_key(key))?;
         row.map(|(row_key, value)| Ok((row_key, PackedRow::open(value)?))).transpose()
     }
 
@@ -261,6 +310,17 @@ impl RunTable {
     }
 }
 
+/// What [`RunTable::add`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// Nothing: the key was there.
+    Nothing,
+    /// It added the entry to a row, or made the table's first.
+    Entry,
+    /// It added the entry, and the table has one row more than before, at least two.
+    EntryAndRow,
+}
+
 /// Entries of a [`RunTable`], ascending.
 pub struct Entries<'v> {
     view: &'v dyn View,
@@ -276,6 +336,8 @@ pub struct Entries<'v> {
 enum Ahead<'v> {
     /// The one that holds the first key, and those behind it.
     RowOfFrom,
+    /// The first of the table, and no other.
+    OneRow,
     /// Those behind this key.
     Behind(Bytes),
     /// These.
@@ -294,6 +356,10 @@ impl Entries<'_> {
                     };
                     self.ahead = Ahead::Behind(row_key);
                     return Ok(Some(row));
+                }
+                Ahead::OneRow => {
+                    self.ahead = Ahead::Nothing;
+                    return self.view.get(&self.table.prefix)?.map(PackedRow::open).transpose();
                 }
                 Ahead::Behind(row_key) => {
                     let end = self.to.as_ref().map_or_else(|| self.table.end(), |to| self.table.row_key(to));
@@ -349,12 +415,4 @@ impl std::fmt::Debug for Entries<'_> {
             .field("to", &self.to)
             .finish_non_exhaustive()
     }
-}
-
-/// The key right behind `key`.
-fn successor(key: &[u8]) -> Bytes {
-    let mut next = BytesMut::with_capacity(key.len() + 1);
-    next.put_slice(key);
-    next.put_u8(0);
-    next.freeze()
 }

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::engine::{Draft, Revision, Rows, Stamp, Timestamp, View};
+use super::engine::{Draft, Revision, Row, Rows, Stamp, Timestamp, View};
 use crate::{
     domain::Result,
     limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX},
@@ -99,5 +99,10 @@ impl View for CountingView<'_> {
 
     fn descending(&self, from: &[u8], to: &[u8]) -> Rows<'_> {
         self.counted(self.inner.descending(from, to))
+    }
+
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        self.count();
+        self.inner.floor(from, at)
     }
 }

@@ -29,7 +29,10 @@ fn filled(hulls: impl IntoIterator<Item = (u32, u32)>, value: &[u8]) -> MemoryRo
     let mut rows = MemoryRows::default();
     let keys: Vec<_> = (0..).zip(hulls).map(|(n, (start, end))| SortKey::of(start, end, id(n))).collect();
     for keys in keys.chunks(1_000) {
-        rows.commit(|draft| keys.iter().try_for_each(|key| INDEX.insert(draft, *key, value))).unwrap();
+        rows.commit(|draft| {
+            keys.iter().try_for_each(|key| INDEX.insert(draft, *key, value).map(|new| assert!(new)))
+        })
+        .unwrap();
     }
     rows
 }
@@ -121,6 +124,18 @@ fn long_values_come_and_go_with_their_annotation() {
 }
 
 #[test]
+fn an_id_that_is_taken_is_not_taken_again() {
+    for annotations in [1, 5, 100] {
+        let mut rows = filled((0..annotations).map(|n| (n, n + 1)), &[0xee; 100]);
+        let before = rows.0.clone();
+        for key in [SortKey::of(0, 1, id(0)), SortKey::of(0, 2, id(0)), SortKey::of(50, 9_000, id(0))] {
+            assert!(!rows.commit(|draft| INDEX.insert(draft, key, b"another")).unwrap());
+            assert_eq!(rows.0, before, "{key:?}");
+        }
+    }
+}
+
+#[test]
 fn misuse_is_refused() {
     let hulls: Vec<_> = (0..100).map(|n| (n, n + 1)).collect();
     let mut rows = filled(hulls, &[0xee; 100]);
@@ -131,8 +146,6 @@ fn misuse_is_refused() {
     };
     let (key, other) = (SortKey::of(5, 6, id(5)), SortKey::of(6, 7, id(6)));
     let elsewhere = SortKey::of(50, 60, id(5));
-    check(rows.commit(|draft| INDEX.insert(draft, key, b"")), "is already there");
-    check(rows.commit(|draft| INDEX.insert(draft, elsewhere, b"")), "is already there");
     check(rows.commit(|draft| INDEX.replace(draft, key, other, b"")), "there is another annotation");
     check(rows.commit(|draft| INDEX.replace(draft, elsewhere, key, b"")), "there is no annotation");
     check(rows.commit(|draft| INDEX.replace(draft, elsewhere, elsewhere, b"")), "there is no annotation");
@@ -320,7 +333,7 @@ fn put(draft: &mut Draft<'_>, model: &mut Model, (start, end): (u32, u32), id: A
             let (old_start, old_end, ..) = model.swap_remove(index);
             INDEX.replace(draft, SortKey::of(old_start, old_end, id), key, value).unwrap();
         }
-        None => INDEX.insert(draft, key, value).unwrap(),
+        None => assert!(INDEX.insert(draft, key, value).unwrap()),
     }
     model.push((start, end, id, value.to_vec()));
     model.sort_by_key(|(start, end, id, _)| (*start, Reverse(*end), *id));

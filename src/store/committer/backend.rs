@@ -4,7 +4,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 use crate::{
     domain::Result,
-    store::engine::{Partition, Row, Rows, View},
+    store::engine::{Partition, Row, Rows, View, successor},
 };
 
 /// Keys with their partitions, and their new values; `None` deletes.
@@ -26,6 +26,15 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The rows with `from <= key < to`, descending.
     fn descending(&self, from: &[u8], to: &[u8]) -> Rows<'_>;
+
+    /// The last row with `from <= key <= at`; `from` is not behind `at`.
+    ///
+    /// # Errors
+    ///
+    /// As for every method.
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        self.descending(from, &successor(at)).next().transpose()
+    }
 
     /// Writes all rows or none.
     ///
@@ -79,6 +88,14 @@ impl View for PartitionView<'_> {
         }
         let (from, to) = (full_key(self.partition, from), full_key(self.partition, to));
         Box::new(self.backend.descending(&from, &to).map(within_partition))
+    }
+
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        if from > at {
+            return Ok(None);
+        }
+        let row = self.backend.floor(&full_key(self.partition, from), &full_key(self.partition, at))?;
+        row.map(|row| within_partition(Ok(row))).transpose()
     }
 }
 

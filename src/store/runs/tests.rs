@@ -305,13 +305,39 @@ fn any_commits() -> impl Strategy<Value = Vec<Vec<Step>>> {
     (growing, shrinking).prop_map(|(growing, shrinking)| [growing, shrinking].concat())
 }
 
+/// Adds a key that is not there, and replaces the value of one that is.
+fn add_or_replace(
+    draft: &mut Draft<'_>,
+    model: &mut BTreeMap<Vec<u8>, Vec<u8>>,
+    key: &[u8],
+    value: &[u8],
+) -> Result<()> {
+    let table = table();
+    let rows = |draft: &Draft<'_>| table.rows(draft).count();
+    let before = rows(draft);
+    let added = table.add(draft, key, value)?;
+    let expected = match (model.contains_key(key), rows(draft) > before.max(1)) {
+        (true, _) => Added::Nothing,
+        (false, false) => Added::Entry,
+        (false, true) => Added::EntryAndRow,
+    };
+    assert_eq!(added, expected);
+    if added == Added::Nothing {
+        assert_eq!(rows(draft), before);
+        assert_eq!(table.get(draft, key)?.as_deref(), model.get(key).map(Vec::as_slice));
+        let replaced = table.insert(draft, key, value)?;
+        assert_eq!(replaced.as_deref(), model.get(key).map(Vec::as_slice));
+    }
+    model.insert(key.to_vec(), value.to_vec());
+    Ok(())
+}
+
 fn take_step(draft: &mut Draft<'_>, model: &mut BTreeMap<Vec<u8>, Vec<u8>>, step: &Step) -> Result<()> {
     let table = table();
     match step {
         Step::Insert(key, value) => {
             assert_eq!(table.get(draft, key)?.as_deref(), model.get(key).map(Vec::as_slice));
-            let replaced = table.insert(draft, key, value)?;
-            assert_eq!(replaced.as_deref(), model.insert(key.clone(), value.clone()).as_deref());
+            add_or_replace(draft, model, key, value)?;
             assert_eq!(table.get(draft, key)?.as_deref(), Some(value.as_slice()));
         }
         Step::Remove(key) => {
@@ -325,6 +351,10 @@ fn take_step(draft: &mut Draft<'_>, model: &mut BTreeMap<Vec<u8>, Vec<u8>>, step
                 model.iter().filter(|(key, _)| *key >= from && to.as_ref().is_none_or(|to| *key < to));
             let expected = expected.map(|(k, v)| (k.clone().into(), v.clone().into()));
             assert_eq!(found, expected.collect::<Vec<(Bytes, Bytes)>>());
+            if !table.has_several_rows(draft)? {
+                let in_one_row = table.ascending_in_one_row(draft, from, to.as_deref());
+                assert_eq!(in_one_row.collect::<Result<Vec<_>>>()?, found);
+            }
         }
     }
     let rows = table.rows(draft).count();
