@@ -70,6 +70,7 @@ every_engine_passes! {
         what_is_durable_is_read_while_a_sync_waits,
         the_observer_is_called_between_the_sync_and_the_answer,
         waiting_commits_share_a_sync,
+        checks_fill_a_group_as_commits_do,
         refusals_alone_need_no_sync,
         a_failed_sync_is_not_acknowledged_and_not_retried,
         a_failed_write_is_not_acknowledged,

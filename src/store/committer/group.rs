@@ -117,6 +117,9 @@ impl<'s> Group<'s> {
             let entry = entry.into_iter().map(|(key, value)| (key, Some(value)));
             touched.write(writes.into_iter().chain(entry).chain([own]), &mut self.size);
             self.commits.push((partition, Arc::clone(&commit)));
+        } else {
+            // Judging it took as long as if it were written, and whoever is in the group waits for it.
+            writes.iter().for_each(|(key, value)| self.size.add(key, value.as_ref()));
         }
         Ok(commit)
     }
