@@ -247,6 +247,8 @@ impl App {
         spans: Option<Vec<SpanRequest>>,
         text_revision: u32,
     ) -> Result<Mention> {
+        // Three ranges of two ends.
+        const POSITIONS_OF_SPAN: usize = 6;
         let latest = article.text.revision;
         if text_revision != 0 && text_revision != latest {
             return Err(Error::at(
@@ -259,7 +261,9 @@ impl App {
         let text = self.text(article).await?;
         let is_searched =
             |span: &&SpanRequest| span.utf8.is_none() && span.utf16.is_none() && span.code_points.is_none();
-        let bytes = text.as_str().len().saturating_mul(spans.iter().filter(is_searched).count());
+        let searched = spans.iter().filter(is_searched).count();
+        let walked = text.walked_bytes((spans.len() - searched).saturating_mul(POSITIONS_OF_SPAN));
+        let bytes = text.as_str().len().saturating_mul(searched).saturating_add(walked);
         let resolve = move || {
             let anchor = Anchor::resolve(&text, &spans).map_err(|error| error.within("anchor"))?;
             let quotes = anchor.quotes(&text);

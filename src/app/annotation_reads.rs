@@ -14,7 +14,7 @@ use crate::{
     domain::{
         Problem, Result,
         annotations::{Annotation, Label},
-        ids::{AnnotationName, ArticleId, ArticleName, LayerId, ProjectName},
+        ids::{AnnotationName, ArticleId, ArticleName, LayerId},
         revisions::Revision,
         spans::{self, SpanRequest},
     },
@@ -22,7 +22,7 @@ use crate::{
     store::{
         annotation_index::AnnotationIndex,
         article_table,
-        engine::{At, EngineExt, View},
+        engine::{At, View},
         keys::{ArticleNumber, Generation},
         records,
         sort_key::{self, DocumentPosition},
@@ -105,6 +105,14 @@ struct Filling {
     annotations: Vec<Bytes>,
 }
 
+/// How far a filling has come in an article.
+enum Reached {
+    /// Up to here, and there is more; without a position, not even the first annotation had room.
+    Position(Option<DocumentPosition>),
+    /// To its end.
+    End,
+}
+
 impl App {
     /// The versions that an answer about annotations of `article` depends on; take them before reading.
     fn see(&self, project: &ProjectHandle, article: &ArticleId) -> Seen<3> {
@@ -124,7 +132,7 @@ impl App {
         let project = self.project(&name.article.parent())?;
         let seen = self.see(&project, &name.article.article);
         let (asked, uid, render) = (name.clone(), project.uid, self.render_annotation);
-        let read = self.engine.read(project.partition, move |view| {
+        let read = project.read(self.engine.as_ref(), move |view| {
             let AnnotationName { article, annotation: id } = &asked;
             let missing = |name: &dyn ToString| Problem::ResourceNotFound { name: name.to_string() };
             let number = article_table::number(view, &article.article)?.ok_or_else(|| missing(article))?;
@@ -163,25 +171,27 @@ impl App {
         loop {
             let (name, filter) = (name.clone(), filter.clone());
             let (uid, render, number) = (project.uid, self.render_annotation, article.number);
-            let read = self.engine.read(project.partition, move |view| {
+            let read = project.read(self.engine.as_ref(), move |view| {
                 if article_table::number(view, &name.article)? != Some(number) {
                     return Err(Problem::ResourceNotFound { name: name.to_string() }.into());
                 }
                 let mut filling = Filling::new(items);
-                let stopped = filling.article(view, number, window, after, |annotation| {
+                let reached = filling.article(view, number, window, after, |annotation| {
                     filter.passes(annotation).then(|| render(&name, uid, annotation))
                 })?;
-                Ok((filling.annotations, stopped))
+                Ok((filling.annotations, reached))
             });
-            let At { value: (annotations, stopped), revision } = read.await?;
+            let At { value: (annotations, reached), revision } = read.await?;
             // What was passed over in an earlier view counts as read at that view's revision.
             let revision = *first_revision.get_or_insert(revision);
-            if annotations.is_empty() && stopped.is_some() {
-                after = stopped;
-                continue;
-            }
-            let next_page_token =
-                stopped.map_or_else(String::new, |position| arguments.token(&position.encode()));
+            let next_page_token = match reached {
+                Reached::Position(position) if annotations.is_empty() => {
+                    after = position;
+                    continue;
+                }
+                Reached::Position(Some(position)) => arguments.token(&position.encode()),
+                Reached::Position(None) | Reached::End => String::new(),
+            };
             return Ok((AnnotationPage { annotations, next_page_token, revision }, seen));
         }
     }
@@ -190,34 +200,29 @@ impl App {
     ///
     /// # Errors
     ///
-    /// RESOURCE_NOT_FOUND (the project).
+    /// RESOURCE_NOT_FOUND: the project was deleted, though another may have its name by now.
     pub async fn stream_annotations(
         &self,
-        project: &ProjectName,
+        project: &ProjectHandle,
         filter: &AnnotationFilter,
         cursor: StreamCursor,
     ) -> Result<At<StreamChunk>> {
         const ITEMS: usize = 1_000;
-        let handle = self.project(project)?;
-        let (project, filter) = (project.clone(), filter.clone());
-        let (uid, render) = (handle.uid, self.render_annotation);
-        let read = self.engine.read(handle.partition, move |view| {
-            crate::store::project_table::require(view, &project)?;
+        let (name, filter) = (project.name(), filter.clone());
+        let (uid, render) = (project.uid, self.render_annotation);
+        let read = project.read(self.engine.as_ref(), move |view| {
             let mut filling = Filling::new(ITEMS);
             let mut resume = cursor.after;
             for article in article_table::articles(view, cursor.article) {
                 let (number, stored) = article?;
                 // The cursor's article may have been deleted, and this may be the next one.
                 let after = resume.take().filter(|_| number == cursor.article);
-                let name = project.article(stored.article.id.clone());
-                let stopped = filling.article(view, number, None, after, |annotation| {
+                let name = name.article(stored.article.id.clone());
+                let reached = filling.article(view, number, None, after, |annotation| {
                     filter.passes(annotation).then(|| render(&name, uid, annotation))
                 })?;
-                if let Some(after) = stopped {
-                    return Ok((
-                        filling.annotations,
-                        Some(StreamCursor { article: number, after: Some(after) }),
-                    ));
+                if let Reached::Position(after) = reached {
+                    return Ok((filling.annotations, Some(StreamCursor { article: number, after })));
                 }
                 filling.entries_left = filling.entries_left.saturating_sub(ARTICLE_COSTS_ENTRIES);
                 if filling.entries_left == 0 || filling.annotations.len() >= filling.items {
@@ -239,8 +244,7 @@ impl Filling {
         Self { items, bytes: 0, entries_left: VIEW_ENTRIES_MAX, annotations: Vec::with_capacity(items) }
     }
 
-    /// Adds an article's annotations in document order, as far as `render` wants them and there is room; returns the
-    /// position to go on after, or `None` when the article is through.
+    /// Adds an article's annotations in document order, as far as `render` wants them and there is room.
     fn article(
         &mut self,
         view: &dyn View,
@@ -248,14 +252,14 @@ impl Filling {
         window: Option<(u32, u32)>,
         after: Option<DocumentPosition>,
         render: impl Fn(&Annotation) -> Option<Bytes>,
-    ) -> Result<Option<DocumentPosition>> {
+    ) -> Result<Reached> {
         // What an item takes in the answer beside its own bytes.
         const ITEM: usize = 8;
         let mut last = after;
         for entry in AnnotationIndex::new(number, Generation::FIRST).in_document_order(view, window, after)? {
             let entry = entry?;
             if self.entries_left == 0 {
-                return Ok(last);
+                return Ok(Reached::Position(last));
             }
             self.entries_left -= 1;
             let annotation = records::decode_annotation(entry.key.id(), &entry.value)?;
@@ -265,14 +269,14 @@ impl Filling {
                 let more = bytes.len() + ITEM;
                 let full = self.annotations.len() >= self.items || self.bytes + more > ANSWER_BYTES_MAX;
                 if full && !self.annotations.is_empty() {
-                    return Ok(last);
+                    return Ok(Reached::Position(last));
                 }
                 self.bytes += more;
                 self.annotations.push(bytes);
             }
             last = Some(position);
         }
-        Ok(None)
+        Ok(Reached::End)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
     store::{
         annotation_index::AnnotationIndex,
         article_table,
-        engine::{At, Decision, Draft, EngineExt, Maintenance, Mode, Partition, View},
+        engine::{At, Commit, Decision, Draft, Maintenance, Mode, Partition, View},
         keys::{self, ArticleNumber, Generation},
         project_table,
         records::{ResourceChange, StoredArticle},
@@ -172,18 +172,14 @@ impl App {
             let staged: Vec<_> =
                 articles.iter().filter(|article| article.staged).map(|article| article.number).collect();
             let partition = project.partition;
-            if mode == Mode::Apply {
-                app.stage_texts(partition, &articles).await?;
-            }
             let creation = Creation { project: Arc::clone(&project), articles };
-            let commit = match app.engine.commit(partition, Arc::new(creation), mode).await {
-                Ok(commit) => commit,
-                Err(error) => {
+            let commit = match mode {
+                Mode::Apply => app.stage_and_commit(creation).await.inspect_err(|_| {
                     for number in staged {
                         app.sweep(Sweep::Article(partition, number));
                     }
-                    return Err(error);
-                }
+                })?,
+                Mode::Check => app.engine.commit(partition, Arc::new(creation), mode).await?,
             };
             let mut answers = Vec::with_capacity(texts.len());
             for (change, (number, text)) in changes(&commit).zip(texts) {
@@ -209,7 +205,7 @@ impl App {
         let project = self.project(&name.parent())?;
         let id = name.article.clone();
         let found =
-            self.engine.read(project.partition, move |view| article_table::find(view, &id)).await?.value;
+            project.read(self.engine.as_ref(), move |view| article_table::find(view, &id)).await?.value;
         let (number, stored) = found.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
         let text = if with_text { Some(self.text_of(&project, number, &stored).await?) } else { None };
         Ok(answer(&project, stored, text))
@@ -227,7 +223,7 @@ impl App {
         with_text: bool,
     ) -> Result<At<Vec<ArticleAnswer>>> {
         let project = self.project(project)?;
-        let read = self.engine.read(project.partition, move |view| {
+        let read = project.read(self.engine.as_ref(), move |view| {
             let find = |(index, name): (usize, &ArticleName)| {
                 let missing = Problem::ResourceNotFound { name: name.to_string() };
                 let missing = Error::at(format!("names[{index}]"), missing);
@@ -236,9 +232,9 @@ impl App {
             names.iter().enumerate().map(find).collect::<Result<Vec<_>>>()
         });
         let At { value: found, revision } = read.await?;
-        let bytes: usize = found.iter().map(|(_, stored)| text_bytes(stored)).sum();
-        if with_text && bytes > limits::ANSWER_BYTES_MAX && found.len() > 1 {
-            return Err(too_many("names", "the articles' text", bytes, limits::ANSWER_BYTES_MAX, "bytes"));
+        let bytes: usize = found.iter().map(|(_, stored)| answer_bytes(stored, with_text)).sum();
+        if bytes > limits::ANSWER_BYTES_MAX && found.len() > 1 {
+            return Err(too_many("names", "the answer", bytes, limits::ANSWER_BYTES_MAX, "bytes"));
         }
         let mut answers = Vec::with_capacity(found.len());
         for (number, stored) in found {
@@ -270,7 +266,7 @@ impl App {
         };
         let project = self.project(project)?;
         let from = ArticleNumber(after.saturating_add(1));
-        let read = self.engine.read(project.partition, move |view| page(view, from, items, with_text));
+        let read = project.read(self.engine.as_ref(), move |view| page(view, from, items, with_text));
         let At { value: (found, more), revision } = read.await?;
         let next = found.last().filter(|_| more);
         let next_page_token =
@@ -308,7 +304,12 @@ impl App {
             return Ok(At { value, revision: created.revision });
         }
         update.mask.require_etag("article.etag", &update.etag)?;
-        let decision = article_update(Arc::clone(&project), update);
+        let (update, sha256) = calculate(update.text.len(), move || {
+            let sha256 = Sha256::digest(update.text.as_bytes()).into();
+            (update, sha256)
+        })
+        .await?;
+        let decision = article_update(Arc::clone(&project), update, sha256);
         let commit = self.engine.commit(project.partition, Arc::new(decision), mode).await?;
         match changes(&commit).next() {
             Some(Ok(ResourceChange::Article { after: Some(stored), .. })) => {
@@ -358,20 +359,23 @@ impl App {
         name: &ArticleName,
         text_revision: u32,
         unit: Unit,
-        offsets: &[u32],
+        offsets: Vec<u32>,
     ) -> Result<Vec<Position>> {
         let article = self.article(name).await?;
         require_text_revision(name, text_revision, article.text.revision)?;
         let text = self.text(&article).await?;
-        let convert = |(index, offset): (usize, &u32)| {
-            text.position(unit, *offset).map_err(|problem| Error::at(format!("offsets[{index}]"), problem))
-        };
-        offsets.iter().enumerate().map(convert).collect()
+        calculate(text.walked_bytes(offsets.len()), move || {
+            let convert = |(index, offset)| {
+                text.position(unit, offset).map_err(|problem| Error::at(format!("offsets[{index}]"), problem))
+            };
+            offsets.into_iter().enumerate().map(convert).collect()
+        })
+        .await?
     }
 
     async fn is_missing(&self, project: &ProjectHandle, id: &ArticleId) -> Result<bool> {
         let id = id.clone();
-        let number = self.engine.read(project.partition, move |view| article_table::number(view, &id));
+        let number = project.read(self.engine.as_ref(), move |view| article_table::number(view, &id));
         Ok(number.await?.value.is_none())
     }
 
@@ -393,6 +397,12 @@ impl App {
             ));
         }
         Ok(())
+    }
+
+    async fn stage_and_commit(&self, creation: Creation) -> Result<Arc<Commit>> {
+        let partition = creation.project.partition;
+        self.stage_texts(partition, &creation.articles).await?;
+        self.engine.commit(partition, Arc::new(creation), Mode::Apply).await
     }
 
     /// Writes long texts under numbers that no article has yet, a bounded number of rows at a time. The first rows
@@ -436,8 +446,11 @@ fn prepare((new, number): (NewArticle, ArticleNumber)) -> Result<Prepared> {
     Ok(Prepared { path, number, id, details, identity, text, staged })
 }
 
-fn article_update(project: Arc<ProjectHandle>, update: ArticleUpdate) -> impl Decision + 'static {
-    let sha256: [u8; 32] = Sha256::digest(update.text.as_bytes()).into();
+fn article_update(
+    project: Arc<ProjectHandle>,
+    update: ArticleUpdate,
+    sha256: [u8; 32],
+) -> impl Decision + 'static {
     move |draft: &mut Draft<'_>| {
         let ArticleUpdate { name, details, text, mask, etag, allow_missing: _ } = &update;
         project_table::require(draft, &project.name())?;
@@ -491,7 +504,7 @@ fn page(
     let mut bytes = 0_usize;
     for article in article_table::articles(view, from) {
         let (number, stored) = article?;
-        let more = details_bytes(&stored) + if with_text { text_bytes(&stored) } else { 0 };
+        let more = answer_bytes(&stored, with_text);
         let full = found.len() == items || (bytes + more > limits::ANSWER_BYTES_MAX && !found.is_empty());
         if full {
             return Ok((found, true));
@@ -502,16 +515,14 @@ fn page(
     Ok((found, false))
 }
 
-fn text_bytes(stored: &StoredArticle) -> usize {
-    usize::try_from(stored.article.text.length.utf8).unwrap_or(usize::MAX)
-}
-
-/// What an article takes in an answer beside its text, at most.
-fn details_bytes(stored: &StoredArticle) -> usize {
+/// What an article takes in an answer, at most.
+fn answer_bytes(stored: &StoredArticle, with_text: bool) -> usize {
     const FIXED: usize = 512;
+    let text =
+        if with_text { usize::try_from(stored.article.text.length.utf8).unwrap_or(usize::MAX) } else { 0 };
     let ArticleDetails { title, language, source_uri, metadata } = &stored.article.details;
     let metadata: usize = metadata.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
-    FIXED + title.len() + language.len() + source_uri.len() + metadata
+    (FIXED + title.len() + language.len() + source_uri.len() + metadata).saturating_add(text)
 }
 
 fn answer(project: &ProjectHandle, stored: StoredArticle, text: Option<Arc<Text>>) -> ArticleAnswer {

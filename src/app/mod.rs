@@ -10,6 +10,9 @@ pub mod projects;
 pub mod sweeper;
 pub mod texts;
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashMap, fmt, future::Future, sync::Arc, sync::RwLock};
 
 use bytes::Bytes;
@@ -51,6 +54,8 @@ pub struct App {
     clock: Clock,
     settings: Settings,
     projects: RwLock<HashMap<ProjectId, Arc<ProjectHandle>>>,
+    /// Held by who creates a project.
+    creations: tokio::sync::Mutex<()>,
     versions: Arc<Versions>,
     answers: HotAnswers,
     texts: Texts,
@@ -79,6 +84,7 @@ impl App {
             clock,
             settings,
             projects: RwLock::new(projects),
+            creations: tokio::sync::Mutex::new(()),
             answers: HotAnswers::new(Arc::clone(&versions)),
             texts: Texts::new(Arc::clone(&versions), settings.text_bytes_max),
             versions,

@@ -14,10 +14,11 @@ use crate::{
         projects::{Project, ProjectDetails, ProjectField},
         revisions::{ProjectUid, Revision},
     },
+    limits::ANSWER_BYTES_MAX,
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{At, Draft, Engine, EngineExt, Mode, Partition},
+        engine::{At, Draft, Engine, EngineExt, Mode, Partition, View},
         keys::{self, ArticleNumber},
         project_table,
         records::ResourceChange,
@@ -46,6 +47,25 @@ impl ProjectHandle {
     #[must_use]
     pub fn name(&self) -> ProjectName {
         ProjectName { project: self.id.clone() }
+    }
+
+    /// Reads the project's rows, unless it is deleted. Who got this handle before a delete may come to read after it,
+    /// when the rows still stand and are nobody's any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`EngineExt::read`]; RESOURCE_NOT_FOUND.
+    pub(super) async fn read<T, F>(&self, engine: &dyn Engine, reading: F) -> Result<At<T>>
+    where
+        T: Send + 'static,
+        F: for<'v> FnOnce(&'v (dyn View + 'v)) -> Result<T> + Send + 'static,
+    {
+        let name = self.name();
+        let read = engine.read(self.partition, move |view| {
+            project_table::require(view, &name)?;
+            reading(view)
+        });
+        read.await
     }
 
     /// Takes article numbers that were never used. They are reserved in blocks, which a restart leaves behind.
@@ -123,6 +143,8 @@ impl App {
         };
         let app = Arc::clone(self);
         detached(async move {
+            // One after another, so that a reservation that is found is nobody's who is still at it.
+            let _alone = app.creations.lock().await;
             let uid = ProjectUid(Uuid::new_v4());
             let entry = app.reserve_project(id.clone(), uid, mode).await?;
             let Some(entry) = entry else {
@@ -177,16 +199,25 @@ impl App {
             catalog::entries(view, from).filter(active).take(items + 1).collect::<Result<Vec<_>>>()
         });
         let entries = entries.await?.value;
-        let last = if entries.len() > items { entries.get(items - 1) } else { None };
-        let next_page_token =
-            last.map_or_else(String::new, |entry| arguments.token(&entry.partition.0.to_be_bytes()));
         let mut projects = Vec::with_capacity(items.min(entries.len()));
+        let (mut more, mut last, mut bytes) = (entries.len() > items, None, 0);
         for entry in entries.iter().take(items) {
             let At { value, revision } =
                 self.engine.read(entry.partition, |view| project_table::get(view)).await?;
-            // Deleted since the catalog was read.
-            projects.extend(value.map(|value| At { value, revision }));
+            // If there is none, it was deleted since the catalog was read.
+            if let Some(value) = value {
+                bytes += details_bytes(&value.details);
+                if bytes > ANSWER_BYTES_MAX {
+                    more = true;
+                    break;
+                }
+                projects.push(At { value, revision });
+            }
+            last = Some(entry.partition);
         }
+        let next = last.filter(|_| more);
+        let next_page_token =
+            next.map_or_else(String::new, |partition| arguments.token(&partition.0.to_be_bytes()));
         Ok(ProjectPage { projects, next_page_token })
     }
 
@@ -273,20 +304,38 @@ impl App {
 
     /// Takes a number for the id; `None` when it is only checked.
     async fn reserve_project(&self, id: ProjectId, uid: ProjectUid, mode: Mode) -> Result<Option<Entry>> {
+        let cut_off = self.cut_off_holder(&id).await?;
+        let left = cut_off.as_ref().map(|entry| entry.partition);
         let reserved = id.clone();
-        let reserve = move |draft: &mut Draft<'_>| match catalog::find(draft, &reserved)? {
-            Some(_) => {
-                let name = ProjectName { project: reserved.clone() }.to_string();
-                Err(Problem::ResourceExists { name }.into())
+        let reserve = move |draft: &mut Draft<'_>| {
+            match catalog::find(draft, &reserved)? {
+                Some(holder) if cut_off.as_ref() == Some(&holder) => catalog::release(draft, &holder)?,
+                Some(_) => {
+                    let name = ProjectName { project: reserved.clone() }.to_string();
+                    return Err(Problem::ResourceExists { name }.into());
+                }
+                None => {}
             }
-            None => catalog::reserve(draft, &reserved, uid).map(drop),
+            catalog::reserve(draft, &reserved, uid).map(drop)
         };
         self.engine.commit(Partition::CATALOG, Arc::new(reserve), mode).await?;
         if mode == Mode::Check {
             return Ok(None);
         }
+        if let Some(partition) = left {
+            self.sweep(Sweep::Project(partition));
+        }
         let found = self.engine.read(Partition::CATALOG, move |view| catalog::find(view, &id)).await?.value;
         found.map(Some).ok_or_else(unexpected)
+    }
+
+    /// Who holds the id without being a project: a creation or deletion of which one step was refused, as it is when
+    /// the disk fills up. A project is in use until its fence is durable, so that none is taken for cut off.
+    async fn cut_off_holder(&self, id: &ProjectId) -> Result<Option<Entry>> {
+        let in_use = self.project(&ProjectName { project: id.clone() }).ok().map(|project| project.partition);
+        let id = id.clone();
+        let held = self.engine.read(Partition::CATALOG, move |view| catalog::find(view, &id)).await?.value;
+        Ok(held.filter(|entry| in_use != Some(entry.partition)))
     }
 
     async fn initialise_project(&self, entry: &Entry, details: ProjectDetails) -> Result<At<Project>> {
@@ -345,6 +394,14 @@ impl App {
     ) -> Result<()> {
         self.engine.commit(Partition::CATALOG, Arc::new(decide), Mode::Apply).await.map(drop)
     }
+}
+
+/// What a project takes in an answer, at most: far less than an answer may have.
+fn details_bytes(details: &ProjectDetails) -> usize {
+    const FIXED: usize = 512;
+    let ProjectDetails { display_name, description, metadata } = details;
+    let metadata: usize = metadata.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
+    FIXED + display_name.len() + description.len() + metadata
 }
 
 /// Finishes creations and deletions that a crash cut off, says what is to be swept, and returns the projects in use.

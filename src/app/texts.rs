@@ -112,7 +112,8 @@ impl App {
         }
         let seen = self.versions.see([Scope::project(partition), Scope::article(partition, &name.article)]);
         let id = name.article.clone();
-        let found = self.engine.read(partition, move |view| article_table::find(view, &id)).await?.value;
+        let found =
+            project.read(self.engine.as_ref(), move |view| article_table::find(view, &id)).await?.value;
         let (number, stored) = found.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
         let handle = Arc::new(ArticleHandle {
             project,

@@ -219,6 +219,12 @@ impl Text {
         size_of::<Self>() + self.content.len() + size_of_val(&*self.checkpoints)
     }
 
+    /// The bytes that finding so many positions goes through, at most.
+    #[must_use]
+    pub fn walked_bytes(&self, positions: usize) -> usize {
+        if self.checkpoints.is_empty() { 0 } else { positions.saturating_mul(CHECKPOINT_BYTES) }
+    }
+
     fn position_of_byte(&self, offset: u32) -> Result<Position, Problem> {
         let index = to_index(offset);
         let checkpoint = self.checkpoints.get(index / CHECKPOINT_BYTES).or(self.checkpoints.last());

@@ -20,12 +20,9 @@ use crate::{
         annotation_commits::Write,
         annotation_reads::{AnnotationFilter, StreamCursor},
         answers::AnswerKey,
+        projects::ProjectHandle,
     },
-    domain::{
-        Error, Result,
-        ids::{AnnotationName, ProjectName},
-        revisions::Revision,
-    },
+    domain::{Error, Result, ids::AnnotationName, revisions::Revision},
     proto::v1,
     store::engine::Mode,
 };
@@ -159,7 +156,7 @@ impl AnnotationService for Annotations {
     ) -> Reply<Self::StreamAnnotationsStream> {
         reply(async {
             let (project, filter) = convert::stream(request.into_inner())?;
-            self.app.project(&project)?;
+            let project = self.app.project(&project)?;
             let (sender, receiver) = mpsc::channel(STREAM_MESSAGES_AHEAD);
             let app = Arc::clone(&self.app);
             tokio::spawn(async move {
@@ -176,13 +173,17 @@ impl AnnotationService for Annotations {
 /// Sends a project's annotations until they or the client come to an end.
 async fn stream(
     app: &App,
-    project: &ProjectName,
+    project: &ProjectHandle,
     filter: &AnnotationFilter,
     sender: &mpsc::Sender<Streamed>,
 ) -> Result<()> {
     let mut cursor = Some(StreamCursor::START);
     let mut sent_revision = Revision(0);
     while let Some(from) = cursor {
+        // A stream that finds nothing to send would not notice otherwise that nobody waits for it.
+        if sender.is_closed() {
+            return Ok(());
+        }
         let chunk = app.stream_annotations(project, filter, from).await?;
         let (annotations, next) = chunk.value;
         // An empty project is answered, too: with the revision that it was empty at.

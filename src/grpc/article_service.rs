@@ -104,7 +104,7 @@ impl ArticleService for Articles {
     ) -> Reply<v1::ConvertOffsetsResponse> {
         reply(async {
             let (name, text_revision, unit, offsets) = convert::convert_offsets(request.into_inner())?;
-            self.app.convert_offsets(&name, text_revision, unit, &offsets).await.map(convert::positions)
+            self.app.convert_offsets(&name, text_revision, unit, offsets).await.map(convert::positions)
         })
         .await
     }

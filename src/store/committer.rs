@@ -184,6 +184,10 @@ impl Engine for Committer {
         let (answer, answered) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         self.readers.submit(Box::new(move || {
+            // Who asked may have gone while this waited, and others wait behind it.
+            if answer.is_closed() {
+                return;
+            }
             let _ = answer.send(shared.read(partition, reading));
         }))?;
         let (state, seen) = answered.await.unwrap_or_else(|_| Err(self.no_answer()))?;

@@ -70,6 +70,7 @@ every_engine_passes! {
         what_is_durable_is_read_while_a_sync_waits,
         the_observer_is_called_between_the_sync_and_the_answer,
         waiting_commits_share_a_sync,
+        checks_fill_a_group_as_commits_do,
         refusals_alone_need_no_sync,
         a_failed_sync_is_not_acknowledged_and_not_retried,
         a_failed_write_is_not_acknowledged,
@@ -82,6 +83,8 @@ every_engine_passes! {
         an_engine_that_is_dropped_releases_its_disk,
         several_runtimes_share_an_engine,
         an_erased_partition_is_empty_for_good,
+        a_read_of_what_is_being_erased_is_answered,
+        a_read_that_nobody_waits_for_is_not_run,
     }
     logs {
         the_log_has_every_commit_in_order,

@@ -117,6 +117,9 @@ impl<'s> Group<'s> {
             let entry = entry.into_iter().map(|(key, value)| (key, Some(value)));
             touched.write(writes.into_iter().chain(entry).chain([own]), &mut self.size);
             self.commits.push((partition, Arc::clone(&commit)));
+        } else {
+            // Judging it took as long as if it were written, and whoever is in the group waits for it.
+            writes.iter().for_each(|(key, value)| self.size.add(key, value.as_ref()));
         }
         Ok(commit)
     }
@@ -178,10 +181,10 @@ impl<'s> Group<'s> {
             (self.shared.options.observer)(*partition, commit);
         }
         for (partition, touched) in self.touched {
+            // Somebody may have read what the same group then erased, and wait for it.
+            touched.state.set_durable(touched.head.revision);
             if touched.erased {
                 self.shared.partitions.forget(partition);
-            } else {
-                touched.state.set_durable(touched.head.revision);
             }
         }
         for answer in self.answers {

@@ -1,7 +1,7 @@
 //! When answers are given, and what becomes of them when the disk fails.
 
 use super::*;
-use crate::limits::{FREE_SPACE_AGE_MAX, WRITER_QUEUE_COMMITS_MAX};
+use crate::limits::{FREE_SPACE_AGE_MAX, GROUP_ROWS_MAX, WRITER_QUEUE_COMMITS_MAX};
 
 pub(super) async fn nothing_is_answered_before_it_is_durable<H: Harness>(fixture: Fixture<H>) {
     fixture.faults.hold_syncs();
@@ -76,6 +76,25 @@ pub(super) async fn waiting_commits_share_a_sync<H: Harness>(fixture: Fixture<H>
         begun.await.unwrap().unwrap();
     }
     assert_eq!(fixture.faults.set(|state| state.syncs_begun), 2);
+}
+
+/// Or all who come before the group's end would wait for a thousand large checks.
+pub(super) async fn checks_fill_a_group_as_commits_do<H: Harness>(fixture: Fixture<H>) {
+    fixture.faults.hold_syncs();
+    let first = fixture.begin(Q, counts("n"), Mode::Apply).await;
+    fixture.faults.until_sync_waits().await;
+    let many = decision(|draft| {
+        (0..GROUP_ROWS_MAX).for_each(|index| draft.put(format!("row{index:05}"), "value"));
+        Ok(())
+    });
+    let checked = fixture.begin(P, many, Mode::Check).await;
+    let commit = fixture.begin(P, counts("n"), Mode::Apply).await;
+    fixture.faults.pass_to_next_sync().await;
+    first.await.unwrap().unwrap();
+    checked.await.unwrap().unwrap();
+    assert!(!commit.is_finished());
+    fixture.faults.release_syncs();
+    commit.await.unwrap().unwrap();
 }
 
 pub(super) async fn refusals_alone_need_no_sync<H: Harness>(fixture: Fixture<H>) {

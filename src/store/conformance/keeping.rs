@@ -1,9 +1,9 @@
 //! What an engine keeps, and what it lets go.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::limits::MAINTENANCE_ROWS_MAX;
+use crate::limits::{MAINTENANCE_ROWS_MAX, READER_THREADS_MAX};
 
 pub(super) async fn everything_is_kept<H: Harness>(mut fixture: Fixture<H>) {
     for round in 0..30 {
@@ -98,4 +98,58 @@ pub(super) async fn an_erased_partition_is_empty_for_good<H: Harness>(mut fixtur
     first.await.unwrap().unwrap();
     erased.await.unwrap().unwrap();
     assert_eq!(after.await.unwrap().unwrap().stamp.revision, Revision(1), "nothing is remembered");
+}
+
+/// It has seen a commit that is not durable yet, and whose partition is forgotten when it is.
+pub(super) async fn a_read_of_what_is_being_erased_is_answered<H: Harness>(fixture: Fixture<H>) {
+    fixture.faults.hold_syncs();
+    let first = fixture.begin(Q, counts("n"), Mode::Apply).await;
+    fixture.faults.until_sync_waits().await;
+    let commit = fixture.begin(P, counts("n"), Mode::Apply).await;
+    let engine = Arc::clone(&fixture.engine);
+    let erased = begin(async move { engine.erase(P).await }).await;
+    fixture.faults.pass_to_next_sync().await;
+    first.await.unwrap().unwrap();
+    let engine = Arc::clone(&fixture.engine);
+    let read = begin(async move { engine.read(P, |view| view.get(b"n")).await }).await;
+    a_while().await;
+    assert!(!read.is_finished());
+    fixture.faults.release_syncs();
+    let read = tokio::time::timeout(Duration::from_secs(10), read).await.expect("the read is answered");
+    assert_eq!(read.unwrap().unwrap().revision, Revision(1));
+    commit.await.unwrap().unwrap();
+    erased.await.unwrap().unwrap();
+}
+
+/// Who asks and goes away, again and again, must not make others wait for answers that nobody wants.
+pub(super) async fn a_read_that_nobody_waits_for_is_not_run<H: Harness>(fixture: Fixture<H>) {
+    let (let_go, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let mut busy = Vec::new();
+    for _ in 0..READER_THREADS_MAX {
+        let (engine, held) = (Arc::clone(&fixture.engine), Arc::clone(&held));
+        let reading = move |_: &dyn View| {
+            let _ = held.lock().unwrap().recv();
+            Ok(())
+        };
+        busy.push(begin(async move { engine.read(P, reading).await }).await);
+    }
+    let was_run = Arc::new(AtomicBool::new(false));
+    let (engine, runs) = (Arc::clone(&fixture.engine), Arc::clone(&was_run));
+    let reading = move |_: &dyn View| {
+        runs.store(true, Ordering::SeqCst);
+        Ok(())
+    };
+    let given_up = begin(async move { engine.read(P, reading).await }).await;
+    given_up.abort();
+    assert!(given_up.await.unwrap_err().is_cancelled());
+    drop(let_go);
+    for busy in busy {
+        busy.await.unwrap().unwrap();
+    }
+    // Readers take what waits in order, so that this one comes after it.
+    for _ in 0..READER_THREADS_MAX {
+        fixture.value(P, "n").await;
+    }
+    assert!(!was_run.load(Ordering::SeqCst));
 }
