@@ -16,8 +16,9 @@ const CACHE_BYTES_MIN: u64 = 1_024 * 1_024;
 /// The flags of `serve`; each is an environment variable, too.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeArgs {
-    /// Where to listen, as address:port
-    #[arg(long, env = "SPANDREL_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    /// Where to listen, as IP:port; port 0 is one that is free
+    #[arg(long, env = "SPANDREL_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051",
+          value_parser = parse_listen)]
     listen: SocketAddr,
 
     /// The folder that everything is kept in; made if it is missing
@@ -43,13 +44,14 @@ pub struct ServeArgs {
           value_parser = parse_size)]
     free_space: u64,
 
-    /// Whose web pages may call the server, as scheme://host:port; * is everybody's
+    /// Whose web pages may call the server, as scheme://host:port with commas between; * is everybody's
     #[arg(long = "cors-origin", env = "SPANDREL_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',',
           default_value = "*", value_parser = parse_origin)]
     cors_origins: Vec<Origin>,
 
     /// Calls in flight, open streams included; one more is refused
-    #[arg(long, env = "SPANDREL_MAX_CALLS", value_name = "COUNT", default_value = "4096")]
+    #[arg(long, env = "SPANDREL_MAX_CALLS", value_name = "COUNT", default_value = "4096",
+          value_parser = parse_count)]
     max_calls: NonZeroUsize,
 
     /// How long an answer may take to begin, such as 30s [default: as long as the client waits]
@@ -151,8 +153,19 @@ fn parse_log(text: &str) -> Result<String, String> {
     parse_filter(text).map(|_| text.to_owned())
 }
 
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "must be an IP address and a port, such as 127.0.0.1:50051; 0.0.0.0 is all addresses of this machine"
+            .to_owned()
+    })
+}
+
+fn parse_count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a count from 1"))
+}
+
 fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
-    let count: NonZeroUsize = text.parse().map_err(|_| format!("{text:?} is not a count from 1"))?;
+    let count = parse_count(text)?;
     if count.get() > WORKERS_MAX {
         return Err(format!("at most {WORKERS_MAX}"));
     }
@@ -281,7 +294,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_what_would() {
         for (arg, hint) in [
-            ("--listen=localhost", "socket address"),
+            ("--listen=localhost:50051", "such as 127.0.0.1:50051"),
             ("--max-text=65MiB", "64MiB"),
             ("--max-text=0", "from 1"),
             ("--max-text=2MB", "2MiB"),
@@ -290,7 +303,7 @@ mod tests {
             ("--cache=99999999999GiB", "1GiB"),
             ("--workers=0", "from 1"),
             ("--workers=257", "at most 256"),
-            ("--max-calls=0", "zero"),
+            ("--max-calls=0", "from 1"),
             ("--cors-origin=annotate.example", "https://annotate.example"),
             ("--cors-origin=https://annotate.example/", "without a path"),
             ("--call-timeout=5", "30s"),

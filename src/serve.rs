@@ -37,7 +37,10 @@ pub enum ServeFailure {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// What is stored cannot be read, or what a crash cut off cannot be finished.
-    #[error("cannot start over the stored data: {0}")]
+    #[error(
+        "cannot start over the stored data: {0}; keep the data folder as it is, and serve from a copy of it that was \
+         made while no server used it"
+    )]
     Recover(Error),
     /// A thread or runtime cannot be started.
     #[error("cannot start: {0}")]

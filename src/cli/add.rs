@@ -33,7 +33,7 @@ pub(super) struct Add {
     /// Texts in UTF-8, each of which becomes an article; - is stdin.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The article's id; otherwise the file's name without its extension.
+    /// The article's id; otherwise the file's name without its extension, as far as an id may hold it.
     #[arg(long, value_parser = arguments::article)]
     id: Option<ArticleId>,
     /// The article's title; otherwise the file's name.

@@ -53,7 +53,7 @@ pub(super) struct Annotate {
     #[arg(long, default_value = LayerId::DEFAULT, value_parser = arguments::layer)]
     layer: LayerId,
     /// The annotation's id; the server makes one otherwise.
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = arguments::uuid)]
     id: Option<Uuid>,
     /// Check everything and store nothing.
     #[arg(long)]
@@ -100,10 +100,13 @@ impl Annotate {
             ("--code-points", self.code_points.len()),
         ];
         let count = given.iter().map(|(_, count)| *count).max().unwrap_or(0);
-        if let Some((flag, fewer)) = given.iter().find(|(_, it)| *it != 0 && *it != count) {
+        let most = given.iter().find(|(_, it)| *it == count);
+        let fewer = given.iter().find(|(_, it)| *it != 0 && *it != count);
+        if let (Some((flag, fewer)), Some((other, _))) = (fewer, most) {
+            let fewer = if *fewer == 1 { "once".to_owned() } else { format!("{fewer} times") };
             return Err(Failure::Usage(format!(
-                "{flag} is given {fewer} times and another {count} times: a mention of {count} parts needs each \
-                 flag {count} times"
+                "{flag} is given {fewer} and {other} {count} times: a mention of {count} parts needs each of them \
+                 {count} times"
             )));
         }
         let range = |ranges: &[RangeArgument], part: usize| ranges.get(part).copied().map(v1::Range::from);
@@ -192,7 +195,9 @@ mod tests {
         assert_eq!(parts.len(), 2);
         assert_eq!((parts[1].quote.as_str(), parts[1].utf8), ("b", Some(v1::Range { start: 4, end: 5 })));
         let failure = request(&["--quote", "a", "--utf8", "0..1", "--utf8", "4..5"]).unwrap_err();
-        assert!(matches!(&failure, Failure::Usage(message) if message.contains("--quote is given 1 times")));
+        assert!(
+            matches!(&failure, Failure::Usage(message) if message.starts_with("--quote is given once and --utf8 2 times"))
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use uuid::Uuid;
+
 use crate::{
     domain::ids::{ArticleId, LayerId, ProjectId, ProjectName},
     proto::v1,
@@ -22,6 +24,11 @@ pub(super) fn article(value: &str) -> Result<ArticleId, String> {
 /// Parses a layer.
 pub(super) fn layer(value: &str) -> Result<LayerId, String> {
     LayerId::parse("", value).map_err(|error| error.problem.to_string())
+}
+
+/// Parses an annotation's id.
+pub(super) fn uuid(value: &str) -> Result<Uuid, String> {
+    value.parse().map_err(|_| "must be a UUID, such as 0190163d-8694-739b-aea5-966c26f8ad91".to_owned())
 }
 
 /// Parses `KEY=VALUE`.
@@ -102,6 +109,12 @@ mod tests {
         assert_eq!(project("projects/demo").unwrap().to_string(), "projects/demo");
         assert!(project("de mo").unwrap_err().contains("is not an id"));
         assert!(project("projects/demo/articles/a").unwrap_err().contains("is not an id"));
+    }
+
+    #[test]
+    fn an_annotations_id_is_a_uuid() {
+        assert!(uuid("0190163d-8694-739b-aea5-966c26f8ad91").is_ok());
+        assert!(uuid("7").unwrap_err().contains("such as 0190163d-"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Why a command failed, as people and as programs read it.
 
-use std::{collections::BTreeMap, error::Error as _, fmt::Write as _, io, iter, process::ExitCode};
+use std::{
+    collections::BTreeMap, error::Error as _, fmt::Write as _, io, iter, net::SocketAddr, process::ExitCode,
+};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
@@ -127,10 +129,13 @@ impl Failure {
     fn details(&self, summary: &str) -> Vec<(String, String)> {
         let line = |name: &str, value: String| (name.to_owned(), value);
         match self {
-            Self::Unreachable { authority, .. } => vec![
-                line("hint", format!("start one with: spandrel serve --listen {authority}")),
-                line("", "or name another with --server or SPANDREL_SERVER".to_owned()),
-            ],
+            Self::Unreachable { authority, .. } => match listen_address(authority) {
+                Some(address) => vec![
+                    line("hint", format!("start one with: spandrel serve --listen {address}")),
+                    line("", "or name another with --server or SPANDREL_SERVER".to_owned()),
+                ],
+                None => vec![line("hint", "name another with --server or SPANDREL_SERVER".to_owned())],
+            },
             Self::Refused(status) => {
                 let details = status.get_error_details();
                 let mut lines = refusal(status, &details, summary);
@@ -149,12 +154,28 @@ impl Failure {
             Self::Refused(status) => {
                 let code = status.code();
                 let details = json_details(&status.get_error_details());
-                json!({ "code": i32::from(code), "status": code_name(code), "message": summary, "details": details })
+                let message = Some(status.message()).filter(|it| !it.is_empty()).unwrap_or(summary);
+                json!({ "code": i32::from(code), "status": code_name(code), "message": message, "details": details })
             }
             Self::Unreachable { authority, .. } => json!({ "message": summary, "server": authority }),
             Self::Usage(_) | Self::Local(_) | Self::Output(_) => json!({ "message": summary }),
         }
     }
+}
+
+/// What `serve` could listen on to be reached at `authority`; none for a name, which may be another machine's.
+fn listen_address(authority: &str) -> Option<String> {
+    let here = authority.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    here.or_else(|| authority.parse::<SocketAddr>().ok().map(|address| address.to_string()))
+}
+
+/// The fields that are to blame, as the details name them: a refusal that is not about a malformed request has
+/// its field among the facts.
+fn fields(details: &ErrorDetails) -> Vec<&str> {
+    let violations = details.bad_request().into_iter().flat_map(|it| &it.field_violations);
+    let facts = details.error_info().and_then(|info| info.metadata.get("field"));
+    let named = violations.map(|violation| &violation.field).chain(facts);
+    named.map(String::as_str).filter(|field| !field.is_empty()).collect()
 }
 
 /// What the server says beside its message.
@@ -175,8 +196,12 @@ fn refusal(status: &Status, details: &ErrorDetails, summary: &str) -> Vec<(Strin
     }
     match details.error_info() {
         Some(info) => {
+            let field = info.metadata.get("field").map(|field| ("field".to_owned(), field.clone()));
+            lines.extend(field);
             lines.push(("reason".to_owned(), info.reason.clone()));
-            let facts: BTreeMap<_, _> = info.metadata.iter().collect();
+            // How often a quote stands there is what the message is about.
+            let is_said = |name: &str| matches!(name, "field" | "count" | "count_without_context");
+            let facts: BTreeMap<_, _> = info.metadata.iter().filter(|(name, _)| !is_said(name)).collect();
             for (name, value) in facts {
                 match positions(value).filter(|_| name == "positions") {
                     Some(positions) => {
@@ -199,10 +224,14 @@ fn refusal(status: &Status, details: &ErrorDetails, summary: &str) -> Vec<(Strin
 /// The message without the field before it, which has a line of its own.
 fn without_field(status: &Status) -> String {
     let details = status.get_error_details();
-    let violations = details.bad_request().into_iter().flat_map(|it| &it.field_violations);
     let mut message = status.message().to_owned();
-    for violation in violations.filter(|violation| !violation.field.is_empty()) {
-        message = message.replacen(&format!("{}: ", violation.field), "", 1);
+    for field in fields(&details) {
+        let prefix = format!("{field}: ");
+        let Some((before, after)) = message.split_once(&prefix) else { continue };
+        // "is missing" alone does not say what is.
+        let lacks_subject = ["is ", "has ", "must "].iter().any(|verb| after.starts_with(verb));
+        let subject = if lacks_subject { format!("{field} ") } else { String::new() };
+        message = format!("{before}{subject}{after}");
     }
     message
 }
@@ -231,8 +260,12 @@ fn positions(json: &str) -> Option<Vec<String>> {
 /// What to do about it, in the words of this command line.
 fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
     let Some(info) = details.error_info() else {
-        return (status.code() == Code::Unavailable)
-            .then(|| "is that a Spandrel server? --server says which one is asked".to_owned());
+        // Spandrel says a reason with each refusal; these come from a connection, or from another program.
+        return matches!(
+            status.code(),
+            Code::Unavailable | Code::Internal | Code::Unknown | Code::Unimplemented
+        )
+        .then(|| "is that a Spandrel server? --server says which one is asked".to_owned());
     };
     let hint = match info.reason.as_str() {
         "HAS_CHILDREN" => "--force deletes all that it holds".to_owned(),
@@ -246,13 +279,21 @@ fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
             };
             format!("the same numbers fit the quote with {flag}")
         }
+        "QUOTE_NOT_FOUND" => {
+            "it must stand there exactly so: accents, case, spaces and line ends count".to_owned()
+        }
+        "LIMIT_EXCEEDED" if fields(details).contains(&"article.text") => {
+            "the server's limit is that of spandrel serve --max-text".to_owned()
+        }
         "RESOURCE_EXISTS" if details.resource_info()?.resource_name.contains("/articles/") => {
             "choose another id with --id".to_owned()
         }
         "RESOURCE_NOT_FOUND" => {
             let name = &details.resource_info()?.resource_name;
             match name.split('/').collect::<Vec<_>>().as_slice() {
-                ["projects", project] => format!("create it with: spandrel project create {project}"),
+                ["projects", project] => format!(
+                    "create it with: spandrel project create {project}; see what is there with: spandrel project list"
+                ),
                 ["projects", project, "articles", _] => {
                     format!("see what is there with: spandrel article list {project}")
                 }
@@ -324,125 +365,4 @@ fn code_name(code: Code) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-
-    fn refused(code: Code, message: &str, details: ErrorDetails) -> Failure {
-        Status::with_error_details(code, message, details).into()
-    }
-
-    fn reason(reason: &str, facts: &[(&str, &str)]) -> ErrorDetails {
-        let facts: HashMap<String, String> =
-            facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        ErrorDetails::with_error_info(reason, "spandrel", facts)
-    }
-
-    #[test]
-    fn a_refusal_says_the_message_the_field_the_reason_the_facts_and_what_to_do() {
-        let check = |failure: Failure, lines: &[&str]| {
-            assert_eq!(failure.message(false, false), lines.join("\n") + "\n");
-            assert_eq!(failure.exit_code(), ExitCode::from(1));
-        };
-        let positions = r#"[{"utf8":3,"utf16":3,"code_points":3},{"utf8":90,"utf16":80,"code_points":70}]"#;
-        let mut details = reason("QUOTE_AMBIGUOUS", &[("positions", positions), ("count", "2")]);
-        details.add_bad_request_violation("annotation.anchor.spans[0].quote", "the quote stands 2 times");
-        check(
-            refused(
-                Code::InvalidArgument,
-                "annotation.anchor.spans[0].quote: the quote stands 2 times",
-                details,
-            ),
-            &[
-                "error: the quote stands 2 times",
-                "  field      annotation.anchor.spans[0].quote",
-                "  reason     QUOTE_AMBIGUOUS",
-                "  positions  utf8 3, utf16 3, code_points 3",
-                "             utf8 90, utf16 80, code_points 70",
-                "  hint       say which one with --prefix, --suffix, or a range beside the quote",
-            ],
-        );
-        let mut details = reason("RESOURCE_NOT_FOUND", &[]);
-        details.set_resource_info("spandrel.v1.Project", "projects/demo", "", "");
-        check(
-            refused(Code::NotFound, "projects/demo does not exist", details),
-            &[
-                "error: projects/demo does not exist",
-                "  reason  RESOURCE_NOT_FOUND",
-                "  hint    create it with: spandrel project create demo",
-            ],
-        );
-        check(
-            refused(
-                Code::InvalidArgument,
-                "differs",
-                reason("QUOTE_MISMATCH", &[("matches_in_unit", "utf16"), ("limit", "10")]),
-            ),
-            &[
-                "error: differs",
-                "  reason           QUOTE_MISMATCH",
-                "  limit            10",
-                "  matches_in_unit  utf16",
-                "  hint             the same numbers fit the quote with --utf16",
-            ],
-        );
-        check(
-            Status::internal("transport \u{1b}[31merror").into(),
-            &["error: transport ␛[31merror", "  code  INTERNAL"],
-        );
-    }
-
-    #[test]
-    fn a_refusal_in_json_is_a_status_with_its_details() {
-        let mut details = reason("OFFSET_NOT_ON_BOUNDARY", &[("floor", "3"), ("ceiling", "7")]);
-        details.add_bad_request_violation("annotation.anchor.spans[0].utf8.start", "inside");
-        let line = refused(Code::InvalidArgument, "inside", details).message(true, false);
-        assert_eq!(line.matches('\n').count(), 1);
-        let value: Value = serde_json::from_str(&line).unwrap();
-        let expected = json!({ "error": { "code": 3, "status": "INVALID_ARGUMENT", "message": "inside", "details": [
-            { "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "OFFSET_NOT_ON_BOUNDARY",
-              "domain": "spandrel", "metadata": { "ceiling": "7", "floor": "3" } },
-            { "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [
-                { "field": "annotation.anchor.spans[0].utf8.start", "description": "inside" } ] },
-        ] } });
-        assert_eq!(value, expected);
-    }
-
-    #[test]
-    fn nobody_at_the_address_says_which_and_how_to_start_a_server() {
-        let failure = Failure::Unreachable { authority: "127.0.0.1:9".into(), cause: "refused".into() };
-        let message = failure.message(false, false);
-        assert!(message.starts_with("error: cannot reach a server at 127.0.0.1:9: refused\n"), "{message}");
-        assert!(message.contains("spandrel serve --listen 127.0.0.1:9"), "{message}");
-        assert_eq!(failure.exit_code(), ExitCode::from(1));
-    }
-
-    #[test]
-    fn a_refusal_of_one_of_several_files_names_it_and_keeps_its_details() {
-        let mut details = reason("RESOURCE_EXISTS", &[]);
-        details.set_resource_info("spandrel.v1.Article", "projects/p/articles/a", "", "");
-        let failure = refused(Code::AlreadyExists, "projects/p/articles/a exists", details);
-        assert!(!failure.is_about_all());
-        assert_eq!(
-            failure.about("x/a.txt").message(false, false),
-            "error: x/a.txt: projects/p/articles/a exists\n  reason  RESOURCE_EXISTS\n  \
-             hint    choose another id with --id\n"
-        );
-        assert!(Failure::from(Status::unavailable("gone")).is_about_all());
-    }
-
-    #[test]
-    fn a_reader_who_leaves_is_no_error() {
-        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert_eq!(failure.exit_code(), ExitCode::SUCCESS);
-        assert_eq!(failure.message(false, false), "");
-        let failure = Failure::from(io::Error::from(io::ErrorKind::StorageFull));
-        assert_eq!(failure.exit_code(), ExitCode::from(1));
-    }
-
-    #[test]
-    fn wrong_usage_exits_with_2() {
-        assert_eq!(Failure::Usage("x".into()).exit_code(), ExitCode::from(2));
-    }
-}
+mod tests;

@@ -44,14 +44,16 @@ fn utf8(bytes: Vec<u8>) -> Result<String, String> {
         let valid = bytes.get(..offset).unwrap_or_default();
         let line = memchr::memchr_iter(b'\n', valid).count() + 1;
         let byte = bytes.get(offset).copied().unwrap_or_default();
+        let place = format!("line {line} has the byte 0x{byte:02x} at offset {offset}");
         let encoding = match bytes {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "UTF-16",
+            // No 8-bit encoding has them in a text.
+            _ if memchr::memchr(0, bytes).is_some() => {
+                return format!("{place}; it holds NUL bytes, too, as files do that are no text");
+            }
             _ => "WINDOWS-1252",
         };
-        format!(
-            "line {line} has the byte 0x{byte:02x} at offset {offset}; \
-             if it is {encoding}, convert it with: iconv -f {encoding} -t UTF-8"
-        )
+        format!("{place}; if it is {encoding}, convert it with: iconv -f {encoding} -t UTF-8")
     })
 }
 
@@ -124,6 +126,7 @@ mod tests {
             "line 3 has the byte 0xe1 at offset 13; if it is WINDOWS-1252, convert it with: iconv -f WINDOWS-1252",
         );
         check(b"\xff\xfeo\0", "line 1 has the byte 0xff at offset 0; if it is UTF-16, ");
+        check(b"\x7fELF\0\x8f", "line 1 has the byte 0x8f at offset 5; it holds NUL bytes");
         check("é".as_bytes().get(..1).unwrap(), "line 1 has the byte 0xc3 at offset 0");
     }
 

@@ -50,7 +50,7 @@ pub enum Problem {
         length: u32,
     },
     /// An empty range.
-    #[error("the range is empty, which no label of this project allows")]
+    #[error("the range is empty; a span covers at least one character")]
     SpanEmpty,
     /// Two ranges of one span are different places.
     #[error(

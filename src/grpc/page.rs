@@ -17,7 +17,7 @@ pub(super) fn html() -> String {
 <h1>Spandrel {version}</h1>
 <p>This is an annotation server: it keeps articles, and the spans that people and models mark in them.
 It speaks gRPC, and gRPC-Web to browsers, at this address. There is nothing more to see with a browser.</p>
-<p>From a shell, on the machine that it runs on:</p>
+<p>From a shell, on the machine that it runs on, with its own address where <code>serve --listen</code> named one:</p>
 <pre>spandrel project list
 grpcurl -plaintext 127.0.0.1:50051 list
 grpcurl -plaintext 127.0.0.1:50051 grpc.health.v1.Health/Check</pre>

@@ -75,8 +75,8 @@ pub enum OpenError {
     },
     /// What is stored is not what Spandrel wrote.
     #[error(
-        "{} is damaged: {what}; keep it as it is, and restore a backup into a new folder: \
-         spandrel restore FILE --data-dir DIR", .path.display()
+        "{} is damaged: {what}; keep it as it is, and serve from a copy of the data folder that was made while no server \
+         used it", .path.display()
     )]
     Damaged {
         /// The damaged file or folder.
@@ -294,10 +294,10 @@ mod tests {
             assert_eq!(names(folder.path()), ["FORMAT"]);
         };
         check("spandrel 2\n", &["format 2", "newer version"]);
-        let restore = "spandrel restore FILE --data-dir DIR";
-        check("spandrel 0\n", &["is damaged", "spandrel 1", restore]);
-        check("spandrel\n", &["is damaged", restore]);
-        check("", &["is damaged", restore]);
-        check("postgres 1\n", &["is damaged", restore]);
+        let way_out = "serve from a copy";
+        check("spandrel 0\n", &["is damaged", "spandrel 1", way_out]);
+        check("spandrel\n", &["is damaged", way_out]);
+        check("", &["is damaged", way_out]);
+        check("postgres 1\n", &["is damaged", way_out]);
     }
 }

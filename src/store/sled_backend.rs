@@ -8,7 +8,7 @@
 //!   of 512 KiB and values of at most 4 KiB keep clear of that.
 //! - A scan backwards across the border of two leaves looks for the leaf before the border `x` at the key `x - 1`
 //!   followed by four bytes 0xff, and never ends if a leaf lies between both. So no stored key has four such bytes in
-//!   a row: see [`stored_key`].
+//!   a row: see `stored_key`.
 //! - Files that it cannot make sense of are taken for an empty database, so that one row says that it is ours. Of other
 //!   damage it panics, which is caught and explained.
 //! - Its creation can be cut off: a database is made under another name and renamed when it is durable.
@@ -375,7 +375,7 @@ mod tests {
             let folder = filled();
             damage(&folder.path().join("sled"));
             let path = folder.path().to_str().unwrap();
-            check_refused(folder.path(), &[path, "is damaged", what, "spandrel restore FILE --data-dir DIR"]);
+            check_refused(folder.path(), &[path, "is damaged", what, "serve from a copy"]);
         };
         check(|sled| fs::remove_file(sled.join("db")).unwrap(), "it is missing");
         check(|sled| fs::write(sled.join("db"), "").unwrap(), "it is empty");
@@ -404,7 +404,7 @@ mod tests {
         let folder = filled();
         fs::remove_dir_all(folder.path().join("sled")).unwrap();
         fs::write(folder.path().join("sled"), "").unwrap();
-        check_refused(folder.path(), &["is damaged", "restore"]);
+        check_refused(folder.path(), &["is damaged", "serve from a copy"]);
     }
 
     #[test]

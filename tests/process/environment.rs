@@ -9,7 +9,6 @@ use std::{
 
 use spandrel::proto::v1;
 use tempfile::TempDir;
-use tonic::Code;
 
 use crate::support::{Server, by_utf8, refusal};
 
@@ -75,7 +74,7 @@ async fn filled() -> Server {
         client.create_article("projects/p", id, &text).await;
     }
     drop(client);
-    assert!(server.terminate().await.success());
+    assert!(server.stop().await.success());
     server
 }
 
@@ -141,7 +140,7 @@ async fn a_damaged_database_is_explained() {
         }
         damage(&server.data_dir().join("sled"));
         eprintln!("the database is {what}");
-        check_refused(server.data_dir(), &["is damaged", "spandrel restore FILE --data-dir DIR"]);
+        check_refused(server.data_dir(), &["is damaged", "serve from a copy"]);
     }
 }
 
@@ -159,13 +158,14 @@ fn a_folder_without_rights_is_explained() {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
 }
 
-/// Damage that is met only when what it hit is read: nothing else is ever answered in its place.
+/// Damage that is met only when what it hit is read: no text is ever answered that is not the one that was stored.
+/// Where it hit the end of the database's log, the log ends there, as after a write that a crash cut off.
 #[tokio::test]
-async fn damaged_rows_are_never_answered_as_if_they_were_whole() {
+async fn damaged_texts_are_never_answered_as_if_they_were_whole() {
     let mut server = filled().await;
     let whole = contents(server.data_dir());
     let database = server.data_dir().join("sled/db");
-    let (mut refused, mut lost) = (0, 0);
+    let mut found = 0;
     for tenth in 0..10 {
         for (path, bytes) in &whole {
             fs::write(path, bytes).unwrap();
@@ -175,24 +175,25 @@ async fn damaged_rows_are_never_answered_as_if_they_were_whole() {
         bytes[tenth * length..(tenth + 1) * length].fill(0x5a);
         fs::write(&database, bytes).unwrap();
         if server.try_start_again().is_err() {
-            refused += 1;
+            found += 1;
             continue;
         }
         let client = server.client().await;
         for (id, text) in texts() {
             let request = v1::GetArticleRequest { name: format!("projects/p/articles/{id}"), view: 0 };
             match client.send(request).await {
-                Ok(article) => assert_eq!(article.text, text, "{id} with the {tenth}. tenth overwritten"),
+                Ok(article) => assert!(article.text == text, "{id} with tenth {tenth} overwritten"),
                 Err(status) => {
-                    assert_eq!(
-                        (status.code(), refusal(&status).0.as_str()),
-                        (Code::DataLoss, "STORAGE_CORRUPT")
+                    let reason = refusal(&status).0;
+                    assert!(
+                        ["STORAGE_CORRUPT", "RESOURCE_NOT_FOUND"].contains(&reason.as_str()),
+                        "{status:?}"
                     );
-                    lost += 1;
+                    found += 1;
                 }
             }
         }
         server.kill();
     }
-    assert!(refused > 0 && lost > 0, "{refused} starts were refused, and {lost} reads");
+    assert!(found >= 5, "half of the file may be overwritten and nobody minds");
 }

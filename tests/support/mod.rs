@@ -72,16 +72,26 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and how it ends. Clients of this test hear of it meanwhile.
-    pub async fn terminate(&mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    /// SIGTERM, and how it ends. Clients on this thread do not hear of it meanwhile.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal_to_end();
+        self.child.wait().unwrap()
+    }
+
+    /// SIGTERM, and how it ends. Clients hear of it meanwhile.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.signal_to_end();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    fn signal_to_end(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
     /// Starts the server again over the same folder.

@@ -129,7 +129,7 @@ fn a_span_is_something() {
         SpanRequest::default(),
         Err("a span needs a range (utf8, utf16 or code_points), a quote, or both"),
     );
-    let empty = "the range is empty, which no label of this project allows";
+    let empty = "the range is empty; a span covers at least one character";
     check(TEXT, utf16(3, 3), Err(&format!("utf16: {empty}")));
     check(TEXT, utf8(0, 0).quoting("Zé"), Err(&format!("utf8: {empty}")));
     check("", code_points(0, 0), Err(&format!("code_points: {empty}")));
