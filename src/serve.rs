@@ -84,7 +84,7 @@ fn serve(
 ) -> Result<(), ServeFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ServeFailure::Start)?;
-    let render = convert::annotations::rendered;
+    let render = convert::rendering::rendered;
     let opening = App::open(Arc::clone(engine), versions, clock::system(), settings, render);
     let (app, sweeper) = runtime.block_on(opening).map_err(ServeFailure::Recover)?;
     let (stop_sweeper, stopped) = oneshot::channel::<()>();

@@ -132,12 +132,6 @@ pub fn annotation(article: &ArticleName, uid: ProjectUid, annotation: &Annotatio
     }
 }
 
-/// An annotation's message, encoded.
-#[must_use]
-pub fn rendered(article: &ArticleName, uid: ProjectUid, annotation: &Annotation) -> Bytes {
-    self::annotation(article, uid, annotation).encode_to_vec().into()
-}
-
 /// What a write did, as clients see it: a delete is answered with the name alone.
 #[must_use]
 pub fn written(written: &Written, uid: ProjectUid) -> v1::Annotation {

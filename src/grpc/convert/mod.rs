@@ -4,6 +4,7 @@
 pub mod annotations;
 pub mod articles;
 pub mod projects;
+pub mod rendering;
 pub mod spans;
 
 use crate::{
