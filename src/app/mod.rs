@@ -4,6 +4,7 @@
 pub mod annotation_commits;
 pub mod annotation_reads;
 pub mod answers;
+pub mod article_commits;
 pub mod articles;
 pub mod pages;
 pub mod projects;

@@ -3,7 +3,8 @@
 use super::{check_batch, id_or_name, mode, not_alone, required, spans, timestamp};
 use crate::{
     app::{
-        articles::{ArticleAnswer, ArticlePage, ArticleUpdate, NewArticle},
+        article_commits::{ArticleUpdate, NewArticle},
+        articles::{ArticleAnswer, ArticlePage},
         projects::Deletion,
     },
     domain::{
