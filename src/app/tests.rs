@@ -119,7 +119,7 @@ impl Engine for Troubled {
     }
 }
 
-/// An application whose annotations are rendered as this many bytes.
+/// An application over an engine that gives no trouble yet, with its sweeper.
 async fn open_with(render: RenderAnnotation) -> (Arc<App>, Arc<Troubled>) {
     let versions = Versions::new();
     let clock: Clock = Arc::new(|| Timestamp(1));
@@ -132,7 +132,7 @@ async fn open_with(render: RenderAnnotation) -> (Arc<App>, Arc<Troubled>) {
         holding: watch::Sender::new(false),
     });
     let settings = Settings { text_bytes_max: 4 * ANSWER_BYTES_MAX };
-    let opened = Arc::clone(&engine) as Arc<dyn Engine>;
+    let opened: Arc<dyn Engine> = Arc::<Troubled>::clone(&engine);
     let (app, sweeper) = App::open(opened, versions, clock, settings, render).await.unwrap();
     tokio::spawn(sweeper.run());
     (app, engine)
@@ -284,7 +284,7 @@ async fn an_id_is_not_lost_when_a_step_is_refused() {
 /// Expects one project, and that the catalog will know of no other.
 async fn check_one_project(app: &Arc<App>, engine: &Troubled) {
     assert_eq!(app.list_projects(0, "").await.unwrap().projects.len(), 1);
-    until_swept(engine, Partition::CATALOG, || keys::catalog_entries(), 1).await;
+    until_swept(engine, Partition::CATALOG, keys::catalog_entries, 1).await;
 }
 
 /// Waits until so many rows are left in a range.

@@ -119,7 +119,9 @@ impl<'s> Group<'s> {
             self.commits.push((partition, Arc::clone(&commit)));
         } else {
             // Judging it took as long as if it were written, and whoever is in the group waits for it.
-            writes.iter().for_each(|(key, value)| self.size.add(key, value.as_ref()));
+            for (key, value) in &writes {
+                self.size.add(key, value.as_ref());
+            }
         }
         Ok(commit)
     }
