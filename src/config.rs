@@ -54,9 +54,10 @@ pub struct ServeArgs {
           value_parser = parse_count)]
     max_calls: NonZeroUsize,
 
-    /// How long an answer may take to begin, such as 30s [default: as long as the client waits]
-    #[arg(long, env = "SPANDREL_CALL_TIMEOUT", value_name = "TIME", value_parser = parse_time)]
-    call_timeout: Option<Duration>,
+    /// How long an answer may take to begin, the request's own way included
+    #[arg(long, env = "SPANDREL_CALL_TIMEOUT", value_name = "TIME", value_parser = parse_time,
+          default_value = "1m")]
+    call_timeout: Duration,
 
     /// How long to wait for what was begun when the server stops
     #[arg(long, env = "SPANDREL_DRAIN_TIMEOUT", value_name = "TIME", value_parser = parse_time,
@@ -116,7 +117,7 @@ impl From<ServeArgs> for Config {
                 workers: workers.unwrap_or(defaults.workers),
                 origins: only.map_or(Origins::Any, Origins::Only),
                 calls_in_flight_max: max_calls.get(),
-                begin_max: call_timeout,
+                begin_max: Some(call_timeout),
                 drain_max: drain_timeout,
             },
             data_dir,

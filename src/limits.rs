@@ -61,6 +61,8 @@ pub const BATCH_GET_NAMES_MAX: usize = 1_000;
 pub const CONVERT_OFFSETS_MAX: usize = 10_000;
 /// An answer or a stream's message, so that a default client, which takes 4 MiB, can read it.
 pub const ANSWER_BYTES_MAX: usize = 3 * MIB;
+/// A stream's message beyond its first annotation: some of them wait for each slow client.
+pub const STREAM_MESSAGE_BYTES_MAX: usize = 256 * KIB;
 /// What a request may have beside its text.
 pub const REQUEST_BYTES_BESIDE_TEXT: usize = 2 * MIB;
 /// A status with its details: clients cut trailers at 8 or 16 KiB.
@@ -135,6 +137,9 @@ pub const CONNECTION_SILENCE_MAX: Duration = Duration::from_secs(30);
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the client may take to answer that.
 pub const KEEPALIVE_ANSWER_MAX: Duration = Duration::from_secs(20);
+/// How long an answer may take to begin, unless the operator says otherwise: a request that is never sent whole, too,
+/// has its place among the calls in flight.
+pub const ANSWER_BEGINS_DEFAULT: Duration = Duration::from_mins(1);
 /// How long a draining server waits for what it has begun, unless the operator says otherwise.
 pub const DRAIN_DEFAULT: Duration = Duration::from_secs(10);
 /// How long streams may take to end by themselves once the server drains.

@@ -18,7 +18,7 @@ use crate::{
         revisions::Revision,
         spans::{self, SpanRequest},
     },
-    limits::ANSWER_BYTES_MAX,
+    limits::{ANSWER_BYTES_MAX, STREAM_MESSAGE_BYTES_MAX},
     store::{
         annotation_index::AnnotationIndex,
         article_table,
@@ -101,6 +101,7 @@ pub type StreamChunk = (Vec<Bytes>, Option<StreamCursor>);
 struct Filling {
     items: usize,
     bytes: usize,
+    bytes_max: usize,
     entries_left: usize,
     annotations: Vec<Bytes>,
 }
@@ -175,7 +176,7 @@ impl App {
                 if article_table::number(view, &name.article)? != Some(number) {
                     return Err(Problem::ResourceNotFound { name: name.to_string() }.into());
                 }
-                let mut filling = Filling::new(items);
+                let mut filling = Filling::new(items, ANSWER_BYTES_MAX);
                 let reached = filling.article(view, number, window, after, |annotation| {
                     filter.passes(annotation).then(|| render(&name, uid, annotation))
                 })?;
@@ -211,7 +212,7 @@ impl App {
         let (name, filter) = (project.name(), filter.clone());
         let (uid, render) = (project.uid, self.render_annotation);
         let read = project.read(self.engine.as_ref(), move |view| {
-            let mut filling = Filling::new(ITEMS);
+            let mut filling = Filling::new(ITEMS, STREAM_MESSAGE_BYTES_MAX);
             let mut resume = cursor.after;
             for article in article_table::articles(view, cursor.article) {
                 let (number, stored) = article?;
@@ -240,8 +241,14 @@ impl App {
 const ARTICLE_COSTS_ENTRIES: usize = 8;
 
 impl Filling {
-    fn new(items: usize) -> Self {
-        Self { items, bytes: 0, entries_left: VIEW_ENTRIES_MAX, annotations: Vec::with_capacity(items) }
+    fn new(items: usize, bytes_max: usize) -> Self {
+        Self {
+            items,
+            bytes: 0,
+            bytes_max,
+            entries_left: VIEW_ENTRIES_MAX,
+            annotations: Vec::with_capacity(items),
+        }
     }
 
     /// Adds an article's annotations in document order, as far as `render` wants them and there is room.
@@ -267,7 +274,7 @@ impl Filling {
             let wanted = meets(&annotation, window).then(|| render(&annotation)).flatten();
             if let Some(bytes) = wanted {
                 let more = bytes.len() + ITEM;
-                let full = self.annotations.len() >= self.items || self.bytes + more > ANSWER_BYTES_MAX;
+                let full = self.annotations.len() >= self.items || self.bytes + more > self.bytes_max;
                 if full && !self.annotations.is_empty() {
                     return Ok(Reached::Position(last));
                 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::App;
 use crate::{
-    domain::{Result, revisions::Revision},
+    domain::{Problem, Result, revisions::Revision},
     limits::{LOG_AGE_MAX, LOG_COMMITS_MAX, MAINTENANCE_ROWS_MAX},
     store::{
         catalog,
@@ -54,7 +54,7 @@ impl Sweeper {
         loop {
             let work = tokio::select! {
                 sweep = self.sweeps.recv() => match sweep {
-                    Some(sweep) => self.sweep(sweep).await,
+                    Some(sweep) => self.sweep_patiently(sweep).await,
                     None => return,
                 },
                 _ = trims.tick() => self.trim_logs().await,
@@ -62,6 +62,17 @@ impl Sweeper {
             if let Err(error) = work {
                 // What was not swept is found again at the next start.
                 tracing::warn!(%error, "sweeping was cut off");
+            }
+        }
+    }
+
+    /// Carries out one sweep, as often as the writer has too much to do for it.
+    async fn sweep_patiently(&self, sweep: Sweep) -> Result<()> {
+        const PAUSE: Duration = Duration::from_secs(1);
+        loop {
+            match self.sweep(sweep).await {
+                Err(error) if error.problem == Problem::Overloaded => tokio::time::sleep(PAUSE).await,
+                swept => return swept,
             }
         }
     }

@@ -119,7 +119,7 @@ impl Engine for Troubled {
     }
 }
 
-/// An application whose annotations are rendered as this many bytes.
+/// An application over an engine that gives no trouble yet, with its sweeper.
 async fn open_with(render: RenderAnnotation) -> (Arc<App>, Arc<Troubled>) {
     let versions = Versions::new();
     let clock: Clock = Arc::new(|| Timestamp(1));
@@ -132,7 +132,7 @@ async fn open_with(render: RenderAnnotation) -> (Arc<App>, Arc<Troubled>) {
         holding: watch::Sender::new(false),
     });
     let settings = Settings { text_bytes_max: 4 * ANSWER_BYTES_MAX };
-    let opened: Arc<dyn Engine> = engine.clone();
+    let opened: Arc<dyn Engine> = Arc::<Troubled>::clone(&engine);
     let (app, sweeper) = App::open(opened, versions, clock, settings, render).await.unwrap();
     tokio::spawn(sweeper.run());
     (app, engine)

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Messages of a stream that wait for a slow client.
-const STREAM_MESSAGES_AHEAD: usize = 2;
+const STREAM_MESSAGES_AHEAD: usize = 1;
 
 /// Annotations over gRPC.
 #[derive(Debug, Clone)]

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     domain::Error,
-    limits::{CALLS_IN_FLIGHT_DEFAULT, DRAIN_DEFAULT, STREAM_FAREWELL_MAX},
+    limits::{ANSWER_BEGINS_DEFAULT, CALLS_IN_FLIGHT_DEFAULT, DRAIN_DEFAULT, STREAM_FAREWELL_MAX},
 };
 
 /// How a server serves.
@@ -59,7 +59,7 @@ impl ServerConfig {
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             origins: Origins::Any,
             calls_in_flight_max: CALLS_IN_FLIGHT_DEFAULT,
-            begin_max: None,
+            begin_max: Some(ANSWER_BEGINS_DEFAULT),
             drain_max: DRAIN_DEFAULT,
         }
     }

@@ -28,9 +28,12 @@ use super::{
         Rows, Timestamp, View, successor,
     },
     memory::{Disk, MemoryBackend},
-    sled_backend::{CACHE_BYTES_DEFAULT, SledBackend},
+    sled_backend::SledBackend,
 };
-use crate::domain::{Error, Problem, Result};
+use crate::{
+    domain::{Error, Problem, Result},
+    limits::DATABASE_CACHE_BYTES_DEFAULT,
+};
 
 /// Makes a test of each case for each engine.
 macro_rules! every_engine_passes {
@@ -127,7 +130,11 @@ impl Harness for Sled {
     }
 
     fn open(&self, faults: &Arc<Faults>, options: Options) -> Arc<dyn Engine> {
-        start(Box::new(SledBackend::open(self.0.path(), CACHE_BYTES_DEFAULT).unwrap()), faults, options)
+        start(
+            Box::new(SledBackend::open(self.0.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap()),
+            faults,
+            options,
+        )
     }
 }
 

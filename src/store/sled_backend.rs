@@ -36,9 +36,6 @@ use super::{
 };
 use crate::domain::{Error, Problem, Result};
 
-/// Memory for pages unless the operator says otherwise, in bytes. sled takes it for a hint.
-pub const CACHE_BYTES_DEFAULT: u64 = 128 * 1_024 * 1_024;
-
 /// Fixed when a database is made.
 const SEGMENT_BYTES: usize = 512 * 1_024;
 
@@ -327,12 +324,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::DATABASE_CACHE_BYTES_DEFAULT;
 
     /// Borders between leaves whose last byte, lowered by one and followed by four 0xff, is several leaves before them.
     #[test]
     fn scans_backwards_end_at_keys_full_of_ff() {
         let folder = tempfile::tempdir().unwrap();
-        let mut backend = SledBackend::open(folder.path(), CACHE_BYTES_DEFAULT).unwrap();
+        let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
         let key = |group: u8, last: u8| [&[0, 0, 0, 1, group], &[u8::MAX; 9][..], &[last]].concat();
         let mut keys: Vec<_> =
             (0..100).flat_map(|group| (0..40 + group % 17).map(move |last| key(group, last))).collect();
@@ -348,7 +346,7 @@ mod tests {
     /// A data folder with some rows, which is not open.
     fn filled() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let mut backend = SledBackend::open(folder.path(), CACHE_BYTES_DEFAULT).unwrap();
+        let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
         for group in 0..20u32 {
             let row = |row: u32| {
                 let key = Bytes::from([group.to_be_bytes(), row.to_be_bytes()].concat());
@@ -363,7 +361,7 @@ mod tests {
 
     /// Opens `folder`, expects a refusal, and expects its message to say all of `parts`.
     fn check_refused(folder: &Path, parts: &[&str]) {
-        let message = SledBackend::open(folder, CACHE_BYTES_DEFAULT).unwrap_err().to_string();
+        let message = SledBackend::open(folder, DATABASE_CACHE_BYTES_DEFAULT).unwrap_err().to_string();
         for part in parts {
             assert!(message.contains(part), "{message:?} does not say {part:?}");
         }
@@ -412,7 +410,7 @@ mod tests {
         let folder = filled();
         fs::rename(folder.path().join("sled"), folder.path().join("sled.new")).unwrap();
         fs::write(folder.path().join("sled.new/db"), "half").unwrap();
-        let backend = SledBackend::open(folder.path(), CACHE_BYTES_DEFAULT).unwrap();
+        let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
         assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01"), Ok(None));
         assert!(!folder.path().join("sled.new").exists());
     }
@@ -420,7 +418,7 @@ mod tests {
     #[test]
     fn an_open_folder_is_refused_and_not_harmed() {
         let folder = filled();
-        let backend = SledBackend::open(folder.path(), CACHE_BYTES_DEFAULT).unwrap();
+        let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
         check_refused(folder.path(), &["another process uses"]);
         assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01").unwrap().map(|value| value.len()), Some(4_000));
         assert!(backend.free_bytes().is_some_and(|free| free > 0));
