@@ -122,6 +122,8 @@ pub const WORKERS_MAX: usize = 256;
 pub const WORKER_BLOCKING_THREADS_MAX: usize = 2;
 /// Calls in flight, open streams included, unless the operator says otherwise; one more is OVERLOADED.
 pub const CALLS_IN_FLIGHT_DEFAULT: usize = 4_096;
+/// What requests that are under way to the server may hold together; more is OVERLOADED.
+pub const REQUEST_BYTES_HELD_MAX: usize = 512 * MIB;
 /// Calls that one connection may have in flight.
 pub const CONNECTION_CALLS_MAX: u32 = 1_024;
 /// What a client may send on one stream before it is read. Far less than [`CONNECTION_WINDOW_BYTES`], since a

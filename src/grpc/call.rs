@@ -27,12 +27,12 @@ use super::{
     deadline::{self, Deadline},
     drain::Drain,
     foreign,
-    services::{Answer, RequestBody, Services},
+    services::{Answer, ReceivedBytes, RequestBody, Services},
     status,
 };
 use crate::{
     domain::{Problem, Result},
-    limits::STREAM_FAREWELL_MAX,
+    limits::{REQUEST_BYTES_HELD_MAX, STREAM_FAREWELL_MAX},
 };
 
 /// Health is asked of a server that is full or drains, above all.
@@ -43,12 +43,14 @@ const HEALTH: &str = "/grpc.health.v1.Health/";
 pub(super) struct Gate {
     in_flight: AtomicUsize,
     in_flight_max: usize,
+    received: Arc<ReceivedBytes>,
     drain: Drain,
 }
 
 impl Gate {
     pub(super) fn new(in_flight_max: usize, drain: Drain) -> Self {
-        Self { in_flight: AtomicUsize::new(0), in_flight_max, drain }
+        let received = ReceivedBytes::new(REQUEST_BYTES_HELD_MAX);
+        Self { in_flight: AtomicUsize::new(0), in_flight_max, received, drain }
     }
 
     /// Resolves once no call has been in flight for a while, in which the last answers are sent.
@@ -129,6 +131,7 @@ impl Calls {
         let service = self.0.services.find(path).ok_or_else(|| {
             Status::unimplemented(format!("this server has no {path}; reflection lists what it has"))
         })?;
+        let request = request.map(|body| body.counted(&self.0.gate.received));
         Ok(Answering::Begun { future: service.call(request), call: Some(call) })
     }
 }
@@ -143,7 +146,7 @@ impl Service<Request<Body>> for Calls {
     }
 
     fn call(&mut self, request: Request<Body>) -> Answering {
-        self.answer(request.map(RequestBody::Web))
+        self.answer(request.map(RequestBody::web))
     }
 }
 

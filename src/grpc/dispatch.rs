@@ -40,7 +40,7 @@ impl hyper::service::Service<Request<Incoming>> for Dispatch {
 
     fn call(&self, request: Request<Incoming>) -> Reply {
         match kind(&request) {
-            Kind::Grpc => Reply::Grpc(self.calls.answer(request.map(RequestBody::Plain))),
+            Kind::Grpc => Reply::Grpc(self.calls.answer(request.map(RequestBody::plain))),
             Kind::Web => Reply::Web(Box::pin(self.web.clone().call(request))),
             Kind::Page => Reply::Page(Some(html(page::html()))),
             Kind::Refused(code, why) => Reply::Page(Some(text(code, why))),

@@ -4,7 +4,11 @@ use std::{
     convert::Infallible,
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -12,11 +16,15 @@ use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tonic::{
+    Status,
     body::Body,
     codegen::{BoxFuture, StdError},
     server::NamedService,
 };
 use tower::Service;
+
+use super::status::status;
+use crate::domain::Problem;
 
 /// What the generated servers answer with.
 pub(super) type Answer = BoxFuture<Response<Body>, Infallible>;
@@ -83,13 +91,70 @@ impl<S: GeneratedServer> Routed for S {
     }
 }
 
-/// A request's body: straight from the connection, or unwrapped from gRPC-Web.
+/// A request's body. What has come of it counts towards what all requests may hold.
 #[derive(Debug)]
-pub enum RequestBody {
+pub struct RequestBody {
+    source: Source,
+    received: Option<Received>,
+}
+
+/// Where a request's body comes from.
+#[derive(Debug)]
+enum Source {
     /// From the connection.
     Plain(Incoming),
     /// Unwrapped from gRPC-Web.
     Web(Body),
+}
+
+/// The bytes of requests that have come and are not decoded yet.
+#[derive(Debug)]
+pub(super) struct ReceivedBytes {
+    held: AtomicUsize,
+    held_max: usize,
+}
+
+/// What one request holds of them, until its body is dropped.
+#[derive(Debug)]
+struct Received {
+    all: Arc<ReceivedBytes>,
+    bytes: usize,
+}
+
+impl RequestBody {
+    pub(super) fn plain(body: Incoming) -> Self {
+        Self { source: Source::Plain(body), received: None }
+    }
+
+    pub(super) fn web(body: Body) -> Self {
+        Self { source: Source::Web(body), received: None }
+    }
+
+    /// The same body, counted among `all`.
+    pub(super) fn counted(self, all: &Arc<ReceivedBytes>) -> Self {
+        Self { received: Some(Received { all: Arc::clone(all), bytes: 0 }), ..self }
+    }
+}
+
+impl ReceivedBytes {
+    pub(super) fn new(held_max: usize) -> Arc<Self> {
+        Arc::new(Self { held: AtomicUsize::new(0), held_max })
+    }
+}
+
+impl Received {
+    /// Counts what has come.
+    fn add(&mut self, bytes: usize) -> Result<(), Status> {
+        self.bytes += bytes;
+        let before = self.all.held.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > self.all.held_max { Err(status(&Problem::Overloaded.into())) } else { Ok(()) }
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        self.all.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl HttpBody for RequestBody {
@@ -100,23 +165,59 @@ impl HttpBody for RequestBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
-        match self.get_mut() {
-            Self::Plain(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
-            Self::Web(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+        let Self { source, received } = self.get_mut();
+        let frame: Option<Result<Frame<Bytes>, StdError>> = match source {
+            Source::Plain(body) => {
+                ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(Into::into))
+            }
+            Source::Web(body) => {
+                ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(Into::into))
+            }
+        };
+        if let (Some(Ok(frame)), Some(received)) = (&frame, received)
+            && let Some(data) = frame.data_ref()
+            && let Err(overloaded) = received.add(data.len())
+        {
+            return Poll::Ready(Some(Err(overloaded.into())));
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Plain(body) => body.is_end_stream(),
-            Self::Web(body) => body.is_end_stream(),
+        match &self.source {
+            Source::Plain(body) => body.is_end_stream(),
+            Source::Web(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Plain(body) => body.size_hint(),
-            Self::Web(body) => body.size_hint(),
+        match &self.source {
+            Source::Plain(body) => body.size_hint(),
+            Source::Web(body) => body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::*;
+
+    fn request(bytes: usize, all: &Arc<ReceivedBytes>) -> RequestBody {
+        RequestBody::web(Body::new(Full::new(Bytes::from(vec![0; bytes])))).counted(all)
+    }
+
+    /// A thousand calls that send 4 MiB each and never end would otherwise be 4 GiB.
+    #[tokio::test]
+    async fn what_requests_hold_together_is_bounded_and_given_back() {
+        let all = ReceivedBytes::new(1_000);
+        let mut first = request(600, &all);
+        assert!(first.frame().await.unwrap().is_ok());
+        let error = request(600, &all).frame().await.unwrap().unwrap_err();
+        assert_eq!(error.downcast_ref::<Status>().unwrap().code(), tonic::Code::Unavailable);
+        drop(first);
+        assert!(request(1_000, &all).frame().await.unwrap().is_ok());
+        assert_eq!(all.held.load(Ordering::Relaxed), 0);
     }
 }
