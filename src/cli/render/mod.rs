@@ -28,6 +28,8 @@ pub(crate) use cells::{columns_of, printable, shortened};
 use lines::styled;
 use palette::Palette;
 
+use crate::domain::ids::LayerId;
+
 /// Columns of a label in or beside a bar.
 const LABEL_COLUMNS_MAX: usize = 24;
 
@@ -113,8 +115,8 @@ fn palette(mentions: &[Mention], options: &Options) -> Palette {
     }
 }
 
-/// What each mention is called in the text: its label, its layer where there are several, and a number where it
-/// has several parts.
+/// What each mention is called in the text: its label, its layer where there are several and it is not the one that
+/// needs no name, and a number where it has several parts.
 fn names(mentions: &[Mention]) -> Vec<String> {
     let has_layers = has_layers(mentions);
     let mut parted = 0_usize;
@@ -122,7 +124,7 @@ fn names(mentions: &[Mention]) -> Vec<String> {
         .iter()
         .map(|mention| {
             let mut name = shortened(&mention.label, LABEL_COLUMNS_MAX);
-            if has_layers {
+            if has_layers && mention.layer != LayerId::DEFAULT {
                 name.push('@');
                 name.push_str(&shortened(&mention.layer, LABEL_COLUMNS_MAX));
             }
