@@ -227,7 +227,8 @@ impl Source {
                     | Call::WindowPage
                     | Call::MiddleBook
                     | Call::MiddlePage => {
-                        Request::List(ListAnnotationsRequest { parent, page_size: 100, ..Default::default() })
+                        let page_size = any_page_size(&mut random);
+                        Request::List(ListAnnotationsRequest { parent, page_size, ..Default::default() })
                     }
                 }
             }
@@ -236,8 +237,7 @@ impl Source {
                 let (name, prose) = &articles[random.below(articles.len())];
                 let first = random.below(prose.words.len() - WORDS);
                 let window = (prose.words[first].0, prose.words[first + WORDS].1);
-                // The size makes the request another one and the answer none.
-                let page_size = 100 + i32::try_from(random.below(900)).unwrap();
+                let page_size = any_page_size(&mut random);
                 let overlaps = Some(by_utf8(window));
                 Request::List(ListAnnotationsRequest {
                     parent: name.clone(),
@@ -257,6 +257,11 @@ impl Source {
             }
         }
     }
+}
+
+/// A page size that makes the request another one, and changes nothing in an answer that is shorter.
+fn any_page_size(random: &mut Random) -> i32 {
+    100 + i32::try_from(random.below(900)).unwrap()
 }
 
 /// An article's name with the tokens of its pages of `page_size`, but for those too near its end to fill a page.

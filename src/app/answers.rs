@@ -71,7 +71,7 @@ pub struct Seen<const N: usize> {
 }
 
 impl Versions {
-    const SLOTS: usize = 8_192;
+    const SLOTS: usize = 131_072;
 
     /// All versions at their start.
     #[must_use]
