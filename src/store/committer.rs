@@ -29,9 +29,8 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::{oneshot, watch};
 
-pub use self::backend::{Backend, Batch};
+pub use self::backend::{Backend, Batch, PartitionView, full_key};
 use self::{
-    backend::PartitionView,
     partitions::{PartitionState, Partitions},
     readers::Readers,
     writer::{Progress, Request, Task},

@@ -18,3 +18,4 @@ pub mod sled_backend;
 pub mod sort_key;
 #[cfg(test)]
 mod testing;
+pub mod verify;

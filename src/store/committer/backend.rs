@@ -57,14 +57,17 @@ pub trait Backend: Send + Sync + 'static {
     fn close(self: Box<Self>);
 }
 
-/// One partition of a backend.
-pub(super) struct PartitionView<'b> {
+/// One partition of a backend: what an engine shows of it, and what reads the rows without an engine.
+#[allow(missing_debug_implementations, reason = "a backend has no bounds on what it is")]
+pub struct PartitionView<'b> {
     backend: &'b dyn Backend,
     partition: Partition,
 }
 
 impl<'b> PartitionView<'b> {
-    pub(super) fn new(backend: &'b dyn Backend, partition: Partition) -> Self {
+    /// The rows of `partition`, without their partition in their keys.
+    #[must_use]
+    pub fn new(backend: &'b dyn Backend, partition: Partition) -> Self {
         Self { backend, partition }
     }
 }
@@ -100,7 +103,8 @@ impl View for PartitionView<'_> {
 }
 
 /// A key with its partition.
-pub(super) fn full_key(partition: Partition, key: &[u8]) -> Bytes {
+#[must_use]
+pub fn full_key(partition: Partition, key: &[u8]) -> Bytes {
     let mut full = BytesMut::with_capacity(PARTITION_BYTES + key.len());
     full.put_u32(partition.0);
     full.put_slice(key);
