@@ -98,6 +98,8 @@ pub const LOG_COMMITS_MAX: u64 = 1_000_000;
 pub const LOG_AGE_MAX: Duration = Duration::from_hours(30 * 24);
 /// Free space on the disk below which writes are refused, unless the operator says otherwise.
 pub const FREE_SPACE_BYTES_DEFAULT: u64 = 256 * 1_024 * 1_024;
+/// How often the count of acknowledged batches is synced; in between, it outlives the process and not the machine.
+pub const ACKNOWLEDGED_SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// How old the last look at the free space may be when a group is written.
 pub const FREE_SPACE_AGE_MAX: Duration = Duration::from_millis(250);
 

@@ -38,8 +38,8 @@ pub enum ServeFailure {
     Open(#[from] OpenError),
     /// What is stored cannot be read, or what a crash cut off cannot be finished.
     #[error(
-        "cannot start over the stored data: {0}; keep the data folder as it is, and serve from a copy of it that was \
-         made while no server used it"
+        "cannot start over the stored data: {0}; keep the data folder for whoever may mend it, and restore your last \
+         backup into a new one: spandrel restore FILE --data-dir FOLDER"
     )]
     Recover(Error),
     /// A thread or runtime cannot be started.

@@ -1,9 +1,11 @@
 //! The data folder: what it is, who uses it, and in which format it is written.
 //!
 //! ```text
-//! FORMAT   "spandrel 1\n": that this is a data folder, and how to read it; written before anything else
-//! LOCK     locked by the process that uses the folder
-//! sled/    the database
+//! FORMAT         "spandrel 1\n": that this is a data folder, and how to read it; written before anything else
+//! LOCK           locked by the process that uses the folder
+//! sled/          the database
+//! ACKNOWLEDGED   how many batches are durable (`acknowledged.rs`)
+//! DOUBT          what gave a doubt about the database; gone once a look at all rows has settled it
 //! ```
 
 use std::{
@@ -21,6 +23,7 @@ const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_FILE_UNFINISHED: &str = "FORMAT.new";
 const LOCK_FILE: &str = "LOCK";
 const DATABASE: &str = "sled";
+const DOUBT_FILE: &str = "DOUBT";
 
 /// What may lie in a folder that is to become a data folder: what a start that was cut off leaves, and what
 /// file systems put there.
@@ -75,8 +78,8 @@ pub enum OpenError {
     },
     /// What is stored is not what Spandrel wrote.
     #[error(
-        "{} is damaged: {what}; keep it as it is, and serve from a copy of the data folder that was made while no server \
-         used it", .path.display()
+        "{} is damaged: {what}; keep the data folder for whoever may mend it, and restore your last backup into a new \
+         one: spandrel restore FILE --data-dir FOLDER", .path.display()
     )]
     Damaged {
         /// The damaged file or folder.
@@ -134,6 +137,36 @@ impl DataDir {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
+    }
+
+    /// The doubt about the database that was not settled yet, if there is one.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let doubt = fs::read(self.path.join(DOUBT_FILE)).ok()?;
+        Some(String::from_utf8_lossy(&doubt).trim_end().to_owned())
+    }
+
+    /// Keeps a doubt until it is settled, whatever happens to this process.
+    pub(super) fn keep_doubt(&self, doubt: &str) -> Result<(), OpenError> {
+        let file = self.path.join(DOUBT_FILE);
+        let write = || {
+            let mut file = File::create(&file)?;
+            file.write_all(format!("{doubt}\n").as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(OpenError::io("write", &file))?;
+        sync_folder(&self.path)
+    }
+
+    /// Forgets the doubt that was settled, and makes durable what was written into the folder.
+    pub(super) fn settle_doubt(&self) -> Result<(), OpenError> {
+        let file = self.path.join(DOUBT_FILE);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(OpenError::io("remove", &file)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        sync_folder(&self.path)
     }
 }
 
@@ -294,7 +327,7 @@ mod tests {
             assert_eq!(names(folder.path()), ["FORMAT"]);
         };
         check("spandrel 2\n", &["format 2", "newer version"]);
-        let way_out = "serve from a copy";
+        let way_out = "spandrel restore FILE --data-dir";
         check("spandrel 0\n", &["is damaged", "spandrel 1", way_out]);
         check("spandrel\n", &["is damaged", way_out]);
         check("", &["is damaged", way_out]);

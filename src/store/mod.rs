@@ -1,5 +1,6 @@
 //! What is kept and how: engines of sorted rows, the keyspace, packed rows and typed tables over them.
 
+mod acknowledged;
 pub mod annotation_index;
 pub mod article_table;
 pub mod catalog;
@@ -13,8 +14,10 @@ pub mod long_values;
 pub mod memory;
 pub mod project_table;
 pub mod records;
+mod rows_digest;
 pub mod runs;
 pub mod sled_backend;
+mod sled_segments;
 pub mod sort_key;
 #[cfg(test)]
 mod testing;

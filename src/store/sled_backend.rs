@@ -12,6 +12,9 @@
 //! - Files that it cannot make sense of are taken for an empty database, so that one row says that it is ours. Of other
 //!   damage it panics, which is caught and explained.
 //! - Its creation can be cut off: a database is made under another name and renamed when it is durable.
+//! - A log that is cut short or damaged in the middle is taken for one that ends there: a row counts the batches and
+//!   amounts to all rows (`rows_digest.rs`), a file beside the database knows the count (`acknowledged.rs`), and
+//!   what a start will read again is looked at first (`sled_segments.rs`).
 
 use std::{
     any::Any,
@@ -22,7 +25,7 @@ use std::{
     io::ErrorKind,
     panic::{self, AssertUnwindSafe},
     path::Path,
-    sync::{Arc, Once},
+    sync::{Arc, Mutex, Once, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -30,9 +33,12 @@ use std::{
 use bytes::Bytes;
 
 use super::{
+    acknowledged::{Acknowledged, Said},
     committer::{Backend, Batch, Committer, Options},
     data_dir::{DataDir, OpenError, sync_folder},
     engine::{Row, Rows},
+    rows_digest::RowsDigest,
+    sled_segments,
 };
 use crate::domain::{Error, Problem, Result};
 
@@ -41,6 +47,9 @@ const SEGMENT_BYTES: usize = 512 * 1_024;
 
 /// The row that says that a database is ours; its key is shorter than a partition.
 const MARK: (&[u8], &[u8]) = (&[0x00], b"spandrel");
+
+/// The key of the row that says how many batches were applied, and what all rows but this and the mark amount to.
+const STATE: &[u8] = &[0x01];
 
 /// How long a database that this process has just closed may take to be free again.
 const RELEASE_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -60,6 +69,8 @@ pub struct SledBackend {
     rows: sled::Db,
     /// The database's file once more, to sync it.
     file: File,
+    state: State,
+    acknowledged: Mutex<Acknowledged>,
     data_dir: DataDir,
 }
 
@@ -71,32 +82,154 @@ impl SledBackend {
     /// See [`OpenError`].
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
         let data_dir = DataDir::open(path)?;
+        let said = Acknowledged::read(path).map_err(OpenError::io("read the count in", path))?;
         let database = data_dir.database();
         if !database.exists() {
+            if said != Said::Nothing {
+                return Err(damaged(&database, "it is missing"));
+            }
             create(&data_dir, &database, cache_bytes)?;
         }
         let path = database.join("db");
-        let length = match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => metadata.len(),
-            Ok(_) => return Err(damaged(&path, "it is not a file")),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Err(damaged(&path, "it is missing"));
-            }
-            Err(error) => return Err(OpenError::io("look at", &path)(error)),
+        check_file(&path)?;
+        let doubt = match data_dir.doubt() {
+            None => find_doubt(&database)?,
+            doubt => doubt,
         };
-        if length == 0 {
-            return Err(damaged(&path, "it is empty"));
+        if let Some(doubt) = &doubt {
+            // sled's next snapshot leaves out what this one finds damaged, and then nothing gives a doubt any more.
+            data_dir.keep_doubt(doubt)?;
         }
         let file =
             File::options().read(true).write(true).open(&path).map_err(OpenError::io("open", &path))?;
         let rows = open_database(&database, cache_bytes)?;
-        let mark = catch_panic(|| rows.get(MARK.0)).map_err(|panic| damaged(&path, panic))?;
-        match mark {
-            Ok(Some(mark)) if mark == MARK.1 => Ok(Self { rows, file, data_dir }),
-            Ok(_) => Err(damaged(&path, "nothing that Spandrel wrote can be found in it")),
-            Err(error) => Err(explain(error, &path)),
+        let check = || {
+            check_mark(&rows)?;
+            check_state(&rows, said, doubt.as_deref())
+        };
+        let state = catch_panic(check).unwrap_or_else(Err).map_err(|what| damaged(&path, what))?;
+        let acknowledged = Acknowledged::create(data_dir.path(), state.batches);
+        let acknowledged = acknowledged.map_err(OpenError::io("write the count in", data_dir.path()))?;
+        data_dir.settle_doubt()?;
+        Ok(Self { rows, file, state, acknowledged: Mutex::new(acknowledged), data_dir })
+    }
+
+    /// Looks at all rows, whether they are those that were written: none is missing, and none is old.
+    ///
+    /// # Errors
+    ///
+    /// STORAGE_CORRUPT.
+    pub fn check_digest(&self) -> Result<()> {
+        let digest = catch_panic(|| digest(&self.rows)).unwrap_or_else(Err).map_err(Error::corrupt)?;
+        if digest != self.state.digest {
+            return Err(Error::corrupt(ROWS_DIFFER));
+        }
+        Ok(())
+    }
+
+    /// What all rows amount to once `batch` is applied.
+    fn digest_after(&self, batch: &[(Cow<'_, [u8]>, Option<Bytes>)]) -> sled::Result<RowsDigest> {
+        let mut digest = self.state.digest;
+        for (key, value) in batch {
+            if let Some(before) = self.rows.get(key)? {
+                digest.remove(key, &before);
+            }
+            if let Some(value) = value {
+                digest.add(key, value);
+            }
+        }
+        Ok(digest)
+    }
+}
+
+/// What the state row says. Stored as batches:8 digest:16, big-endian.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct State {
+    batches: u64,
+    digest: RowsDigest,
+}
+
+impl State {
+    fn encode(self) -> Vec<u8> {
+        [&self.batches.to_be_bytes()[..], &self.digest.to_bytes()].concat()
+    }
+
+    fn decode(row: &[u8]) -> Option<Self> {
+        let (batches, digest) = row.split_first_chunk()?;
+        let digest = RowsDigest::from_bytes(digest.try_into().ok()?);
+        Some(Self { batches: u64::from_be_bytes(*batches), digest })
+    }
+}
+
+const ROWS_DIFFER: &str = "some of its rows are missing or are older than what was acknowledged";
+
+/// Refuses a file that sled would take for an empty database.
+fn check_file(path: &Path) -> Result<(), OpenError> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err(damaged(path, "it is not a file")),
+        Ok(metadata) if metadata.len() == 0 => Err(damaged(path, "it is empty")),
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(damaged(path, "it is missing"))
+        }
+        Err(error) => Err(OpenError::io("look at", path)(error)),
+    }
+}
+
+fn find_doubt(database: &Path) -> Result<Option<String>, OpenError> {
+    match sled_segments::doubt(database, SEGMENT_BYTES) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Some("it is cut short".to_owned())),
+        doubt => doubt.map_err(OpenError::io("read the database in", database)),
+    }
+}
+
+fn check_mark(rows: &sled::Db) -> Result<(), String> {
+    match rows.get(MARK.0) {
+        Ok(Some(mark)) if mark == MARK.1 => Ok(()),
+        Ok(_) => Err("nothing that Spandrel wrote can be found in it".to_owned()),
+        Err(error) => Err(in_words(&error)),
+    }
+}
+
+/// Checks that the database has what was acknowledged, and returns its state.
+fn check_state(rows: &sled::Db, said: Said, doubt: Option<&str>) -> Result<State, String> {
+    let words = |error| in_words(&error);
+    let state = if let Some(row) = rows.get(STATE).map_err(words)? {
+        State::decode(&row).ok_or("the row that counts its batches cannot be read")?
+    } else {
+        // Made before batches were counted, or never written to.
+        let state = State { batches: 0, digest: digest(rows)? };
+        rows.insert(STATE, state.encode()).map_err(words)?;
+        state
+    };
+    match said {
+        Said::Count(count) if count > state.batches => {
+            return Err(format!(
+                "the newest {} of its {count} batches of writes are missing",
+                count - state.batches
+            ));
+        }
+        Said::Count(_) if doubt.is_none() => return Ok(state),
+        // What a crash cut off looks like damage, and the count may have been damaged itself.
+        Said::Count(_) | Said::Garbled | Said::Nothing => {}
+    }
+    tracing::info!(doubt = doubt.unwrap_or("how much was acknowledged is not known"), "looking at all rows");
+    if digest(rows)? == state.digest {
+        return Ok(state);
+    }
+    Err(doubt.map_or_else(|| ROWS_DIFFER.to_owned(), |doubt| format!("{doubt}; {ROWS_DIFFER}")))
+}
+
+/// What all rows amount to, read one by one.
+fn digest(rows: &sled::Db) -> Result<RowsDigest, String> {
+    let mut digest = RowsDigest::default();
+    for row in rows.iter() {
+        let (key, value) = row.map_err(|error| in_words(&error))?;
+        if key != MARK.0 && key != STATE {
+            digest.add(&key, &value);
         }
     }
+    Ok(digest)
 }
 
 /// Makes a database that is there either wholly or not at all.
@@ -219,21 +352,32 @@ impl Backend for SledBackend {
     }
 
     fn apply(&mut self, batch: Batch) -> Result<()> {
+        let batch: Vec<_> = batch.iter().map(|(key, value)| (stored_key(key), value.clone())).collect();
+        let digest = self.digest_after(&batch).map_err(|error| storage_error(&error))?;
+        let state = State { batches: self.state.batches + 1, digest };
         let mut writes = sled::Batch::default();
         for (key, value) in batch {
             match value {
-                Some(value) => writes.insert(&*stored_key(&key), &*value),
-                None => writes.remove(&*stored_key(&key)),
+                Some(value) => writes.insert(&*key, &*value),
+                None => writes.remove(&*key),
             }
         }
-        self.rows.apply_batch(writes).map_err(|error| storage_error(&error))
+        writes.insert(STATE, state.encode());
+        self.rows.apply_batch(writes).map_err(|error| storage_error(&error))?;
+        self.state = state;
+        Ok(())
     }
 
     fn sync(&self) -> Result<()> {
         self.rows.flush().map_err(|error| storage_error(&error))?;
-        self.file
-            .sync_data()
-            .map_err(|error| Problem::StorageUnavailable(format!("cannot sync the disk: {error}")).into())
+        let unavailable = |error| Problem::StorageUnavailable(format!("cannot sync the disk: {error}"));
+        self.file.sync_data().map_err(unavailable)?;
+        let mut acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = acknowledged.say(self.state.batches) {
+            // What it says is too little then, which does no harm.
+            tracing::warn!(%error, "cannot keep the count of acknowledged batches");
+        }
+        Ok(())
     }
 
     fn free_bytes(&self) -> Option<u64> {
@@ -243,6 +387,7 @@ impl Backend for SledBackend {
 
     fn close(self: Box<Self>) {
         let path = self.data_dir.path().to_owned();
+        let _ = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).sync();
         if let Err(panic) = catch_panic(|| drop(self)) {
             tracing::error!(path = %path.display(), panic, "the database was not closed cleanly");
         }
@@ -320,119 +465,4 @@ fn has_run_of_ff(key: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::limits::DATABASE_CACHE_BYTES_DEFAULT;
-
-    /// Borders between leaves whose last byte, lowered by one and followed by four 0xff, is several leaves before them.
-    #[test]
-    fn scans_backwards_end_at_keys_full_of_ff() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
-        let key = |group: u8, last: u8| [&[0, 0, 0, 1, group], &[u8::MAX; 9][..], &[last]].concat();
-        let mut keys: Vec<_> =
-            (0..100).flat_map(|group| (0..40 + group % 17).map(move |last| key(group, last))).collect();
-        let put = |key: &Vec<u8>| (Bytes::from(key.clone()), Some(Bytes::from_static(b"value")));
-        backend.apply(keys.iter().map(put).collect()).unwrap();
-        let scan = |rows: Rows<'_>| rows.map(|row| row.unwrap().0.to_vec()).collect::<Vec<_>>();
-        let (from, to) = (&[0, 0, 0, 1][..], &[0, 0, 0, 2][..]);
-        assert_eq!(scan(backend.ascending(from, to)), keys);
-        keys.reverse();
-        assert_eq!(scan(backend.descending(from, to)), keys);
-    }
-
-    /// A data folder with some rows, which is not open.
-    fn filled() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
-        for group in 0..20u32 {
-            let row = |row: u32| {
-                let key = Bytes::from([group.to_be_bytes(), row.to_be_bytes()].concat());
-                (key, Some(Bytes::from(vec![7; 4_000])))
-            };
-            backend.apply((0..50).map(row).collect()).unwrap();
-            backend.sync().unwrap();
-        }
-        Box::new(backend).close();
-        folder
-    }
-
-    /// Opens `folder`, expects a refusal, and expects its message to say all of `parts`.
-    fn check_refused(folder: &Path, parts: &[&str]) {
-        let message = SledBackend::open(folder, DATABASE_CACHE_BYTES_DEFAULT).unwrap_err().to_string();
-        for part in parts {
-            assert!(message.contains(part), "{message:?} does not say {part:?}");
-        }
-    }
-
-    #[test]
-    fn damage_is_answered_with_the_way_back() {
-        let check = |damage: fn(&Path), what: &str| {
-            let folder = filled();
-            damage(&folder.path().join("sled"));
-            let path = folder.path().to_str().unwrap();
-            check_refused(folder.path(), &[path, "is damaged", what, "serve from a copy"]);
-        };
-        check(|sled| fs::remove_file(sled.join("db")).unwrap(), "it is missing");
-        check(|sled| fs::write(sled.join("db"), "").unwrap(), "it is empty");
-        check(|sled| fs::write(sled.join("db"), "Dear diary,\n").unwrap(), "");
-        check(|sled| fs::write(sled.join("db"), vec![0xa5; 4_000_000]).unwrap(), "");
-        check(|sled| fs::write(sled.join("db"), vec![0; 4_000_000]).unwrap(), "");
-        check(|sled| fs::write(sled.join("conf"), "segment_size: 8\nnothing").unwrap(), "");
-        check(
-            |sled| {
-                fs::remove_file(sled.join("db")).unwrap();
-                fs::create_dir(sled.join("db")).unwrap();
-            },
-            "not a file",
-        );
-        check(
-            |sled| {
-                let bytes = fs::read(sled.join("db")).unwrap();
-                fs::write(sled.join("db"), &bytes[..bytes.len() / 3]).unwrap();
-            },
-            "",
-        );
-    }
-
-    #[test]
-    fn a_database_that_is_a_file_is_damaged() {
-        let folder = filled();
-        fs::remove_dir_all(folder.path().join("sled")).unwrap();
-        fs::write(folder.path().join("sled"), "").unwrap();
-        check_refused(folder.path(), &["is damaged", "serve from a copy"]);
-    }
-
-    #[test]
-    fn a_creation_that_was_cut_off_begins_again() {
-        let folder = filled();
-        fs::rename(folder.path().join("sled"), folder.path().join("sled.new")).unwrap();
-        fs::write(folder.path().join("sled.new/db"), "half").unwrap();
-        let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
-        assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01"), Ok(None));
-        assert!(!folder.path().join("sled.new").exists());
-    }
-
-    #[test]
-    fn an_open_folder_is_refused_and_not_harmed() {
-        let folder = filled();
-        let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
-        check_refused(folder.path(), &["another process uses"]);
-        assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01").unwrap().map(|value| value.len()), Some(4_000));
-        assert!(backend.free_bytes().is_some_and(|free| free > 0));
-    }
-
-    #[test]
-    fn stored_keys_sort_as_the_keys_do() {
-        let key =
-            || proptest::collection::vec(prop_oneof![Just(0), Just(254), 255..=255u8, 255..=255u8], 0..12);
-        proptest!(|(left in key(), right in key())| {
-            let (stored_left, stored_right) = (stored_key(&left), stored_key(&right));
-            prop_assert_eq!(stored_left.cmp(&stored_right), left.cmp(&right));
-            prop_assert_eq!(&original_key(&stored_left)[..], &left[..]);
-            prop_assert!(!stored_left.windows(4).any(|window| window == [u8::MAX; 4]));
-        });
-    }
-}
+mod tests;

@@ -140,7 +140,7 @@ async fn a_damaged_database_is_explained() {
         }
         damage(&server.data_dir().join("sled"));
         eprintln!("the database is {what}");
-        check_refused(server.data_dir(), &["is damaged", "serve from a copy"]);
+        check_refused(server.data_dir(), &["is damaged", "spandrel restore FILE --data-dir"]);
     }
 }
 
