@@ -280,7 +280,7 @@ impl App {
                 if rows.is_empty() {
                     break;
                 }
-                self.engine.maintain(partition, Maintenance { rows }).await?;
+                self.engine.maintain(partition, Maintenance::of(rows).only_beside(keys::PROJECT)).await?;
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ use crate::{
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{At, Draft, Engine, EngineExt, Mode, Partition, View},
+        engine::{At, Draft, Engine, EngineExt, Maintenance, Mode, Partition, View},
         keys::{self, ArticleNumber},
         project_table,
         records::ResourceChange,
@@ -79,7 +79,7 @@ impl ProjectHandle {
             let end = start.saturating_add(count.max(BLOCK));
             let (key, value) = article_table::numbers_in_use_row(end);
             let rows = vec![(key, Some(value))];
-            engine.maintain(self.partition, crate::store::engine::Maintenance { rows }).await?;
+            engine.maintain(self.partition, Maintenance::of(rows).only_beside(keys::PROJECT)).await?;
             *numbers = start..end;
         }
         let first = numbers.start;

@@ -122,10 +122,10 @@ impl Sweeper {
                 if rows.is_empty() {
                     break;
                 }
-                self.engine.maintain(partition, Maintenance { rows }).await?;
+                self.engine.maintain(partition, Maintenance::of(rows)).await?;
             }
         }
-        let done = Maintenance { rows: vec![(keys::sweep(number), None)] };
+        let done = Maintenance::of(vec![(keys::sweep(number), None)]);
         self.engine.maintain(partition, done).await
     }
 

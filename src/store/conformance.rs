@@ -66,6 +66,7 @@ every_engine_passes! {
         partitions_are_independent,
         ranges_hold_their_start_and_not_their_end,
         maintenance_has_no_revision,
+        maintenance_may_ask_for_a_row_beside_it,
         limits_hold,
     }
     durability {
@@ -449,7 +450,7 @@ fn maintenance(rows: &[(&str, Option<&str>)]) -> Maintenance {
     let row = |(key, value): &(&str, Option<&str>)| {
         (bytes(key.as_bytes()), value.map(|value| bytes(value.as_bytes())))
     };
-    Maintenance { rows: rows.iter().map(row).collect() }
+    Maintenance::of(rows.iter().map(row).collect())
 }
 
 #[track_caller]

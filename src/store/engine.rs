@@ -134,6 +134,22 @@ pub type Observer = Arc<dyn Fn(Partition, &Commit) + Send + Sync>;
 pub struct Maintenance {
     /// Keys with their new values; `None` deletes. At most [`crate::limits::COMMIT_ROWS_MAX`].
     pub rows: Vec<(Bytes, Option<Bytes>)>,
+    /// Nothing is written unless this row is there: who prepares something may come after its partition was given up.
+    pub only_beside: Option<Bytes>,
+}
+
+impl Maintenance {
+    /// Writes of these rows.
+    #[must_use]
+    pub fn of(rows: Vec<(Bytes, Option<Bytes>)>) -> Self {
+        Self { rows, only_beside: None }
+    }
+
+    /// The same, if the row at `key` is there.
+    #[must_use]
+    pub fn only_beside(self, key: impl Into<Bytes>) -> Self {
+        Self { only_beside: Some(key.into()), ..self }
+    }
 }
 
 /// What an engine is asked to read, type erased; see [`EngineExt::read`].

@@ -136,6 +136,11 @@ impl<'s> Group<'s> {
                 if let (true, Some(shortage)) = (puts, &self.shortage) {
                     return Err(shortage.clone());
                 }
+                if let Some(key) = &maintenance.only_beside
+                    && touched.over(backend, partition, |state| state.get(key))?.is_none()
+                {
+                    return Ok(Progress::Done);
+                }
                 touched.write(maintenance.rows, &mut self.size);
                 Ok(Progress::Done)
             }

@@ -257,6 +257,19 @@ pub(super) async fn maintenance_has_no_revision<H: Harness>(fixture: Fixture<H>)
     assert_eq!(fixture.observed.lock().unwrap().len(), 1);
 }
 
+/// A text may be staged for a project that was deleted meanwhile, and whose partition was swept already.
+pub(super) async fn maintenance_may_ask_for_a_row_beside_it<H: Harness>(fixture: Fixture<H>) {
+    let beside = || maintenance(&[("staged", Some("1"))]).only_beside("fence");
+    fixture.engine.maintain(P, beside()).await.unwrap();
+    assert!(fixture.rows(P).await.is_empty());
+    fixture.put(P, &[("fence", "")]).await;
+    fixture.engine.maintain(P, beside()).await.unwrap();
+    assert_eq!(fixture.rows(P).await.len(), 2);
+    fixture.engine.erase(P).await.unwrap();
+    fixture.engine.maintain(P, beside()).await.unwrap();
+    assert!(fixture.rows(P).await.is_empty());
+}
+
 pub(super) async fn limits_hold<H: Harness>(fixture: Fixture<H>) {
     let rows = |count: usize| {
         decision(move |draft| {
