@@ -247,7 +247,7 @@ fn articles_that_are_wrong_are_found() {
     check("leads to article number 2, which has no row", remove);
     check("hangs on an article that is not there and not to be swept", remove);
     check(
-        "projects/p/articles/a: revision 4 wrote it and none deleted it since, and it is not there",
+        "projects/p/articles/a: revision 3 wrote it and none deleted it since, and it is not there",
         remove,
     );
     check("article number 2: the value at key", |rows| rows.put(P, &keys::article(ArticleNumber(2)), "x"));
@@ -328,8 +328,20 @@ fn annotations_that_are_wrong_are_found() {
         let nothing = Statistics { by_length_class: vec![0; 5], has_directory: false };
         rows.put(P, &statistics(rows, "d"), nothing.encode_to_vec());
     });
-    check("the directory has not", |rows| {
+    check("is not in order: the first row, and only it, is at the prefix", |rows| {
         rows.remove(P, &keys::annotation_ids(rows.number("b"), Generation::FIRST));
+    });
+    check("the directory has not", |rows| {
+        let directory = RunTable::new(keys::annotation_ids(rows.number("b"), Generation::FIRST));
+        rows.write(P, 1, |draft| directory.remove(draft, annotation_id(7).as_bytes()));
+    });
+    check("the run has not", |rows| {
+        let directory = RunTable::new(keys::annotation_ids(rows.number("b"), Generation::FIRST));
+        rows.write(P, 1, |draft| directory.insert(draft, &[7; 16], &[0; 8]));
+    });
+    check("is not where the directory says", |rows| {
+        let directory = RunTable::new(keys::annotation_ids(rows.number("b"), Generation::FIRST));
+        rows.write(P, 1, |draft| directory.insert(draft, annotation_id(7).as_bytes(), &[0; 8]));
     });
     check("is not in order: the first row, and only it, is at the prefix", |rows| {
         rows.remove(P, &run(rows, "b"));
@@ -377,7 +389,7 @@ fn annotations_that_are_wrong_are_found() {
     check("is of revision 9999", |rows| {
         edit_annotation(rows, "a", 1, |annotation| annotation.revision = Revision(9_999));
     });
-    check("is empty; say what the span is", |rows| {
+    check("are not in order", |rows| {
         let index = index(rows, "a");
         rows.write(P, 1, |draft| {
             let key = index.get(draft, annotation_id(1))?.unwrap().key;

@@ -11,9 +11,9 @@
 //! An entry names a resource once, so a change that is stored is that of another resource each time. As many resources
 //! as there are, by their own revisions, in the commits that the log keeps must thus have been met. Together: whatever
 //! was changed since the log begins is stored as its last change left it, nothing else is stored as changed since, and
-//! nothing that a kept entry made is missing without an entry that deleted it. What a change says was there *before*
-//! is read, and is held against nothing but its revisions and times. What was last changed before the log begins has
-//! only itself to be held against.
+//! nothing that a kept entry made is missing without an entry that deleted it. What a change says was there *before*,
+//! and what a superseded one made, is read and held against nothing but its revisions and times. What was last changed
+//! before the log begins has only itself to be held against.
 
 use std::collections::HashSet;
 
@@ -56,8 +56,15 @@ pub(super) fn check(
     logged: &Logged,
     tally: &Tally,
 ) {
-    let mut walk =
-        Walk { place, view, deleted: HashSet::new(), met: 0, is_whole: tally.is_whole, article: None };
+    let mut walk = Walk {
+        place,
+        view,
+        deleted: HashSet::new(),
+        met: 0,
+        is_whole: tally.is_whole,
+        unsound: &tally.unsound,
+        article: None,
+    };
     walk_entries(checker, place, view, logged, |checker, revision, entry| {
         walk.entry(checker, revision, entry);
     });
@@ -67,7 +74,9 @@ pub(super) fn check(
         let what =
             format!("{expected} resources were changed since its log begins, and the log has {met} of them");
         checker.problem(place, &what);
-        unlogged::name(checker, place, head, view);
+        if walk.met < tally.logged {
+            unlogged::name(checker, place, head, view);
+        }
     }
 }
 
@@ -178,6 +187,8 @@ struct Walk<'w> {
     met: u64,
     /// Whether everything that was asked for could be read.
     is_whole: bool,
+    /// Articles whose annotations cannot be looked up, which was said.
+    unsound: &'w HashSet<ArticleNumber>,
     /// The article that was asked for last: changes of one often follow each other.
     article: Option<(ArticleId, Option<ArticleNumber>)>,
 }
@@ -203,6 +214,8 @@ impl Walk<'_> {
             match super::guarded(|| self.judge(&change, revision, &mut deleted)) {
                 Ok(Ok(is_met)) => self.met += u64::from(is_met),
                 Ok(Err(wrong)) => checker.problem(&self.describe(&change), &wrong),
+                // What cannot be read was said, if anything was, when it was looked for itself.
+                Err(_) if !self.is_whole => {}
                 Err(error) => {
                     self.is_whole = false;
                     checker.noted::<()>(&self.describe(&change), Err(error));
@@ -251,7 +264,11 @@ impl Walk<'_> {
                 if after.is_none() {
                     deleted.push(annotation_name(article, *id));
                 }
-                let stored = self.annotation(article, *id)?;
+                let number = self.number(article)?;
+                if number.is_some_and(|number| self.unsound.contains(&number)) {
+                    return Ok(Ok(false));
+                }
+                let stored = number.map(|number| self.annotation(number, *id)).transpose()?.flatten();
                 let is_deleted = || {
                     [annotation_name(article, *id), annotations_of(article)]
                         .iter()
@@ -262,17 +279,19 @@ impl Walk<'_> {
         }
     }
 
-    fn annotation(&mut self, article: &ArticleId, id: AnnotationId) -> Result<Option<Annotation>> {
-        let number = match &self.article {
-            Some((known, number)) if known == article => *number,
-            _ => {
-                let number = article_table::number(self.view, article)?;
-                self.article = Some((article.clone(), number));
-                number
-            }
-        };
-        let Some(number) = number else { return Ok(None) };
-        let entry = AnnotationIndex::new(number, Generation::FIRST).get(self.view, id)?;
+    fn number(&mut self, article: &ArticleId) -> Result<Option<ArticleNumber>> {
+        if let Some((known, number)) = &self.article
+            && known == article
+        {
+            return Ok(*number);
+        }
+        let number = article_table::number(self.view, article)?;
+        self.article = Some((article.clone(), number));
+        Ok(number)
+    }
+
+    fn annotation(&self, article: ArticleNumber, id: AnnotationId) -> Result<Option<Annotation>> {
+        let entry = AnnotationIndex::new(article, Generation::FIRST).get(self.view, id)?;
         entry.map(|entry| records::decode_annotation(id, &entry.value)).transpose()
     }
 }

@@ -11,17 +11,20 @@ use super::{
 };
 use crate::domain::Error;
 
+/// Steps to the next number before they become longer.
+const SINGLE_STEPS: u32 = 64;
+
 /// The rows of a range; in the place of some that cannot be read stands why.
 ///
-/// Behind a row that cannot be read it goes on at a key further on, twice as far each time that this fails: so it comes
-/// to an end however much is unreadable, and misses about as much as is.
+/// Behind a row that cannot be read it goes on at the next number. Where that fails again and again it goes twice as far
+/// each time: so it comes to an end however much is unreadable.
 pub(super) struct Resuming<'v> {
     view: &'v dyn View,
     from: Bytes,
     to: Bytes,
     rows: Option<Rows<'v>>,
-    /// How far the next step goes.
-    step: u64,
+    /// How often it could not go on since the last row.
+    failures: u32,
     /// Where it became unreadable, and why.
     gap: Option<(Bytes, Error)>,
     /// The row behind the gap.
@@ -31,7 +34,7 @@ pub(super) struct Resuming<'v> {
 impl<'v> Resuming<'v> {
     pub(super) fn new(view: &'v dyn View, range: KeyRange) -> Self {
         let KeyRange { from, to } = range;
-        Self { view, from, to, rows: None, step: 1, gap: None, behind: None }
+        Self { view, from, to, rows: None, failures: 0, gap: None, behind: None }
     }
 
     fn explain(gap: &(Bytes, Error), to: &Bytes) -> String {
@@ -51,7 +54,7 @@ impl Iterator for Resuming<'_> {
             let view = self.view;
             match self.rows.get_or_insert_with(|| view.ascending(&self.from, &self.to)).next() {
                 Some(Ok(row)) => {
-                    self.step = 1;
+                    self.failures = 0;
                     self.from = successor(&row.0);
                     let Some(gap) = self.gap.take() else { return Some(Ok(row)) };
                     let why = Self::explain(&gap, &row.0);
@@ -60,9 +63,10 @@ impl Iterator for Resuming<'_> {
                 }
                 Some(Err(error)) => {
                     self.gap.get_or_insert_with(|| (self.from.clone(), error));
-                    let next = keys::further(&self.from, self.step).filter(|next| *next < self.to);
+                    let step = 1_u64 << self.failures.saturating_sub(SINGLE_STEPS).min(u64::BITS - 1);
+                    let next = keys::further(&self.from, step).filter(|next| *next < self.to);
                     self.from = next.unwrap_or_else(|| self.to.clone());
-                    self.step = self.step.saturating_mul(2);
+                    self.failures = self.failures.saturating_add(1);
                     self.rows = None;
                 }
                 None => {

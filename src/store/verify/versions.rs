@@ -1,8 +1,11 @@
 //! What projects, articles and annotations have in common: when they were made and last changed.
 
+use std::collections::HashSet;
+
 use super::{
     super::{
         committer::Head,
+        keys::ArticleNumber,
         records::{ResourceChange, StoredArticle},
     },
     Checker,
@@ -46,12 +49,14 @@ impl Versioned for Annotation {
 }
 
 /// Counts the resources that the log must name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tally {
     /// Those that were last changed by a commit that the log keeps.
     pub(super) logged: u64,
     /// Whether all could be read.
     pub(super) is_whole: bool,
+    /// Articles whose annotations cannot be looked up.
+    pub(super) unsound: HashSet<ArticleNumber>,
 }
 
 impl Tally {

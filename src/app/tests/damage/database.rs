@@ -212,7 +212,7 @@ async fn fill(app: &Arc<App>) -> Result<()> {
     app.write("a", WriteOp::Delete { id: annotation_id(3), etag: String::new(), allow_missing: false })
         .await?;
     let content = content("Y", &[0..4]);
-    let mask = Mask::Everything;
+    let mask = Mask::parse("update_mask", Some(&["label".to_owned()]))?;
     let id = annotation_id(1);
     app.write("a", WriteOp::Update { id, content, mask, etag: "".to_owned(), allow_missing: false }).await?;
 

@@ -9,9 +9,11 @@ use super::{
     database::{LogEntry, P, Q, Rows, Statistics, healthy},
 };
 use crate::store::{
+    annotation_index::AnnotationIndex,
+    article_table,
     committer::full_key,
-    keys::ArticleNumber,
-    long_values,
+    keys::{ArticleNumber, Generation},
+    long_values, project_table,
     records::{self, ResourceChange},
 };
 
@@ -97,29 +99,48 @@ fn is_harmless(rows: &Rows, key: &Bytes, damaged: &Rows) -> bool {
     }
 }
 
-/// What a log entry says that anything is held against: not what was before, nor when it was if nothing says so too.
+/// What a log entry says that anything is held against: what is stored still, what was deleted, and when.
 fn said(rows: &Rows, key: &Bytes) -> Option<(Option<i64>, Vec<ResourceChange>)> {
-    let partition = Partition(u32::from_be_bytes(*key.first_chunk().unwrap()));
+    let partition = Partition(u32::from_be_bytes(*key.first_chunk()?));
     let first = key.slice(4..13);
     let value = rows.try_read(partition, |view| long_values::get(view, &first)).ok()??;
     let LogEntry { time, changes } = LogEntry::decode(value).ok()?;
-    let mut changes =
+    let changes =
         changes.iter().map(|change| records::read_change(change)).collect::<Result<Vec<_>>>().ok()?;
-    let mut pins_time = false;
-    for change in &mut changes {
-        match change {
-            ResourceChange::Project { before, after } => {
-                (*before, pins_time) = (None, pins_time || after.is_some());
-            }
-            ResourceChange::Article { before, after, .. } => {
-                (*before, pins_time) = (None, pins_time || after.is_some());
-            }
-            ResourceChange::Annotation { before, after, .. } => {
-                (*before, pins_time) = (None, pins_time || after.is_some());
-            }
+    let is_pinned = |change: &ResourceChange| {
+        matches!(
+            change,
+            ResourceChange::Project { after: Some(_), .. }
+                | ResourceChange::Article { after: Some(_), .. }
+                | ResourceChange::Annotation { after: Some(_), .. }
+        )
+    };
+    let time = changes.iter().any(is_pinned).then_some(time);
+    Some((time, changes.into_iter().filter_map(what_stands).collect()))
+}
+
+/// The change without what was before it; none if it was superseded.
+fn what_stands(mut change: ResourceChange) -> Option<ResourceChange> {
+    let rows = healthy();
+    let stands = match &mut change {
+        ResourceChange::Project { before, after } => {
+            *before = None;
+            after.is_none() || rows.read(P, |view| project_table::get(view)) == *after
         }
-    }
-    Some((pins_time.then_some(time), changes))
+        ResourceChange::Article { number, before, after } => {
+            *before = None;
+            after.is_none() || rows.read(P, |view| article_table::get(view, *number)) == *after
+        }
+        ResourceChange::Annotation { article, id, before, after } => {
+            *before = None;
+            let number = rows.read(P, |view| article_table::number(view, article));
+            let index = number.map(|number| AnnotationIndex::new(number, Generation::FIRST));
+            let stored = index.and_then(|index| rows.read(P, |view| index.get(view, *id)));
+            let stored = stored.map(|entry| records::decode_annotation(*id, &entry.value).unwrap());
+            after.is_none() || stored == *after
+        }
+    };
+    stands.then_some(change)
 }
 
 proptest! {
