@@ -364,10 +364,14 @@ fn annotations_that_are_wrong_are_found() {
     check("is of annotations that the article does not have", |rows| {
         rows.put(P, &keys::statistics(rows.number("a"), Generation(2)), "");
     });
+}
+
+#[test]
+fn annotations_whose_records_are_wrong_are_found() {
     check("stands at [0, 4), and its spans at [0, 5)", |rows| {
-        edit_annotation(rows, "a", 1, |annotation| resolve(annotation, &[0..5]));
+        edit_annotation(rows, "a", 1, |annotation| resolve(annotation, &[(0, 5)]));
     });
-    check("articles/a/annotations/", |rows| edit_annotation(rows, "a", 1, |it| resolve(it, &[0..5])));
+    check("articles/a/annotations/", |rows| edit_annotation(rows, "a", 1, |it| resolve(it, &[(0, 5)])));
     check("which is no place of the text", |rows| {
         let spans = vec![crate::domain::text::TextRange {
             start: crate::domain::text::Position::default(),
@@ -398,7 +402,7 @@ fn annotations_that_are_wrong_are_found() {
     });
 }
 
-fn resolve(annotation: &mut Annotation, ranges: &[std::ops::Range<u32>]) {
+fn resolve(annotation: &mut Annotation, ranges: &[(u32, u32)]) {
     let text = crate::domain::text::Text::new(A);
     let spans = database::content("X", ranges).spans.unwrap();
     annotation.mention.anchor = crate::domain::spans::Anchor::resolve(&text, &spans).unwrap();

@@ -199,32 +199,32 @@ async fn fill(app: &Arc<App>) -> Result<()> {
     let new = NewArticle { path: String::new(), id, details, text: String::new() };
     app.create_articles(&project("p"), vec![new], Mode::Apply).await?;
 
-    app.mark("gone", 1, &[0..6]).await?;
-    app.mark("a", 1, &[0..4]).await?;
-    app.mark("a", 2, &[9..27, 31..38]).await?;
-    app.mark("a", 3, &[0..45]).await?;
+    app.mark("gone", 1, &[(0, 6)]).await?;
+    app.mark("a", 1, &[(0, 4)]).await?;
+    app.mark("a", 2, &[(9, 27), (31, 38)]).await?;
+    app.mark("a", 3, &[(0, 45)]).await?;
     // Quotes of 1,024 code points do not fit a packed row.
-    app.mark("b", 0, &[0..1_020]).await?;
+    app.mark("b", 0, &[(0, 1_020)]).await?;
     for n in 1..150 {
         let start = n % 900 * 24;
-        app.mark("b", n, &[start..start + 3]).await?;
+        app.mark("b", n, &[(start, start + 3)]).await?;
     }
     app.write("a", WriteOp::Delete { id: annotation_id(3), etag: String::new(), allow_missing: false })
         .await?;
-    let content = content("Y", &[0..4]);
+    let content = content("Y", &[(0, 4)]);
     let mask = Mask::parse("update_mask", Some(&["label".to_owned()]))?;
     let id = annotation_id(1);
-    app.write("a", WriteOp::Update { id, content, mask, etag: "".to_owned(), allow_missing: false }).await?;
+    app.write("a", WriteOp::Update { id, content, mask, etag: String::new(), allow_missing: false }).await?;
 
     app.delete_article(deletion(article("gone")), Mode::Apply).await?;
     app.add_article("gone", "somebody reads this".to_owned()).await?;
-    app.mark("gone", 1, &[0..8]).await?;
+    app.mark("gone", 1, &[(0, 8)]).await?;
     app.delete_project(deletion(project("q")), Mode::Apply).await
 }
 
-pub(super) fn content(label: &str, ranges: &[std::ops::Range<u32>]) -> Content {
-    let span = |range: &std::ops::Range<u32>| SpanRequest {
-        utf8: Some(Utf8Range { start: range.start, end: range.end }),
+pub(super) fn content(label: &str, ranges: &[(u32, u32)]) -> Content {
+    let span = |&(start, end): &(u32, u32)| SpanRequest {
+        utf8: Some(Utf8Range { start, end }),
         ..SpanRequest::default()
     };
     let label = Some(Label::parse("label", label).unwrap());
@@ -232,7 +232,7 @@ pub(super) fn content(label: &str, ranges: &[std::ops::Range<u32>]) -> Content {
 }
 
 impl App {
-    async fn mark(&self, id: &str, n: u32, ranges: &[std::ops::Range<u32>]) -> Result<()> {
+    async fn mark(&self, id: &str, n: u32, ranges: &[(u32, u32)]) -> Result<()> {
         self.write(id, WriteOp::Create { id: Some(annotation_id(n)), content: content("X", ranges) }).await
     }
 
