@@ -1,4 +1,4 @@
-//! What `serve` can be told, on the command line or in the environment.
+//! What `serve` and `verify` can be told, on the command line or in the environment.
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -72,6 +72,19 @@ pub struct ServeArgs {
     /// How they are written
     #[arg(long, env = "SPANDREL_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
+}
+
+/// The flags of `verify`; each is an environment variable, too.
+#[derive(Debug, Clone, clap::Args)]
+pub struct VerifyArgs {
+    /// The folder that a server keeps everything in; no server may be using it
+    #[arg(long, env = "SPANDREL_DATA_DIR", value_name = "FOLDER", default_value = "./spandrel-data")]
+    pub data_dir: PathBuf,
+
+    /// Memory for the database's cache of pages
+    #[arg(long, env = "SPANDREL_CACHE", value_name = "SIZE", default_value = "128MiB",
+          value_parser = parse_cache_size)]
+    pub cache: u64,
 }
 
 /// How to serve: every value is within its limits.

@@ -11,3 +11,4 @@ pub mod proto;
 pub mod serve;
 pub mod store;
 pub mod telemetry;
+pub mod verify;

@@ -103,6 +103,9 @@ pub const ACKNOWLEDGED_SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// How old the last look at the free space may be when a group is written.
 pub const FREE_SPACE_AGE_MAX: Duration = Duration::from_millis(250);
 
+/// Problems that a check of a data folder lists; it counts all.
+pub const PROBLEMS_LISTED_MAX: usize = 1_000;
+
 /// A packed row splits above this.
 pub const RUN_BYTES_MAX: usize = 2 * KIB;
 /// A packed row merges with a neighbour below this.

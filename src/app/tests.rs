@@ -1,5 +1,7 @@
 //! What others see while a call is half done, and what is left when a step of it is refused.
 
+mod damage;
+
 use std::{
     fmt,
     sync::atomic::{AtomicUsize, Ordering},

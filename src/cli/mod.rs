@@ -1,4 +1,4 @@
-//! The command line: a server, and a client of one.
+//! The command line: a server, a client of one, and the check of what it keeps.
 //!
 //! People read tables and coloured text; with `--json` every answer is protobuf JSON, one object a line. Exit
 //! codes: 0 done, 1 the server or the data said no, 2 wrong usage.
@@ -16,6 +16,7 @@ mod render;
 mod serve;
 mod source;
 mod table;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -64,6 +65,8 @@ enum Color {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
+    /// Check that everything in a data folder is as it should be, while no server uses it.
+    Verify(verify::Verify),
     #[command(flatten)]
     Ask(Ask),
 }
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
     let mut output = Output::of_process(cli.global.json, cli.global.color);
     let outcome = match cli.command {
         Command::Serve(serve) => serve.run(),
+        Command::Verify(verify) => verify.run(&mut output),
         Command::Ask(ask) => ask.run(&cli.global.server, &mut output),
     };
     let outcome = outcome.and_then(|()| output.finish());
@@ -145,6 +149,8 @@ mod tests {
         check("spandrel --help", 0);
         check("spandrel article add --help", 0);
         check("spandrel", 2);
+        check("spandrel verify /d", 2);
+        check("spandrel verify --cache 7", 2);
         check("spandrel article add demo", 2);
         check("spandrel article show a/b c", 2);
         check("spandrel annotate p a --label L", 2);
@@ -162,6 +168,7 @@ mod tests {
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
         };
         check("spandrel serve");
+        check("spandrel verify --data-dir /d --cache 1GiB --json");
         check("spandrel project create demo --display-name Demo --metadata a=b --json");
         check("spandrel project list --server localhost:1 --color never");
         check("spandrel project show projects/demo");

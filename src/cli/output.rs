@@ -75,6 +75,12 @@ impl Output {
         self.print("\n")
     }
 
+    /// Writes a line of JSON that is no message of the API.
+    pub(super) fn print_value(&mut self, value: &serde_json::Value) -> Result<(), Failure> {
+        self.print(&json::harmless(&value.to_string()))?;
+        self.print("\n")
+    }
+
     /// Writes what is left.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)

@@ -157,11 +157,13 @@ pub fn numbers_in_use_row(below: u64) -> (Bytes, Bytes) {
     (Bytes::from_static(keys::ARTICLE_NUMBERS), Bytes::copy_from_slice(&below.to_be_bytes()))
 }
 
-fn ids() -> RunTable {
+/// Hash of the id to number.
+pub(super) fn ids() -> RunTable {
     RunTable::new(Bytes::from_static(keys::ARTICLE_IDS))
 }
 
-fn read_number(bytes: &[u8]) -> Result<u64> {
+/// The number that stands in a row.
+pub(super) fn read_number(bytes: &[u8]) -> Result<u64> {
     let number = bytes.try_into().map_err(|_| Error::corrupt("an article's number is not 8 bytes"))?;
     Ok(u64::from_be_bytes(number))
 }

@@ -116,7 +116,8 @@ pub fn forget(draft: &mut Draft<'_>, partition: Partition) {
     draft.delete(keys::catalog_entry(partition.0));
 }
 
-fn ids() -> RunTable {
+/// Hash of the id to number.
+pub(super) fn ids() -> RunTable {
     RunTable::new(Bytes::from_static(keys::PROJECT_IDS))
 }
 
@@ -132,7 +133,8 @@ fn put(draft: &mut Draft<'_>, entry: &Entry) {
     draft.put(keys::catalog_entry(partition.0), record.encode_to_vec());
 }
 
-fn read(partition: Partition, bytes: &[u8]) -> Result<Entry> {
+/// Reads a project's entry.
+pub(super) fn read(partition: Partition, bytes: &[u8]) -> Result<Entry> {
     let record: stored::CatalogEntry = decode(bytes)?;
     let state = match record.state() {
         stored::catalog_entry::State::Reserved => State::Reserved,

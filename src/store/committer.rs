@@ -30,6 +30,7 @@ use async_trait::async_trait;
 use tokio::sync::{oneshot, watch};
 
 pub use self::backend::{Backend, Batch, PartitionView, full_key};
+pub(super) use self::head::Head;
 use self::{
     partitions::{PartitionState, Partitions},
     readers::Readers,

@@ -49,6 +49,12 @@ pub enum OpenError {
         /// One of the things in it.
         found: String,
     },
+    /// There is no data folder, and none is to be made.
+    #[error("{} is no data folder of Spandrel; name the folder that a server keeps its data in", .path.display())]
+    NoData {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another process uses the folder.
     #[error("another process uses {}; stop that one, or name another folder", .path.display())]
     InUse {
@@ -125,6 +131,27 @@ impl DataDir {
             write_format(path)?;
         }
         Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Opens the data folder at `path`, and does not make one.
+    ///
+    /// # Errors
+    ///
+    /// A folder that is refused is left as it was.
+    pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        match fs::metadata(path) {
+            Ok(metadata) if !metadata.is_dir() => {
+                return Err(OpenError::NotAFolder { path: path.to_owned() });
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(OpenError::io("look at", path)(error));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        if !read_format(path)? {
+            return Err(OpenError::NoData { path: path.to_owned() });
+        }
+        Ok(Self { path: path.to_owned(), _lock: lock(path)? })
     }
 
     /// The folder itself.
@@ -277,6 +304,24 @@ mod tests {
             assert_eq!(names(&path), ["FORMAT", "LOCK"]);
             assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "spandrel 1\n");
         }
+    }
+
+    #[test]
+    fn what_exists_is_opened_and_nothing_is_made() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        let check_refused = |path: &Path, part: &str| {
+            let message = DataDir::open_existing(path).unwrap_err().to_string();
+            assert!(message.contains(part) && message.contains(path.to_str().unwrap()), "{message:?}");
+        };
+        check_refused(&path, "is no data folder of Spandrel");
+        check_refused(parent.path(), "is no data folder of Spandrel");
+        assert_eq!(names(parent.path()), Vec::<String>::new());
+        let first = DataDir::open(&path).unwrap();
+        check_refused(&path, "another process uses");
+        check_refused(&path.join("FORMAT"), "is not a folder");
+        drop(first);
+        assert_eq!(DataDir::open_existing(&path).unwrap().path(), path);
     }
 
     #[test]

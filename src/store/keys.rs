@@ -191,6 +191,89 @@ pub fn project_number_of(key: &[u8]) -> Option<u32> {
     key.get(1..5).and_then(|number| number.try_into().ok()).map(u32::from_be_bytes)
 }
 
+/// The generation in the key of what hangs on an article.
+#[must_use]
+pub fn generation_of(key: &[u8]) -> Option<Generation> {
+    let number = key.get(9..13).and_then(|number| number.try_into().ok());
+    number.map(|number| Generation(u32::from_be_bytes(number)))
+}
+
+/// What a key is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// The engine's head.
+    Head,
+    /// The log.
+    Log,
+    /// The project itself, or an article.
+    Resource,
+    /// Something of one row that hangs on no article, or a part of a packed table of such.
+    Partition,
+    /// A mark of the sweep.
+    Sweep,
+    /// An article's text.
+    Text,
+    /// What else hangs on an article, beside its long annotations.
+    Annotations,
+    /// An article's long annotations.
+    LongAnnotations,
+}
+
+/// What a key of the catalog or of a project is of, and whether it is a further row of a long value; `None` when no key
+/// of that length and tag is made here.
+#[must_use]
+pub fn table_of(key: &[u8], in_catalog: bool) -> Option<(Table, bool)> {
+    const CHUNK: usize = 2;
+    const HASH: usize = 16;
+    const ARTICLE_AND_GENERATION: usize = 13;
+    const SORT_KEY: usize = 25;
+    let long = |table, bytes: usize| {
+        let is_further = key.len() == bytes + CHUNK;
+        (is_further || key.len() == bytes).then_some((table, is_further))
+    };
+    let packed = |table, prefix: usize, bytes: usize| {
+        (prefix..=prefix + bytes).contains(&key.len()).then_some((table, false))
+    };
+    let single = |table, bytes: usize| (key.len() == bytes).then_some((table, false));
+    match (in_catalog, [*key.first()?]) {
+        (_, [LOG]) => long(Table::Log, 9),
+        (_, tag) if tag == HEAD => single(Table::Head, 1),
+        (true, tag) if tag == PROJECT_IDS => packed(Table::Partition, 1, HASH),
+        (true, [CATALOG_ENTRY]) => single(Table::Partition, 5),
+        (true, tag) if tag == PROJECT_NUMBERS => single(Table::Partition, 1),
+        (false, tag) if tag == PROJECT => long(Table::Resource, 1),
+        (false, tag) if tag == ARTICLE_NUMBERS => single(Table::Partition, 1),
+        (false, [ARTICLE]) => long(Table::Resource, 9),
+        (false, tag) if tag == ARTICLE_IDS => packed(Table::Partition, 1, HASH),
+        (false, [TEXT]) => single(Table::Text, ARTICLE_AND_GENERATION + 4),
+        (false, [ANNOTATIONS]) => packed(Table::Annotations, ARTICLE_AND_GENERATION, SORT_KEY),
+        (false, [ANNOTATION_IDS]) => packed(Table::Annotations, ARTICLE_AND_GENERATION, HASH),
+        (false, [LONG_ANNOTATION]) => long(Table::LongAnnotations, ARTICLE_AND_GENERATION + HASH),
+        (false, [STATISTICS]) => single(Table::Annotations, ARTICLE_AND_GENERATION),
+        (false, [SWEEP]) => single(Table::Sweep, 9),
+        (true | false, _) => None,
+    }
+}
+
+/// A key that is so many numbers behind `key`, or of the next tag: where to read on when what follows `key` cannot be
+/// read.
+#[must_use]
+pub fn further(key: &[u8], numbers: u64) -> Option<Bytes> {
+    let (tag, rest) = key.split_first().map_or((0, key), |(tag, rest)| (*tag, rest));
+    let number = rest.iter().copied().chain(std::iter::repeat(0)).take(8);
+    let number = number.fold(0, |number: u64, byte| number << 8 | u64::from(byte));
+    match number.checked_add(numbers) {
+        Some(number) => Some(numbered(tag, number, &[])),
+        None => Some(Bytes::copy_from_slice(&[tag.checked_add(1)?])),
+    }
+}
+
+/// All sweeps, by number.
+#[must_use]
+pub fn sweeps() -> KeyRange {
+    KeyRange::prefix(&[SWEEP])
+}
+
 fn numbered(tag: u8, number: u64, rest: &[u8]) -> Bytes {
     let mut key = BytesMut::with_capacity(9 + rest.len());
     key.put_u8(tag);
@@ -221,6 +304,58 @@ mod tests {
         );
         check(statistics(number, generation), "33000000000000010200000003");
         check(sweep(number), "400000000000000102");
+    }
+
+    #[test]
+    fn every_key_is_known_by_its_tag_and_its_length() {
+        let (number, generation, id) = (ArticleNumber(7), Generation(1), [0xee; 16]);
+        let with = |key: &[u8], more: usize| Bytes::from([key, &vec![7; more]].concat());
+        let check = |key: Bytes, of_catalog: Option<(Table, bool)>, of_project: Option<(Table, bool)>| {
+            assert_eq!(table_of(&key, true), of_catalog, "{key:02x?} in the catalog");
+            assert_eq!(table_of(&key, false), of_project, "{key:02x?} in a project");
+        };
+        let one = |table| Some((table, false));
+        check(Bytes::from_static(HEAD), one(Table::Head), one(Table::Head));
+        check(log(9), one(Table::Log), one(Table::Log));
+        check(with(&log(9), 2), Some((Table::Log, true)), Some((Table::Log, true)));
+        check(with(PROJECT_IDS, 16), one(Table::Partition), None);
+        check(catalog_entry(7), one(Table::Partition), None);
+        check(Bytes::from_static(PROJECT_NUMBERS), one(Table::Partition), None);
+        check(with(PROJECT, 2), None, Some((Table::Resource, true)));
+        check(Bytes::from_static(ARTICLE_NUMBERS), None, one(Table::Partition));
+        check(article(number), None, one(Table::Resource));
+        check(with(ARTICLE_IDS, 3), None, one(Table::Partition));
+        check(text_chunk(number, generation, 3), None, one(Table::Text));
+        check(annotations(number, generation), None, one(Table::Annotations));
+        check(with(&annotations(number, generation), 25), None, one(Table::Annotations));
+        check(annotation_ids(number, generation), None, one(Table::Annotations));
+        let long = long_annotation(number, generation, &id);
+        check(with(&long, 2), None, Some((Table::LongAnnotations, true)));
+        check(statistics(number, generation), None, one(Table::Annotations));
+        check(sweep(number), None, one(Table::Sweep));
+
+        check(Bytes::new(), None, None);
+        check(with(HEAD, 1), None, None);
+        check(with(&log(9), 1), None, None);
+        check(with(PROJECT_IDS, 17), None, None);
+        check(with(&article(number), 3), None, None);
+        check(text(number, generation), None, None);
+        check(with(&annotations(number, generation), 26), None, None);
+        check(with(&sweep(number), 1), None, None);
+        check(with(&[0x41], 8), None, None);
+    }
+
+    #[test]
+    fn reading_goes_on_further_until_all_tags_are_through() {
+        let check = |key: &[u8], numbers, expected: Option<&[u8]>| {
+            assert_eq!(further(key, numbers).as_deref(), expected);
+        };
+        check(&[], 1, Some(&[0, 0, 0, 0, 0, 0, 0, 0, 1]));
+        check(&article(ArticleNumber(7)), 2, Some(&article(ArticleNumber(9))));
+        check(&text_chunk(ArticleNumber(7), Generation(1), 3), 1, Some(&numbered(TEXT, 8, &[])));
+        check(&[0x21, 1], 1, Some(&[0x21, 1, 0, 0, 0, 0, 0, 0, 1]));
+        check(&log(u64::MAX), 1, Some(&[3]));
+        check(&[0xff; 9], 1, None);
     }
 
     #[test]

@@ -104,6 +104,22 @@ pub fn scan<'v>(
     })
 }
 
+/// How many rows follow the first row of the long value at `key`.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT when the first row is none.
+pub fn further_rows(key: &[u8], first: &Bytes) -> Result<u16> {
+    head_of(key, first).map(|(_, chunks)| chunks)
+}
+
+/// The key of the first row and the number of the row at `key`, which is a further one.
+#[must_use]
+pub fn place_of(key: &Bytes) -> Option<(Bytes, u16)> {
+    let (first, number) = key.split_last_chunk()?;
+    Some((key.slice(..first.len()), u16::from_be_bytes(*number)))
+}
+
 /// The whole length, and the number of rows after the first.
 fn head_of(key: &[u8], first: &Bytes) -> Result<(usize, u16)> {
     let length = first.first_chunk::<LENGTH_BYTES>().map(|bytes| u32::from_be_bytes(*bytes));

@@ -90,6 +90,29 @@ impl SledBackend {
             }
             create(&data_dir, &database, cache_bytes)?;
         }
+        Self::over(data_dir, cache_bytes)
+    }
+
+    /// Opens the data folder at `path`, and makes nothing that is not there.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open_existing(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
+        let data_dir = DataDir::open_existing(path)?;
+        let database = data_dir.database();
+        if !database.exists() {
+            return Err(damaged(
+                &database,
+                "it is missing; it was removed, or the first start of a server was cut off before it was made",
+            ));
+        }
+        Self::over(data_dir, cache_bytes)
+    }
+
+    /// Opens the database in a data folder.
+    fn over(data_dir: DataDir, cache_bytes: u64) -> Result<Self, OpenError> {
+        let database = data_dir.database();
         let path = database.join("db");
         check_file(&path)?;
         let doubt = match data_dir.doubt() {
@@ -312,7 +335,7 @@ thread_local! {
 }
 
 /// Runs what may panic, and makes the panic a message instead of a trace on standard error.
-fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();
@@ -322,9 +345,9 @@ fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
             }
         }));
     });
-    PANICS_ARE_QUIET.set(true);
+    let were_quiet = PANICS_ARE_QUIET.replace(true);
     let caught = panic::catch_unwind(AssertUnwindSafe(run));
-    PANICS_ARE_QUIET.set(false);
+    PANICS_ARE_QUIET.set(were_quiet);
     caught.map_err(|payload| message_of(&*payload))
 }
 

@@ -1,4 +1,5 @@
-//! The real binary as a process: killed, told to stop, started twice, and started where it cannot be.
+//! The real binary as a process: killed, told to stop, started twice, started where it cannot be, and checking what it
+//! left.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,3 +15,4 @@ mod support;
 
 mod environment;
 mod plug;
+mod verify;

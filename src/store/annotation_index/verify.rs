@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, collections::BTreeSet};
 
 use super::{
-    AnnotationIndex, HULL_BYTES, KeyRange, LENGTH_CLASSES, SortKey, View, hull, is_long, long_values,
+    AnnotationIndex, Entry, HULL_BYTES, KeyRange, LENGTH_CLASSES, SortKey, View, hull, is_long, long_values,
 };
 use crate::{
     domain::{Error, Result, ids::AnnotationId},
@@ -13,6 +13,20 @@ use crate::{
 const ID_BYTES: usize = 16;
 
 impl AnnotationIndex {
+    /// Every annotation as it stands in its run, whatever statistics and directory say. What cannot be read of one
+    /// ends nothing; a row that cannot be read ends the iteration.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`].
+    pub fn stored<'v>(&self, view: &'v dyn View) -> impl Iterator<Item = Result<Entry>> + use<'v> {
+        let index = *self;
+        index.run().ascending(view, &[], None).map(move |entry| {
+            let (key, stored) = entry?;
+            index.entry(view, SortKey::decode(&key)?, &stored)
+        })
+    }
+
     /// Reads everything of the index and checks that runs, directory, long values and statistics agree.
     ///
     /// # Errors

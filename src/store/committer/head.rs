@@ -12,24 +12,24 @@ use crate::{
 
 /// Stored as revision:8 time:8 `log_floor:8`, big-endian.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Head {
+pub(in crate::store) struct Head {
     /// The last commit.
-    pub(super) revision: Revision,
+    pub(in crate::store) revision: Revision,
     /// Its time.
-    pub(super) time: Timestamp,
+    pub(in crate::store) time: Timestamp,
     /// The last commit that the log no longer keeps.
-    pub(super) log_floor: Revision,
+    pub(in crate::store) log_floor: Revision,
 }
 
 const HEAD_BYTES: usize = 24;
 
 impl Head {
     /// The head of a view's partition; zeros before the first commit.
-    pub(super) fn read(view: &dyn View) -> Result<Self> {
+    pub(in crate::store) fn read(view: &dyn View) -> Result<Self> {
         view.get(keys::HEAD)?.map_or_else(|| Ok(Self::default()), Self::decode)
     }
 
-    pub(super) fn encode(self) -> Bytes {
+    pub(in crate::store) fn encode(self) -> Bytes {
         let mut row = BytesMut::with_capacity(HEAD_BYTES);
         row.put_u64(self.revision.0);
         row.put_i64(self.time.0);

@@ -1,0 +1,243 @@
+//! A small database that has a bit of everything, and what breaks it row by row.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+
+use super::super::*;
+use crate::{
+    domain::{details::Mask, ids::AnnotationId},
+    store::{
+        article_table,
+        committer::{Backend, PartitionView, full_key},
+        engine::{Draft, Stamp},
+        keys::ArticleNumber,
+        memory::{Disk, MemoryBackend},
+        verify::{Report, verify},
+    },
+};
+
+/// The project in use, and the deleted one.
+pub(super) const P: Partition = Partition(1);
+pub(super) const Q: Partition = Partition(2);
+
+/// The texts of articles a and b, and the end of c's.
+pub(super) const A: &str = "Zoë met 👩‍👩‍👧 in Genève, and Zoë met Ana.";
+pub(super) const B_SENTENCE: &str = "Ana crossed the bridge. ";
+
+/// `LogEntry`, the same on the wire.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct LogEntry {
+    #[prost(int64, tag = "1")]
+    pub(super) time: i64,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub(super) changes: Vec<Bytes>,
+}
+
+/// `AnnotationStatistics`, the same on the wire.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Statistics {
+    #[prost(uint64, repeated, tag = "1")]
+    pub(super) by_length_class: Vec<u64>,
+    #[prost(bool, tag = "2")]
+    pub(super) has_directory: bool,
+}
+
+/// All rows, with their partitions in their keys.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rows(pub(super) BTreeMap<Bytes, Bytes>);
+
+impl Rows {
+    pub(super) fn backend(&self) -> MemoryBackend {
+        let mut backend = MemoryBackend::open(&Disk::default());
+        let rows = self.0.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
+        backend.apply(rows.collect()).unwrap();
+        backend
+    }
+
+    pub(super) fn verify(&self) -> Report {
+        verify(&self.backend(), &mut |_| {}).unwrap()
+    }
+
+    pub(super) fn get(&self, partition: Partition, key: &[u8]) -> Bytes {
+        self.0[&full_key(partition, key)].clone()
+    }
+
+    pub(super) fn put(&mut self, partition: Partition, key: &[u8], value: impl Into<Bytes>) {
+        self.0.insert(full_key(partition, key), value.into());
+    }
+
+    pub(super) fn remove(&mut self, partition: Partition, key: &[u8]) {
+        assert!(self.0.remove(&full_key(partition, key)).is_some(), "there is no row at {key:02x?}");
+    }
+
+    /// Writes as a commit does, and logs nothing.
+    pub(super) fn write<T>(
+        &mut self,
+        partition: Partition,
+        revision: u64,
+        write: impl FnOnce(&mut Draft<'_>) -> Result<T>,
+    ) -> T {
+        let backend = self.backend();
+        let view = PartitionView::new(&backend, partition);
+        let stamp = Stamp { revision: Revision(revision), time: Timestamp(1) };
+        let mut draft = Draft::new(&view, stamp);
+        let written = write(&mut draft).unwrap();
+        for (key, value) in draft.into_parts().0 {
+            let key = full_key(partition, &key);
+            match value {
+                Some(value) => drop(self.0.insert(key, value)),
+                None => drop(self.0.remove(&key)),
+            }
+        }
+        written
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        partition: Partition,
+        read: impl FnOnce(&PartitionView<'_>) -> Result<T>,
+    ) -> T {
+        self.try_read(partition, read).unwrap()
+    }
+
+    pub(super) fn try_read<T>(
+        &self,
+        partition: Partition,
+        read: impl FnOnce(&PartitionView<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let backend = self.backend();
+        read(&PartitionView::new(&backend, partition))
+    }
+
+    pub(super) fn log_entry(&self, partition: Partition, revision: u64) -> LogEntry {
+        let key = keys::log(revision);
+        let value = self.read(partition, |view| crate::store::long_values::get(view, &key));
+        prost::Message::decode(value.unwrap()).unwrap()
+    }
+
+    pub(super) fn put_log_entry(&mut self, partition: Partition, revision: u64, entry: &LogEntry) {
+        let bytes = prost::Message::encode_to_vec(entry);
+        let put = |draft: &mut Draft<'_>| crate::store::long_values::put(draft, &keys::log(revision), &bytes);
+        self.write(partition, revision, put);
+    }
+
+    /// The last revision.
+    pub(super) fn head(&self, partition: Partition) -> u64 {
+        u64::from_be_bytes(*self.get(partition, keys::HEAD).first_chunk().unwrap())
+    }
+
+    /// The number of the article called `id`.
+    pub(super) fn number(&self, id: &str) -> ArticleNumber {
+        self.read(P, |view| article_table::number(view, &article(id).article)).unwrap()
+    }
+}
+
+/// The id of the annotation made as the `n`-th of an article.
+pub(super) fn annotation_id(n: u32) -> AnnotationId {
+    let mut bytes = [0xab; 16];
+    bytes[..4].copy_from_slice(&n.wrapping_mul(0x9e37_79b9).to_be_bytes());
+    AnnotationId::from_bytes(bytes)
+}
+
+/// What is built once: the rows of a database in which nothing is wrong.
+pub(super) fn healthy() -> Rows {
+    static ROWS: OnceLock<Rows> = OnceLock::new();
+    let build = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(build(false)).unwrap()
+    };
+    ROWS.get_or_init(build).clone()
+}
+
+/// The same, of whose log the first half is forgotten.
+pub(super) fn trimmed() -> Rows {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(build(true)).unwrap()
+}
+
+async fn build(trim: bool) -> Result<Rows> {
+    let disk = Disk::default();
+    let versions = Versions::new();
+    let ticks = Arc::new(AtomicI64::new(1_000));
+    let clock: Clock = Arc::new(move || Timestamp(ticks.fetch_add(1, Ordering::Relaxed)));
+    let options =
+        Options { clock: Arc::clone(&clock), observer: versions.observer(), free_space_floor_bytes: 0 };
+    let engine: Arc<dyn Engine> = Committer::start(Box::new(MemoryBackend::open(&disk)), options)?;
+    let settings = Settings { text_bytes_max: 1 << 20 };
+    // Nobody sweeps, so that there is something to be swept.
+    let (app, _sweeper) =
+        App::open(Arc::clone(&engine), versions, clock, settings, |_, _, _| Bytes::new()).await?;
+    fill(&app).await?;
+    if trim {
+        let middle = engine.head(P).borrow().0 / 2;
+        engine.trim_log(P, Revision(middle)).await?;
+    }
+    drop(app);
+    engine.close();
+    let backend = MemoryBackend::open(&disk);
+    let rows = backend.ascending(&[], &[u8::MAX; 68]).collect::<Result<BTreeMap<_, _>>>();
+    rows.map(Rows)
+}
+
+async fn fill(app: &Arc<App>) -> Result<()> {
+    let metadata = |bytes: usize| [("note".to_owned(), "x".repeat(bytes))].into();
+    app.add_project(ProjectDetails { metadata: metadata(9_000), ..ProjectDetails::default() }).await?;
+    app.create_project(Some(project("q").project), ProjectDetails::default(), Mode::Apply).await?;
+    app.add_article("gone", "nobody reads this".to_owned()).await?;
+    app.add_article("a", A.to_owned()).await?;
+    app.add_article("b", B_SENTENCE.repeat(1_000)).await?;
+    app.add_article("c", "x".repeat(TEXT_STAGED_ABOVE_BYTES + 1)).await?;
+    let details = ArticleDetails { metadata: metadata(9_000), ..ArticleDetails::default() };
+    let id = Some(article("d").article);
+    let new = NewArticle { path: String::new(), id, details, text: String::new() };
+    app.create_articles(&project("p"), vec![new], Mode::Apply).await?;
+
+    app.mark("gone", 1, &[(0, 6)]).await?;
+    app.mark("a", 1, &[(0, 4)]).await?;
+    app.mark("a", 2, &[(9, 27), (31, 38)]).await?;
+    app.mark("a", 3, &[(0, 45)]).await?;
+    // Quotes of 1,024 code points do not fit a packed row.
+    app.mark("b", 0, &[(0, 1_020)]).await?;
+    for n in 1..150 {
+        let start = n % 900 * 24;
+        app.mark("b", n, &[(start, start + 3)]).await?;
+    }
+    app.write("a", WriteOp::Delete { id: annotation_id(3), etag: String::new(), allow_missing: false })
+        .await?;
+    let content = content("Y", &[(0, 4)]);
+    let mask = Mask::parse("update_mask", Some(&["label".to_owned()]))?;
+    let id = annotation_id(1);
+    app.write("a", WriteOp::Update { id, content, mask, etag: String::new(), allow_missing: false }).await?;
+
+    app.delete_article(deletion(article("gone")), Mode::Apply).await?;
+    app.add_article("gone", "somebody reads this".to_owned()).await?;
+    app.mark("gone", 1, &[(0, 8)]).await?;
+    app.delete_project(deletion(project("q")), Mode::Apply).await
+}
+
+pub(super) fn content(label: &str, ranges: &[(u32, u32)]) -> Content {
+    let span = |&(start, end): &(u32, u32)| SpanRequest {
+        utf8: Some(Utf8Range { start, end }),
+        ..SpanRequest::default()
+    };
+    let label = Some(Label::parse("label", label).unwrap());
+    Content { layer: None, label, spans: Some(ranges.iter().map(span).collect()), text_revision: 0 }
+}
+
+impl App {
+    async fn mark(&self, id: &str, n: u32, ranges: &[(u32, u32)]) -> Result<()> {
+        self.write(id, WriteOp::Create { id: Some(annotation_id(n)), content: content("X", ranges) }).await
+    }
+
+    async fn write(&self, id: &str, op: WriteOp) -> Result<()> {
+        let write = Write { path: String::new(), article: article(id), op };
+        self.commit_annotations(&project("p"), vec![write], Mode::Apply).await.map(drop)
+    }
+}

@@ -1,0 +1,161 @@
+//! One row of many is damaged somehow: that never panics, and never passes.
+
+use bytes::Bytes;
+use proptest::{prelude::*, sample::Index};
+use prost::Message as _;
+
+use super::{
+    super::*,
+    database::{LogEntry, P, Q, Rows, Statistics, healthy},
+};
+use crate::store::{
+    annotation_index::AnnotationIndex,
+    article_table,
+    committer::full_key,
+    keys::{ArticleNumber, Generation},
+    long_values, project_table,
+    records::{self, ResourceChange},
+};
+
+#[derive(Debug, Clone)]
+enum Damage {
+    Remove,
+    FlipBit(Index),
+    CutOff(Index),
+    Lengthen(u8),
+    Overwrite(Vec<u8>),
+    ValueOf(Index),
+    MoveTo(Index),
+}
+
+fn damages() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        Just(Damage::Remove),
+        any::<Index>().prop_map(Damage::FlipBit),
+        any::<Index>().prop_map(Damage::FlipBit),
+        any::<Index>().prop_map(Damage::FlipBit),
+        any::<Index>().prop_map(Damage::CutOff),
+        any::<u8>().prop_map(Damage::Lengthen),
+        prop::collection::vec(any::<u8>(), 0..40).prop_map(Damage::Overwrite),
+        any::<Index>().prop_map(Damage::ValueOf),
+        any::<Index>().prop_map(Damage::MoveTo),
+    ]
+}
+
+fn damaged(rows: &Rows, key: &Bytes, damage: &Damage) -> Rows {
+    let mut damaged = rows.clone();
+    let mut value = damaged.0[key].to_vec();
+    let nth = |index: &Index| rows.0.values().nth(index.index(rows.0.len())).unwrap().to_vec();
+    match damage {
+        Damage::Remove => {
+            damaged.0.remove(key);
+            return damaged;
+        }
+        Damage::MoveTo(at) => {
+            let mut moved = key.to_vec();
+            let bit = at.index(8 * key.len());
+            moved[bit / 8] ^= 1 << (bit % 8);
+            damaged.0.remove(key);
+            damaged.0.insert(moved.into(), value.into());
+            return damaged;
+        }
+        Damage::FlipBit(at) if !value.is_empty() => {
+            let bit = at.index(8 * value.len());
+            value[bit / 8] ^= 1 << (bit % 8);
+        }
+        Damage::FlipBit(_) => {}
+        Damage::CutOff(at) => value.truncate(at.index(value.len() + 1)),
+        Damage::Lengthen(byte) => value.push(*byte),
+        Damage::Overwrite(bytes) => value.clone_from(bytes),
+        Damage::ValueOf(other) => value = nth(other),
+    }
+    damaged.0.insert(key.clone(), value.into());
+    damaged
+}
+
+/// Whether the damaged row belongs to what will be swept, of which nothing is asked.
+fn is_swept(key: &[u8]) -> bool {
+    let gone = keys::hanging_on(ArticleNumber(1));
+    let is_gone = gone.iter().any(|range| (full_key(P, &range.from)..full_key(P, &range.to)).contains(key));
+    is_gone
+        || key.starts_with(&Q.0.to_be_bytes())
+        || key == full_key(Partition::CATALOG, &keys::catalog_entry(Q.0))
+}
+
+/// Whether nothing is asked of what was damaged, or it says the same as before.
+fn is_harmless(rows: &Rows, key: &Bytes, damaged: &Rows) -> bool {
+    const PACKED: [u8; 4] = [0x21, 0x30, 0x31, 0x50];
+    let Some(new) = damaged.0.get(key) else {
+        // A packed row may stand at any key between the last entry before it and its own first.
+        return damaged.0.len() == rows.0.len() && PACKED.contains(&key[4]);
+    };
+    let old = &rows.0[key];
+    match key[4] {
+        0x02 => said(rows, key).is_some_and(|before| Some(before) == said(damaged, key)),
+        // Numbers that nobody uses may be left out.
+        0x11 | 0x52 => new.len() == old.len() && new >= old,
+        0x33 => Statistics::decode(old.clone()).ok() == Statistics::decode(new.clone()).ok(),
+        _ => old == new,
+    }
+}
+
+/// What a log entry says that anything is held against: what is stored still, what was deleted, and when.
+fn said(rows: &Rows, key: &Bytes) -> Option<(Option<i64>, Vec<ResourceChange>)> {
+    let partition = Partition(u32::from_be_bytes(*key.first_chunk()?));
+    let first = key.slice(4..13);
+    let value = rows.try_read(partition, |view| long_values::get(view, &first)).ok()??;
+    let LogEntry { time, changes } = LogEntry::decode(value).ok()?;
+    let changes =
+        changes.iter().map(|change| records::read_change(change)).collect::<Result<Vec<_>>>().ok()?;
+    let is_pinned = |change: &ResourceChange| {
+        matches!(
+            change,
+            ResourceChange::Project { after: Some(_), .. }
+                | ResourceChange::Article { after: Some(_), .. }
+                | ResourceChange::Annotation { after: Some(_), .. }
+        )
+    };
+    let time = changes.iter().any(is_pinned).then_some(time);
+    Some((time, changes.into_iter().filter_map(what_stands).collect()))
+}
+
+/// The change without what was before it; none if it was superseded.
+fn what_stands(mut change: ResourceChange) -> Option<ResourceChange> {
+    let rows = healthy();
+    let stands = match &mut change {
+        ResourceChange::Project { before, after } => {
+            *before = None;
+            after.is_none() || rows.read(P, |view| project_table::get(view)) == *after
+        }
+        ResourceChange::Article { number, before, after } => {
+            *before = None;
+            after.is_none() || rows.read(P, |view| article_table::get(view, *number)) == *after
+        }
+        ResourceChange::Annotation { article, id, before, after } => {
+            *before = None;
+            let number = rows.read(P, |view| article_table::number(view, article));
+            let index = number.map(|number| AnnotationIndex::new(number, Generation::FIRST));
+            let stored = index.and_then(|index| rows.read(P, |view| index.get(view, *id)));
+            let stored = stored.map(|entry| records::decode_annotation(*id, &entry.value).unwrap());
+            after.is_none() || stored == *after
+        }
+    };
+    stands.then_some(change)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn damage_of_one_row_never_panics_and_never_passes(row in any::<Index>(), damage in damages()) {
+        let rows = healthy();
+        let key = rows.0.keys().nth(row.index(rows.0.len())).unwrap().clone();
+        let damaged = damaged(&rows, &key, &damage);
+        let report = damaged.verify();
+        prop_assert!(
+            report.problem_count > 0 || is_swept(&key) || is_harmless(&rows, &key, &damaged),
+            "{damage:?} of the row at {key:02x?} is not found"
+        );
+        prop_assert!(!report.problems.iter().any(|problem| problem.contains("attempt to")), "{:?}", report.problems);
+    }
+}

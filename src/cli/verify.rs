@@ -1,0 +1,187 @@
+//! `spandrel verify`.
+
+use std::{
+    io::{self, IsTerminal as _},
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    failure::Failure,
+    output::{Output, note},
+    render::printable,
+    table::thousands,
+};
+use crate::{
+    config::VerifyArgs,
+    verify::{self, Report, WAY_BACK},
+};
+
+/// What `verify` takes.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    args: VerifyArgs,
+}
+
+impl Verify {
+    /// Checks the folder and says what was found.
+    pub(super) fn run(self, output: &mut Output) -> Result<(), Failure> {
+        let VerifyArgs { data_dir, cache } = self.args;
+        let mut progress = Progress::new();
+        let report = verify::run(&data_dir, cache, &mut |report| progress.show(report));
+        progress.clear();
+        let report = report.map_err(|failure| Failure::Local(failure.to_string()))?;
+        if output.json {
+            print_json(output, &report)?;
+        } else {
+            output.print(&summary(&report))?;
+        }
+        if report.problem_count == 0 {
+            return Ok(());
+        }
+        let problems = counted(report.problem_count, "problem");
+        Err(Failure::Local(format!("{problems} in {}; {WAY_BACK}", data_dir.display())))
+    }
+}
+
+/// Each problem on a line of its own, then what there is.
+fn summary(report: &Report) -> String {
+    let Report {
+        projects,
+        articles,
+        text_bytes,
+        annotations,
+        log_commits,
+        rows,
+        unswept,
+        problem_count,
+        problems,
+    } = report;
+    let mut lines: Vec<_> = problems.iter().map(|problem| printable(problem)).collect();
+    let unlisted = problem_count.saturating_sub(u64::try_from(problems.len()).unwrap_or(u64::MAX));
+    if unlisted > 0 {
+        lines.push(format!("and {} more", thousands(unlisted)));
+    }
+    lines.push(format!(
+        "{}, {} with {}, {}; {} in the logs, {} in all",
+        counted(*projects, "project"),
+        counted(*articles, "article"),
+        counted(*text_bytes, "byte"),
+        counted(*annotations, "annotation"),
+        counted(*log_commits, "commit"),
+        counted(*rows, "row"),
+    ));
+    if *unswept > 0 {
+        let what = "that deletions and cut off creations left; the next start of a server sweeps it";
+        lines.push(format!("{} of articles and projects {what}", counted(*unswept, "rest")));
+    }
+    lines.push(if *problem_count == 0 {
+        "everything is as it should be".to_owned()
+    } else {
+        format!("{} found", counted(*problem_count, "problem"))
+    });
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn print_json(output: &mut Output, report: &Report) -> Result<(), Failure> {
+    let Report {
+        projects,
+        articles,
+        text_bytes,
+        annotations,
+        log_commits,
+        rows,
+        unswept,
+        problem_count,
+        problems,
+    } = report;
+    for problem in problems {
+        output.print_value(&json!({ "problem": { "message": problem } }))?;
+    }
+    output.print_value(&json!({ "summary": {
+        "projects": projects,
+        "articles": articles,
+        "textBytes": text_bytes,
+        "annotations": annotations,
+        "logCommits": log_commits,
+        "rows": rows,
+        "unswept": unswept,
+        "problemCount": problem_count,
+    } }))
+}
+
+/// One line on a terminal that says how far it is, written again and again.
+struct Progress {
+    is_terminal: bool,
+    shown: Option<Instant>,
+}
+
+impl Progress {
+    const EVERY: Duration = Duration::from_millis(100);
+
+    fn new() -> Self {
+        Self { is_terminal: io::stderr().is_terminal(), shown: None }
+    }
+
+    fn show(&mut self, report: &Report) {
+        if !self.is_terminal || self.shown.is_some_and(|shown| shown.elapsed() < Self::EVERY) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let line = format!(
+            "{}, {}, {}, {} in the logs, {}",
+            counted(report.rows, "row"),
+            counted(report.articles, "article"),
+            counted(report.annotations, "annotation"),
+            counted(report.log_commits, "commit"),
+            counted(report.problem_count, "problem"),
+        );
+        note(&format!("\r\u{1b}[K{line}"));
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            note("\r\u{1b}[K");
+        }
+    }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_what_is_wrong_and_what_there_is() {
+        let check = |report: &Report, expected: &[&str]| {
+            assert_eq!(summary(report).lines().collect::<Vec<_>>(), expected);
+        };
+        check(
+            &Report { projects: 1, articles: 2_000, text_bytes: 5, annotations: 1, ..Report::default() },
+            &[
+                "1 project, 2,000 articles with 5 bytes, 1 annotation; 0 commits in the logs, 0 rows in all",
+                "everything is as it should be",
+            ],
+        );
+        let problems = vec!["projects/p: is\u{1b}[2J gone".to_owned()];
+        check(
+            &Report { unswept: 2, problem_count: 1_001, problems, ..Report::default() },
+            &[
+                "projects/p: is\u{241b}[2J gone",
+                "and 1,000 more",
+                "0 projects, 0 articles with 0 bytes, 0 annotations; 0 commits in the logs, 0 rows in all",
+                "2 rests of articles and projects that deletions and cut off creations left; the next start of a \
+                 server sweeps it",
+                "1,001 problems found",
+            ],
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! A project's articles: their ids, their records and their texts.
+
+use bytes::BytesMut;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    super::{
+        article_table,
+        catalog::id_hash,
+        committer::Head,
+        engine::View,
+        keys::{self, ArticleNumber, KeyRange},
+        records::StoredArticle,
+    },
+    Checker, Place, annotations,
+    guard::GuardedView,
+    resuming::Resuming,
+    versions::Tally,
+};
+use crate::{
+    domain::{Error, Result, text::Text},
+    limits::VALUE_BYTES_MAX,
+};
+
+/// Checks all articles of a project.
+pub(super) fn check(
+    checker: &mut Checker<'_>,
+    place: &Place,
+    head: Head,
+    view: &GuardedView<'_>,
+    tally: &mut Tally,
+) {
+    let below = checker.attempt(place, |_| article_table::numbers_in_use(view)).unwrap_or(u64::MAX);
+    checker.attempt(place, |_| article_table::ids().verify(view));
+    // An error that ends the iteration was found just now.
+    for (hash, number) in article_table::ids().ascending(view, &[], None).map_while(Result::ok) {
+        checker.attempt(place, |_| check_id(view, &hash, &number));
+    }
+    for row in Resuming::new(view, keys::sweeps()) {
+        let Some(number) = row.ok().and_then(|(key, _)| keys::number_of(&key)) else { continue };
+        checker.report.unswept += 1;
+        checker.attempt(place, |_| check_sweep(view, ArticleNumber(number), below));
+    }
+    for row in Resuming::new(view, keys::articles()) {
+        // What cannot be read was said when all rows were looked at.
+        let Ok((key, _)) = row else {
+            tally.is_whole = false;
+            continue;
+        };
+        let Some(number) =
+            keys::number_of(&key).filter(|number| key == keys::article(ArticleNumber(*number)))
+        else {
+            continue;
+        };
+        let unnamed = format!("{place}, article number {number}");
+        let number = ArticleNumber(number);
+        let whole = checker.attempt(&unnamed, |checker| {
+            let stored =
+                article_table::get(view, number)?.ok_or_else(|| Error::corrupt("its row is gone"))?;
+            let article =
+                CheckedArticle { name: format!("{place}/articles/{}", stored.article.id), number, stored };
+            article.check(checker, head, view, below, tally);
+            Ok(())
+        });
+        tally.is_whole &= whole.is_some();
+        checker.show_progress();
+    }
+}
+
+/// An id leads to an article that is of it.
+fn check_id(view: &dyn View, hash: &[u8], number: &[u8]) -> Result<()> {
+    let number = ArticleNumber(article_table::read_number(number)?);
+    // An article that cannot be read is a problem of its own.
+    let Ok(stored) = article_table::get(view, number) else { return Ok(()) };
+    match stored {
+        Some(stored) if id_hash(stored.article.id.as_str()) == hash => Ok(()),
+        Some(stored) => {
+            let (id, number) = (&stored.article.id, number.0);
+            Err(Error::corrupt(format!("id {hash:02x?} leads to article number {number}, which is {id}")))
+        }
+        None => {
+            let number = number.0;
+            Err(Error::corrupt(format!("id {hash:02x?} leads to article number {number}, which has no row")))
+        }
+    }
+}
+
+/// What is to be swept is nobody's.
+fn check_sweep(view: &dyn View, number: ArticleNumber, below: u64) -> Result<()> {
+    let what = if view.get(&keys::article(number))?.is_some() {
+        "is there".to_owned()
+    } else if number.0 >= below {
+        format!("was never given away; numbers below {below} were")
+    } else {
+        return Ok(());
+    };
+    Err(Error::corrupt(format!("article number {} is marked to be swept, and {what}", number.0)))
+}
+
+/// An article whose record could be read.
+pub(super) struct CheckedArticle {
+    /// How problems name it.
+    pub(super) name: String,
+    pub(super) number: ArticleNumber,
+    pub(super) stored: StoredArticle,
+}
+
+impl CheckedArticle {
+    fn check(
+        &self,
+        checker: &mut Checker<'_>,
+        head: Head,
+        view: &GuardedView<'_>,
+        below: u64,
+        tally: &mut Tally,
+    ) {
+        let Self { name, number, stored } = self;
+        checker.report.articles += 1;
+        tally.count(checker, name, head, stored);
+        if number.0 >= below {
+            let what = format!("has number {}, and numbers below {below} were given away", number.0);
+            checker.problem(name, &what);
+        }
+        let led_to = checker.noted(name, article_table::number(view, &stored.article.id));
+        if led_to.is_some_and(|led_to| led_to != Some(*number)) {
+            checker.problem(name, &format!("has number {}, and its id does not lead there", number.0));
+        }
+        let text = checker.attempt(name, |_| self.text(view));
+        if let Some(text) = &text {
+            checker.report.text_bytes += u64::from(text.length().utf8);
+        }
+        annotations::check(checker, self, head, view, text.as_ref(), tally);
+    }
+
+    /// The text, if it is the one that the record is of.
+    fn text(&self, view: &dyn View) -> Result<Text> {
+        let identity = &self.stored.article.text;
+        let prefix = keys::text(self.number, self.stored.text_generation);
+        let KeyRange { from, to } = KeyRange::prefix(&prefix);
+        let mut content = BytesMut::new();
+        let mut is_last = false;
+        for (chunk, row) in (0..).zip(view.ascending(&from, &to)) {
+            let (key, bytes) = row?;
+            let expected = keys::text_chunk(self.number, self.stored.text_generation, chunk);
+            if key != expected || is_last || bytes.is_empty() {
+                return Err(Error::corrupt(format!("its text does not go on at {key:02x?}")));
+            }
+            is_last = bytes.len() < VALUE_BYTES_MAX;
+            content.extend_from_slice(&bytes);
+        }
+        let (found, expected) = (content.len(), identity.length.utf8);
+        if u32::try_from(found) != Ok(expected) {
+            return Err(Error::corrupt(format!("its text has {found} bytes, and should have {expected}")));
+        }
+        if Sha256::digest(&content).as_slice() != identity.sha256 {
+            return Err(Error::corrupt("the SHA-256 of its text is another"));
+        }
+        let text = String::from_utf8(content.into())
+            .map_err(|error| Error::corrupt(format!("its text is not UTF-8: {error}")))?;
+        let text = Text::new(text);
+        if text.length() != identity.length || identity.revision == 0 {
+            let (found, expected) = (text.length(), identity.length);
+            return Err(Error::corrupt(format!("the length of its text is {found:?}, not {expected:?}")));
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,335 @@
+//! A partition's log, held against what is stored.
+//!
+//! That every revision has its entry was seen row by row. The walk goes from the newest entry to the oldest, and asks of
+//! each change what is stored of its resource now:
+//!
+//! - stored at the change's own revision: then it is what the change wrote;
+//! - stored at a later one: the change was superseded;
+//! - stored at an earlier one: a change was lost, and that is a problem;
+//! - not stored: then the change, or one met before, deleted it or its article, or it is a problem.
+//!
+//! An entry names a resource once, so a change that is stored is that of another resource each time. As many resources
+//! as there are, by their own revisions, in the commits that the log keeps must thus have been met. Together: whatever
+//! was changed since the log begins is stored as its last change left it, nothing else is stored as changed since, and
+//! nothing that a kept entry made is missing without an entry that deleted it. What a change says was there *before*,
+//! and what a superseded one made, is read and held against nothing but its revisions and times. What was last changed
+//! before the log begins has only itself to be held against.
+
+use std::collections::HashSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    super::{
+        annotation_index::AnnotationIndex,
+        article_table,
+        committer::Head,
+        engine::View,
+        keys::{self, ArticleNumber, Generation},
+        long_values, project_table,
+        records::{self, ResourceChange},
+    },
+    Checker, Logged, Place,
+    guard::GuardedView,
+    unlogged,
+    versions::{ChangedVersions, Tally, Versioned},
+};
+use crate::{
+    domain::{
+        Error, Result,
+        annotations::Annotation,
+        ids::{AnnotationId, ArticleId},
+        revisions::{Revision, Timestamp},
+    },
+    proto::stored::LogEntry,
+};
+
+/// Entries between two looks at the progress.
+const ENTRIES_OF_PROGRESS: u64 = 64;
+
+/// Checks the log of a project that is in use.
+pub(super) fn check(
+    checker: &mut Checker<'_>,
+    place: &Place,
+    head: Head,
+    view: &GuardedView<'_>,
+    logged: &Logged,
+    tally: &Tally,
+) {
+    let mut walk = Walk {
+        place,
+        view,
+        deleted: HashSet::new(),
+        met: 0,
+        is_whole: tally.is_whole,
+        unsound: &tally.unsound,
+        article: None,
+    };
+    walk_entries(checker, place, view, logged, |checker, revision, entry| {
+        walk.entry(checker, revision, entry);
+    });
+    // When something could not be read, that was said, and the numbers cannot agree.
+    if walk.is_whole && walk.met != tally.logged {
+        let (met, expected) = (walk.met, tally.logged);
+        let what =
+            format!("{expected} resources were changed since its log begins, and the log has {met} of them");
+        checker.problem(place, &what);
+        if walk.met < tally.logged {
+            unlogged::name(checker, place, head, view);
+        }
+    }
+}
+
+/// Checks the log of the catalog, whose commits say nothing of what they change.
+pub(super) fn check_catalog(
+    checker: &mut Checker<'_>,
+    place: &Place,
+    view: &GuardedView<'_>,
+    logged: &Logged,
+) {
+    walk_entries(checker, place, view, logged, |checker, revision, entry| {
+        if !entry.changes.is_empty() {
+            let what = format!("the log's entry of revision {} has changes of resources", revision.0);
+            checker.problem(place, &what);
+        }
+    });
+}
+
+/// Reads an entry.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub(super) fn entry(view: &dyn View, revision: Revision) -> Result<Option<LogEntry>> {
+    let value = long_values::get(view, &keys::log(revision.0))?;
+    value.map(|value| records::decode(&value)).transpose()
+}
+
+/// Goes through the entries from the newest to the oldest.
+fn walk_entries(
+    checker: &mut Checker<'_>,
+    place: &Place,
+    view: &GuardedView<'_>,
+    logged: &Logged,
+    mut each: impl FnMut(&mut Checker<'_>, Revision, &LogEntry),
+) {
+    let Some(head) = place.head else { return };
+    let mut next_time = head.time;
+    for revision in logged.iter().rev().flat_map(|range| range.clone().rev()).map(Revision) {
+        let name = format!("{place}, the log's entry of revision {}", revision.0);
+        checker.attempt(&name, |checker| {
+            let entry = entry(view, revision)?.ok_or_else(|| Error::corrupt("it is gone"))?;
+            let time = Timestamp(entry.commit_time_us);
+            if time > next_time || (revision == head.revision && time != next_time) {
+                let (time, next) = (time.0, next_time.0);
+                checker.problem(&name, &format!("it is of {time}, and what comes after it of {next}"));
+            }
+            next_time = time.min(next_time);
+            each(checker, revision, &entry);
+            Ok(())
+        });
+        checker.report.log_commits += 1;
+        if checker.report.log_commits.is_multiple_of(ENTRIES_OF_PROGRESS) {
+            checker.show_progress();
+        }
+    }
+}
+
+/// 16 bytes that stand for the name of a resource within its project.
+pub(super) type NameHash = [u8; 16];
+
+/// The hash of the name of what a change changes.
+pub(super) fn name_of(change: &ResourceChange) -> NameHash {
+    match change {
+        ResourceChange::Project { .. } => project_name(),
+        ResourceChange::Article { number, .. } => article_name(*number),
+        ResourceChange::Annotation { article, id, .. } => annotation_name(article, *id),
+    }
+}
+
+/// The hash of the project's.
+pub(super) fn project_name() -> NameHash {
+    name_hash(&[])
+}
+
+/// The hash of an article's number, which never becomes another's.
+pub(super) fn article_name(number: ArticleNumber) -> NameHash {
+    name_hash(&[&number.0.to_be_bytes()])
+}
+
+/// The hash of an annotation's name.
+pub(super) fn annotation_name(article: &ArticleId, id: AnnotationId) -> NameHash {
+    name_hash(&[article.as_str().as_bytes(), id.as_bytes()])
+}
+
+/// The hash of an article's id, for the annotations that go with it.
+fn annotations_of(article: &ArticleId) -> NameHash {
+    name_hash(&[article.as_str().as_bytes(), &[]])
+}
+
+/// The parts are told apart by their number and the fixed length of the last.
+fn name_hash(parts: &[&[u8]]) -> NameHash {
+    let mut hash = Sha256::new();
+    hash.update([u8::try_from(parts.len()).unwrap_or(u8::MAX)]);
+    for part in parts {
+        hash.update(part);
+        hash.update([u8::try_from(part.len()).unwrap_or(u8::MAX)]);
+    }
+    hash.finalize().first_chunk().copied().unwrap_or_default()
+}
+
+struct Walk<'w> {
+    place: &'w Place,
+    view: &'w GuardedView<'w>,
+    /// What a newer entry deleted.
+    deleted: HashSet<NameHash>,
+    /// Changes that are stored.
+    met: u64,
+    /// Whether everything that was asked for could be read.
+    is_whole: bool,
+    /// Articles whose annotations cannot be looked up, which was said.
+    unsound: &'w HashSet<ArticleNumber>,
+    /// The article that was asked for last: changes of one often follow each other.
+    article: Option<(ArticleId, Option<ArticleNumber>)>,
+}
+
+impl Walk<'_> {
+    fn entry(&mut self, checker: &mut Checker<'_>, revision: Revision, entry: &LogEntry) {
+        let time = Timestamp(entry.commit_time_us);
+        let mut names = HashSet::with_capacity(entry.changes.len());
+        let mut deleted = Vec::new();
+        for change in &entry.changes {
+            let at = LogPlace { place: self.place, revision };
+            let Some(change) = checker.attempt(&at, |_| records::read_change(change)) else {
+                self.is_whole = false;
+                continue;
+            };
+            if !names.insert(name_of(&change)) {
+                checker.problem(&at, &format!("it changes {} twice", self.describe(&change)));
+                continue;
+            }
+            if let Some(wrong) = ChangedVersions::of(&change).wrong(revision, time) {
+                checker.problem(&at, &format!("its change of {} {wrong}", self.describe(&change)));
+            }
+            match super::guarded(|| self.judge(&change, revision, &mut deleted)) {
+                Ok(Ok(is_met)) => self.met += u64::from(is_met),
+                Ok(Err(wrong)) => checker.problem(&self.describe(&change), &wrong),
+                // What cannot be read was said, if anything was, when it was looked for itself.
+                Err(_) if !self.is_whole => {}
+                Err(error) => {
+                    self.is_whole = false;
+                    checker.noted::<()>(&self.describe(&change), Err(error));
+                }
+            }
+        }
+        // Only for what is older: an entry may delete one article and make another of the same id.
+        self.deleted.extend(deleted);
+    }
+
+    fn describe(&self, change: &ResourceChange) -> String {
+        let place = self.place;
+        match change {
+            ResourceChange::Project { .. } => place.to_string(),
+            ResourceChange::Article { number, before, after } => match after.as_ref().or(before.as_ref()) {
+                Some(stored) => format!("{place}/articles/{}", stored.article.id),
+                None => format!("{place}, article number {}", number.0),
+            },
+            ResourceChange::Annotation { article, id, .. } => {
+                format!("{place}/articles/{article}/annotations/{id}")
+            }
+        }
+    }
+
+    /// Whether the change is what is stored, or what is wrong with what is. Adds what it deletes.
+    fn judge(
+        &mut self,
+        change: &ResourceChange,
+        revision: Revision,
+        deleted: &mut Vec<NameHash>,
+    ) -> Result<Result<bool, String>> {
+        match change {
+            ResourceChange::Project { before: _, after } => {
+                let stored = project_table::get(self.view)?;
+                Ok(judged(after.as_ref(), stored.as_ref(), revision, || false))
+            }
+            ResourceChange::Article { number, before, after } => {
+                if let (Some(before), None) = (before, after) {
+                    deleted.extend([article_name(*number), annotations_of(&before.article.id)]);
+                }
+                let stored = article_table::get(self.view, *number)?;
+                let is_deleted = || self.deleted.contains(&article_name(*number));
+                Ok(judged(after.as_ref(), stored.as_ref(), revision, is_deleted))
+            }
+            ResourceChange::Annotation { article, id, before: _, after } => {
+                if after.is_none() {
+                    deleted.push(annotation_name(article, *id));
+                }
+                let number = self.number(article)?;
+                if number.is_some_and(|number| self.unsound.contains(&number)) {
+                    return Ok(Ok(false));
+                }
+                let stored = number.map(|number| self.annotation(number, *id)).transpose()?.flatten();
+                let is_deleted = || {
+                    [annotation_name(article, *id), annotations_of(article)]
+                        .iter()
+                        .any(|name| self.deleted.contains(name))
+                };
+                Ok(judged(after.as_ref(), stored.as_ref(), revision, is_deleted))
+            }
+        }
+    }
+
+    fn number(&mut self, article: &ArticleId) -> Result<Option<ArticleNumber>> {
+        if let Some((known, number)) = &self.article
+            && known == article
+        {
+            return Ok(*number);
+        }
+        let number = article_table::number(self.view, article)?;
+        self.article = Some((article.clone(), number));
+        Ok(number)
+    }
+
+    fn annotation(&self, article: ArticleNumber, id: AnnotationId) -> Result<Option<Annotation>> {
+        let entry = AnnotationIndex::new(article, Generation::FIRST).get(self.view, id)?;
+        entry.map(|entry| records::decode_annotation(id, &entry.value)).transpose()
+    }
+}
+
+/// See the [module](self).
+fn judged<T: Versioned>(
+    after: Option<&T>,
+    stored: Option<&T>,
+    revision: Revision,
+    is_deleted: impl FnOnce() -> bool,
+) -> Result<bool, String> {
+    let Some(stored) = stored else {
+        return if after.is_none() || is_deleted() {
+            Ok(false)
+        } else {
+            Err(format!("revision {} wrote it and none deleted it since, and it is not there", revision.0))
+        };
+    };
+    let own = stored.version().revision;
+    match after {
+        _ if own > revision => Ok(false),
+        None => Err(format!("revision {} deleted it, and it is there as of revision {}", revision.0, own.0)),
+        Some(_) if own < revision => {
+            Err(format!("revision {} changed it, and it is there as of revision {}", revision.0, own.0))
+        }
+        Some(after) if after == stored => Ok(true),
+        Some(_) => Err(format!("it is not what revision {} wrote", revision.0)),
+    }
+}
+
+/// An entry as problems name it; a million of them have none.
+struct LogPlace<'p> {
+    place: &'p Place,
+    revision: Revision,
+}
+
+impl std::fmt::Display for LogPlace<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, the log's entry of revision {}", self.place, self.revision.0)
+    }
+}
