@@ -9,18 +9,15 @@ use crate::{
 };
 
 /// How to get back what is damaged.
-pub const WAY_BACK: &str = "keep the folder as it is; `spandrel restore FILE --data-dir NEWDIR` makes a new one from a \
-                            backup";
+pub const WAY_BACK: &str = "keep the data folder for whoever may mend it, and restore your last backup into a new one: \
+                            spandrel restore FILE --data-dir FOLDER";
 
 /// Why a data folder was not checked.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyFailure {
     /// It cannot be opened.
     #[error(transparent)]
-    Open(OpenError),
-    /// It is so damaged that it cannot be opened.
-    #[error("{0}; `spandrel restore FILE --data-dir NEWDIR` makes a new folder from a backup")]
-    Damaged(OpenError),
+    Open(#[from] OpenError),
     /// Nothing can be read.
     #[error("nothing can be read of the stored data: {0}; {WAY_BACK}")]
     Read(Error),
@@ -36,17 +33,11 @@ pub fn run(
     cache_bytes: u64,
     progress: &mut dyn FnMut(&Report),
 ) -> Result<Report, VerifyFailure> {
-    let backend = SledBackend::open_existing(data_dir, cache_bytes).map_err(|error| match error {
-        OpenError::Damaged { .. } => VerifyFailure::Damaged(error),
-        OpenError::NotAFolder { .. }
-        | OpenError::Foreign { .. }
-        | OpenError::NoData { .. }
-        | OpenError::InUse { .. }
-        | OpenError::Newer { .. }
-        | OpenError::Inaccessible { .. }
-        | OpenError::Engine(_) => VerifyFailure::Open(error),
-    })?;
-    let report = verify(&backend, progress);
+    let backend = SledBackend::open_existing(data_dir, cache_bytes)?;
+    let mut report = verify(&backend, progress);
+    if let (Ok(report), Err(error)) = (&mut report, backend.check_digest()) {
+        report.add_problem(format!("the database: {error}"));
+    }
     Box::new(backend).close();
     report.map_err(VerifyFailure::Read)
 }

@@ -82,15 +82,12 @@ impl SledBackend {
     /// See [`OpenError`].
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
         let data_dir = DataDir::open(path)?;
-        let said = Acknowledged::read(path).map_err(OpenError::io("read the count in", path))?;
+        let said = read_acknowledged(&data_dir)?;
         let database = data_dir.database();
-        if !database.exists() {
-            if said != Said::Nothing {
-                return Err(damaged(&database, "it is missing"));
-            }
+        if !database.exists() && said == Said::Nothing {
             create(&data_dir, &database, cache_bytes)?;
         }
-        Self::over(data_dir, cache_bytes)
+        Self::over(data_dir, said, cache_bytes)
     }
 
     /// Opens the data folder at `path`, and makes nothing that is not there.
@@ -100,19 +97,20 @@ impl SledBackend {
     /// See [`OpenError`].
     pub fn open_existing(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
         let data_dir = DataDir::open_existing(path)?;
-        let database = data_dir.database();
-        if !database.exists() {
-            return Err(damaged(
-                &database,
-                "it is missing; it was removed, or the first start of a server was cut off before it was made",
-            ));
+        let said = read_acknowledged(&data_dir)?;
+        if !data_dir.database().exists() && said == Said::Nothing {
+            // The first start of a server was cut off.
+            return Err(OpenError::NoData { path: path.to_owned() });
         }
-        Self::over(data_dir, cache_bytes)
+        Self::over(data_dir, said, cache_bytes)
     }
 
     /// Opens the database in a data folder.
-    fn over(data_dir: DataDir, cache_bytes: u64) -> Result<Self, OpenError> {
+    fn over(data_dir: DataDir, said: Said, cache_bytes: u64) -> Result<Self, OpenError> {
         let database = data_dir.database();
+        if !database.exists() {
+            return Err(damaged(&database, "it is missing"));
+        }
         let path = database.join("db");
         check_file(&path)?;
         let doubt = match data_dir.doubt() {
@@ -185,6 +183,10 @@ impl State {
 }
 
 const ROWS_DIFFER: &str = "some of its rows are missing or are older than what was acknowledged";
+
+fn read_acknowledged(data_dir: &DataDir) -> Result<Said, OpenError> {
+    Acknowledged::read(data_dir.path()).map_err(OpenError::io("read the count in", data_dir.path()))
+}
 
 /// Refuses a file that sled would take for an empty database.
 fn check_file(path: &Path) -> Result<(), OpenError> {

@@ -50,6 +50,16 @@ pub struct Report {
     pub problems: Vec<String>,
 }
 
+impl Report {
+    /// Counts something that is wrong, and lists it unless too much is listed.
+    pub fn add_problem(&mut self, what: String) {
+        self.problem_count += 1;
+        if self.problems.len() < PROBLEMS_LISTED_MAX {
+            self.problems.push(what);
+        }
+    }
+}
+
 /// Reads everything and checks it. Keeps in memory what one article has, which projects there are, and for each
 /// project, one after another, 16 bytes of each deletion that its log keeps.
 ///
@@ -77,10 +87,7 @@ struct Checker<'c> {
 
 impl Checker<'_> {
     fn problem(&mut self, place: &dyn fmt::Display, what: &dyn fmt::Display) {
-        self.report.problem_count += 1;
-        if self.report.problems.len() < PROBLEMS_LISTED_MAX {
-            self.report.problems.push(format!("{place}: {what}"));
-        }
+        self.report.add_problem(format!("{place}: {what}"));
     }
 
     /// The value, if there is one; why there is none is a problem.

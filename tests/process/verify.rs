@@ -115,6 +115,8 @@ fn nothing_is_made_where_there_is_nothing() {
     fs::write(folder.path().join("FORMAT"), "spandrel 2\n").unwrap();
     check_refused(folder.path(), &["format 2", "newer version"]);
     fs::write(folder.path().join("FORMAT"), "spandrel 1\n").unwrap();
+    check_refused(folder.path(), &["is no data folder of Spandrel"]);
+    fs::write(folder.path().join("ACKNOWLEDGED"), "00000000000000000042 4ee7e60b\n").unwrap();
     check_refused(folder.path(), &["sled is damaged", "it is missing", "spandrel restore FILE"]);
     assert!(!folder.path().join("sled").exists());
 }
@@ -150,7 +152,7 @@ async fn damage_is_explained() {
             assert!(!said.contains(noise), "{said}");
         }
         if code == Some(1) {
-            assert!(stderr.contains("spandrel restore FILE --data-dir NEWDIR"), "{said}");
+            assert!(stderr.contains("spandrel restore FILE --data-dir FOLDER"), "{said}");
             found += 1;
         }
     }
