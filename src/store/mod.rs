@@ -15,6 +15,7 @@ pub mod project_table;
 pub mod records;
 pub mod runs;
 pub mod sled_backend;
+pub mod sled_key;
 pub mod sort_key;
 #[cfg(test)]
 mod testing;

@@ -15,7 +15,6 @@
 
 use std::{
     any::Any,
-    borrow::Cow,
     cell::Cell,
     fmt,
     fs::{self, File},
@@ -33,6 +32,7 @@ use super::{
     committer::{Backend, Batch, Committer, Options},
     data_dir::{DataDir, OpenError, sync_folder},
     engine::{Row, Rows},
+    sled_key::{original_key, stored_key},
 };
 use crate::domain::{Error, Problem, Result};
 
@@ -277,52 +277,8 @@ fn storage_error(error: &sled::Error) -> Error {
     }
 }
 
-/// As many bytes 0xff in a row as a stored key may have.
-const RUN_OF_FF_MAX: usize = 3;
-
-/// A key as it is stored: a byte 0 stands after each three bytes 0xff in a row. Keys sort as they did before.
-fn stored_key(key: &[u8]) -> Cow<'_, [u8]> {
-    if !has_run_of_ff(key) {
-        return Cow::Borrowed(key);
-    }
-    let mut stored = Vec::with_capacity(key.len() + key.len() / RUN_OF_FF_MAX);
-    let mut run = 0;
-    for byte in key {
-        stored.push(*byte);
-        run = if *byte == u8::MAX { run + 1 } else { 0 };
-        if run == RUN_OF_FF_MAX {
-            stored.push(0);
-            run = 0;
-        }
-    }
-    Cow::Owned(stored)
-}
-
-fn original_key(stored: &[u8]) -> Bytes {
-    if !has_run_of_ff(stored) {
-        return Bytes::copy_from_slice(stored);
-    }
-    let mut key = Vec::with_capacity(stored.len());
-    let mut run = 0;
-    for byte in stored {
-        if run == RUN_OF_FF_MAX {
-            run = 0;
-            continue;
-        }
-        key.push(*byte);
-        run = if *byte == u8::MAX { run + 1 } else { 0 };
-    }
-    key.into()
-}
-
-fn has_run_of_ff(key: &[u8]) -> bool {
-    key.windows(RUN_OF_FF_MAX).any(|window| *window == [u8::MAX; RUN_OF_FF_MAX])
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::limits::DATABASE_CACHE_BYTES_DEFAULT;
 
@@ -422,17 +378,5 @@ mod tests {
         check_refused(folder.path(), &["another process uses"]);
         assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01").unwrap().map(|value| value.len()), Some(4_000));
         assert!(backend.free_bytes().is_some_and(|free| free > 0));
-    }
-
-    #[test]
-    fn stored_keys_sort_as_the_keys_do() {
-        let key =
-            || proptest::collection::vec(prop_oneof![Just(0), Just(254), 255..=255u8, 255..=255u8], 0..12);
-        proptest!(|(left in key(), right in key())| {
-            let (stored_left, stored_right) = (stored_key(&left), stored_key(&right));
-            prop_assert_eq!(stored_left.cmp(&stored_right), left.cmp(&right));
-            prop_assert_eq!(&original_key(&stored_left)[..], &left[..]);
-            prop_assert!(!stored_left.windows(4).any(|window| window == [u8::MAX; 4]));
-        });
     }
 }
