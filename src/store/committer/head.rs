@@ -51,6 +51,8 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// These bytes are on people's disks.
@@ -66,6 +68,14 @@ mod tests {
         for row in [&b""[..], &[0; 23], &[0; 25]] {
             let error = Head::decode(Bytes::from_static(row)).unwrap_err();
             assert!(error.to_string().contains("damaged"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_24_bytes_are_a_head(row in prop::array::uniform24(any::<u8>())) {
+            let head = Head::decode(Bytes::copy_from_slice(&row)).unwrap();
+            prop_assert_eq!(&head.encode()[..], &row[..]);
         }
     }
 }
