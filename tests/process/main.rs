@@ -13,4 +13,5 @@
 mod support;
 
 mod environment;
+mod formats;
 mod plug;
