@@ -166,9 +166,9 @@ fn catalog_row(input: &mut Unstructured<'_>) -> Result<(Bytes, Bytes)> {
             let number = number(input)?;
             let table = RunTable::new(Bytes::from_static(keys::PROJECT_IDS));
             let mut rows = StoredRows::default();
-            let inserted = rows.commit(|draft| table.insert(draft, &catalog::id_hash("p"), &number));
-            inserted.unwrap();
-            rows.0.pop_first().unwrap()
+            unless_damaged(rows.commit(|draft| table.insert(draft, &catalog::id_hash("p"), &number)));
+            // None that is too long for a packed row.
+            rows.0.pop_first().ok_or(arbitrary::Error::IncorrectFormat)?
         }
         3 => (keys::catalog_entry(input.int_in_range(0..=3)?), rows::bytes(input)?.into()),
         _ => {
