@@ -12,6 +12,11 @@
     reason = "a check ends where it did not get what it expected"
 )]
 
+#[allow(
+    clippy::pedantic,
+    clippy::as_conversions,
+    reason = "the targets are a crate of their own, linted by itself"
+)]
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 
@@ -28,7 +33,9 @@ fn what_the_seeds_ask_is_answered_well() {
         let seeds = fs::read_dir(folder.join(name)).unwrap();
         let seeds: Vec<_> = seeds.map(|seed| fs::read(seed.unwrap().path()).unwrap()).collect();
         assert!(!seeds.is_empty(), "{name} has no seeds");
-        seeds.iter().for_each(|seed| check(seed));
+        for seed in seeds {
+            check(&seed);
+        }
     }
 }
 

@@ -60,7 +60,7 @@ fn request(input: &mut Unstructured<'_>, words: &Words) -> Result<(Sent, Request
     if odd {
         request = odd_headers(input, request)?;
         if input.ratio(1, 8)? {
-            path.push_str(*input.choose(&["/", "x", "/../", "%00", "?a=b"])?);
+            path.push_str(input.choose(&["/", "x", "/../", "%00", "?a=b"])?);
         }
         if input.ratio(1, 8)? {
             path = "/".to_owned();

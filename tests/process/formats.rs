@@ -95,6 +95,7 @@ fn check_same(found: &[Value], kept: &[Value]) {
 fn verify(data_dir: &Path) {
     let spandrel = || Command::new(env!("CARGO_BIN_EXE_spandrel"));
     if !spandrel().args(["verify", "--help"]).output().unwrap().status.success() {
+        #[allow(clippy::explicit_write, reason = "unlike eprintln!, this is seen although the test passes")]
         writeln!(std::io::stderr(), "\nNOT VERIFIED: this binary has no command for it\n").unwrap();
         return;
     }
@@ -136,7 +137,7 @@ async fn change(client: &mut Client) {
     client.create_article(CORPUS, "new", "written by another version").await;
     let list = v1::ListAnnotationsRequest { parent: long, page_size: 2, ..Default::default() };
     let [mut updated, deleted] = client.send(list).await.unwrap().annotations.try_into().unwrap();
-    updated.label = "CHANGED".to_owned();
+    "CHANGED".clone_into(&mut updated.label);
     let update = v1::UpdateAnnotationRequest { annotation: Some(updated), ..Default::default() };
     assert_eq!(client.send(update).await.unwrap().label, "CHANGED");
     let delete = v1::DeleteAnnotationRequest { name: deleted.name, etag: deleted.etag, ..Default::default() };
@@ -162,8 +163,8 @@ async fn write_the_fixture() {
     let everything = everything(&mut client).await;
     assert!(server.stop().await.success());
     fs::create_dir_all(archive.parent().unwrap()).unwrap();
-    let everything: String = everything.iter().map(|line| format!("{line}\n")).collect();
-    fs::write(lines, everything).unwrap();
+    let everything: Vec<String> = everything.iter().map(ToString::to_string).collect();
+    fs::write(lines, everything.join("\n") + "\n").unwrap();
     // The database's segments have holes.
     let tar =
         "tar --create --sparse --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 data | gzip -9 -n";
