@@ -70,6 +70,9 @@ pub const STATUS_BYTES_MAX: usize = 4 * KIB;
 /// Positions that an error lists.
 pub const ERROR_POSITIONS_MAX: usize = 16;
 
+/// The last revision that a project may come to: all up to here are whole numbers in JavaScript, too.
+pub const REVISION_MAX: u64 = (1 << 53) - 1;
+
 /// A stored key, with its partition.
 pub const KEY_BYTES_MAX: usize = 64;
 /// A stored value: sled writes larger pages as files that it never syncs.

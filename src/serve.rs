@@ -116,7 +116,9 @@ fn sweep(runtime: &tokio::runtime::Runtime, sweeper: Sweeper, stopped: oneshot::
     });
 }
 
-fn services(app: &Arc<App>, settings: Settings) -> Services {
+/// The services of the API over `app`.
+#[must_use]
+pub fn services(app: &Arc<App>, settings: Settings) -> Services {
     let request_bytes_max = settings.text_bytes_max.max(TEXT_STAGED_ABOVE_BYTES) + REQUEST_BYTES_BESIDE_TEXT;
     let (projects, articles) = (Projects::new(Arc::clone(app)), Articles::new(Arc::clone(app)));
     let annotations = Annotations::new(Arc::clone(app));

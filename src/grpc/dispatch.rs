@@ -2,15 +2,21 @@
 
 use std::{
     convert::Infallible,
+    fmt::Display,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http_body::Body as HttpBody;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tonic::{body::Body, codegen::BoxFuture};
+use tonic::{
+    body::Body,
+    codegen::{BoxFuture, StdError},
+};
 use tower::Service;
 
 use super::{
@@ -31,6 +37,20 @@ impl Dispatch {
     pub(super) fn new(calls: Calls, web: Web) -> Self {
         Self { calls, web }
     }
+
+    /// Answers a request, wherever its body comes from.
+    pub(super) fn answer<B>(&self, request: Request<B>, body: fn(B) -> RequestBody) -> Reply
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError> + Display,
+    {
+        match kind(&request) {
+            Kind::Grpc => Reply::Grpc(self.calls.answer(request.map(body))),
+            Kind::Web => Reply::Web(Box::pin(self.web.clone().call(request))),
+            Kind::Page => Reply::Page(Some(html(page::html()))),
+            Kind::Refused(code, why) => Reply::Page(Some(text(code, why))),
+        }
+    }
 }
 
 impl hyper::service::Service<Request<Incoming>> for Dispatch {
@@ -39,12 +59,7 @@ impl hyper::service::Service<Request<Incoming>> for Dispatch {
     type Future = Reply;
 
     fn call(&self, request: Request<Incoming>) -> Reply {
-        match kind(&request) {
-            Kind::Grpc => Reply::Grpc(self.calls.answer(request.map(RequestBody::plain))),
-            Kind::Web => Reply::Web(Box::pin(self.web.clone().call(request))),
-            Kind::Page => Reply::Page(Some(html(page::html()))),
-            Kind::Refused(code, why) => Reply::Page(Some(text(code, why))),
-        }
+        self.answer(request, RequestBody::plain)
     }
 }
 

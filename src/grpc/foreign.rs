@@ -43,6 +43,12 @@ fn translated(foreign: &Status) -> Option<Status> {
         (Code::Internal, _) if message.starts_with("protocol error: received message") => {
             malformed("the request is compressed, or its first byte is neither 0 nor 1; send it uncompressed")
         }
+        (Code::Internal, _)
+            if message.starts_with("tonic-web: Invalid ")
+                || message.starts_with("tonic-web: malformed base64") =>
+        {
+            malformed("the body is not Base64 of whole gRPC-Web frames, which application/grpc-web-text is")
+        }
         (Code::Unimplemented, "") => {
             Some(Status::unimplemented("this server has no such method; reflection lists those that it has"))
         }
@@ -88,6 +94,8 @@ mod tests {
             "Missing request message.",
             "Unexpected EOF decoding stream.",
             "protocol error: received message with invalid compression flag: 7",
+            "tonic-web: Invalid symbol 0, offset 0.",
+            "tonic-web: malformed base64 request has unencoded trailers",
         ] {
             let status = after(&Status::internal(message));
             assert_eq!(status.code(), Code::InvalidArgument, "{message}");

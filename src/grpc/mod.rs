@@ -16,6 +16,7 @@ pub mod drain;
 pub mod encoded;
 mod foreign;
 mod health;
+pub mod in_process;
 mod listener;
 mod page;
 pub mod project_service;

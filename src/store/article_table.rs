@@ -167,3 +167,33 @@ pub(super) fn read_number(bytes: &[u8]) -> Result<u64> {
     let number = bytes.try_into().map_err(|_| Error::corrupt("an article's number is not 8 bytes"))?;
     Ok(u64::from_be_bytes(number))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::MemoryRows;
+
+    /// These bytes are on people's disks.
+    #[test]
+    fn numbers_and_texts_keep_their_bytes() {
+        let mut rows = MemoryRows::default();
+        // SHA-256 of "a" begins with ca978112.
+        let inserted = rows.commit(|draft| ids().insert(draft, &id_hash("a"), &0x0102_u64.to_be_bytes()));
+        assert_eq!(inserted, Ok(None));
+        let found: Vec<_> =
+            rows.0.iter().map(|(key, value)| (hex::encode(key), hex::encode(value))).collect();
+        let number_of_a = "011008ca978112ca1bbdcafac231b39a23dc4d0000000000000102";
+        assert_eq!(found, [("21".to_owned(), number_of_a.to_owned())]);
+
+        let (key, value) = numbers_in_use_row(0x0102);
+        assert_eq!((hex::encode(key), hex::encode(&value)), ("11".to_owned(), "0000000000000102".to_owned()));
+        assert_eq!(read_number(&value), Ok(0x0102));
+
+        let text = "é".repeat(2_049);
+        let chunks: Vec<_> = text_rows(ArticleNumber(1), Generation(2), &text)
+            .map(|(key, value)| (hex::encode(key), hex::encode(value)))
+            .collect();
+        let key = |chunk| format!("2200000000000000010000000{}0000000{chunk}", 2);
+        assert_eq!(chunks, [(key(0), "c3a9".repeat(2_048)), (key(1), "c3a9".to_owned())]);
+    }
+}

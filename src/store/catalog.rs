@@ -147,3 +147,41 @@ pub(super) fn read(partition: Partition, bytes: &[u8]) -> Result<Entry> {
     let id = ProjectId::parse("id", &record.id).map_err(|error| Error::corrupt(error.to_string()))?;
     Ok(Entry { id, partition, uid: read_uid(&record.uid)?, state })
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::testing::MemoryRows;
+
+    /// These bytes are on people's disks.
+    #[test]
+    fn the_catalog_keeps_its_bytes() {
+        let id = ProjectId::parse("", "p").unwrap();
+        let uid = ProjectUid(Uuid::from_bytes([0x11; 16]));
+        let mut rows = MemoryRows::default();
+        let check = |rows: &MemoryRows, expected: &[(&str, &str)]| {
+            let row = |(key, value): (&Bytes, &Bytes)| (hex::encode(key), hex::encode(value));
+            let expected: Vec<_> =
+                expected.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(rows.0.iter().map(row).collect::<Vec<_>>(), expected);
+        };
+        // SHA-256 of "p" begins with 148de9c5.
+        let number_of_p = ("50", "011004148de9c5a7a44d19e56cd9ae1a554bf600000001");
+        let entry = rows.commit(|draft| reserve(draft, &id, uid)).unwrap();
+        let reserved = ("5100000001", "0a017010011a1011111111111111111111111111111111");
+        check(&rows, &[number_of_p, reserved, ("52", "00000002")]);
+        let activated = rows.commit(|draft| {
+            activate(draft, &entry);
+            Ok(())
+        });
+        activated.unwrap();
+        let active = ("5100000001", "0a017010021a1011111111111111111111111111111111");
+        check(&rows, &[number_of_p, active, ("52", "00000002")]);
+        assert_eq!(find(&rows, &id), Ok(Some(Entry { state: State::Active, ..entry.clone() })));
+        rows.commit(|draft| release(draft, &entry)).unwrap();
+        let deleted = ("5100000001", "0a017010031a1011111111111111111111111111111111");
+        check(&rows, &[deleted, ("52", "00000002")]);
+    }
+}

@@ -139,3 +139,67 @@ fn chunk_key(key: &[u8], number: u16) -> Bytes {
 fn damaged(key: &[u8]) -> Error {
     Error::corrupt(format!("the value at key {key:02x?} is incomplete"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::*;
+    use crate::{domain::Problem, store::testing::MemoryRows};
+
+    const KEY: &[u8] = &[0x20, 7];
+
+    fn put_rows(rows: &mut MemoryRows, value: &[u8]) {
+        rows.commit(|draft| put(draft, &Bytes::from_static(KEY), value)).unwrap();
+    }
+
+    /// These bytes are on people's disks.
+    #[test]
+    fn rows_keep_their_bytes() {
+        let check = |value: &[u8], expected: &[(&str, String)]| {
+            let mut rows = MemoryRows::default();
+            put_rows(&mut rows, value);
+            let found: Vec<_> =
+                rows.0.iter().map(|(key, value)| (hex::encode(key), hex::encode(value))).collect();
+            let expected: Vec<_> =
+                expected.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+            assert_eq!(found, expected);
+            assert_eq!(get(&rows, &Bytes::from_static(KEY)), Ok(Some(Bytes::copy_from_slice(value))));
+        };
+        check(&[], &[("2007", "00000000".to_owned())]);
+        check(&[0xee, 0xff], &[("2007", "00000002eeff".to_owned())]);
+        let ee = |bytes| "ee".repeat(bytes);
+        check(&[0xee; 4_092], &[("2007", format!("00000ffc{}", ee(4_092)))]);
+        check(&[0xee; 4_093], &[("2007", format!("00000ffd{}", ee(4_092))), ("20070001", ee(1))]);
+        check(
+            &[0xee; 8_189],
+            &[("2007", format!("00001ffd{}", ee(4_092))), ("20070001", ee(4_096)), ("20070002", ee(1))],
+        );
+    }
+
+    proptest! {
+        /// Whatever stands at a long value's keys, it is one or it is damage, and is written over all the same unless
+        /// it cannot be said where it ends.
+        #[test]
+        fn any_rows_are_a_value_or_damage(
+            length in select(&[0_u32, 3, 4_092, 4_093, 8_188, 8_189, 1 << 28, u32::MAX][..]),
+            first in vec(any::<u8>(), 0..8),
+            chunks in prop::collection::btree_map(0..4_u16, vec(any::<u8>(), 0..8), 0..4),
+            as_first in any::<bool>(),
+        ) {
+            let first = if as_first { [&length.to_be_bytes()[..], &first].concat() } else { first };
+            let chunk = |(number, value): (u16, Vec<u8>)| (chunk_key(KEY, number), Bytes::from(value));
+            let mut rows = MemoryRows(chunks.into_iter().map(chunk).collect());
+            rows.0.insert(Bytes::from_static(KEY), first.into());
+            let key = Bytes::from_static(KEY);
+            for read in [get(&rows, &key).map(drop), scan(&rows, &KeyRange::prefix(&[0x20]), 2).try_for_each(|row| row.map(drop))] {
+                if let Err(error) = read {
+                    prop_assert!(matches!(error.problem, Problem::StorageCorrupt(_)), "{error}");
+                }
+            }
+            if rows.commit(|draft| put(draft, &key, b"new")).is_ok() {
+                prop_assert_eq!(get(&rows, &key), Ok(Some(Bytes::from_static(b"new"))));
+            }
+        }
+    }
+}

@@ -17,6 +17,7 @@ pub mod records;
 mod rows_digest;
 pub mod runs;
 pub mod sled_backend;
+pub mod sled_key;
 mod sled_segments;
 pub mod sort_key;
 #[cfg(test)]

@@ -377,34 +377,4 @@ fn damaged(error: Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_around_stored_annotations_is_the_change_of_them() {
-        let id = AnnotationId::from_bytes([7; 16]);
-        let article = ArticleId::parse("id", "a").unwrap();
-        let annotation = |revision| {
-            let record = stored::AnnotationRecord {
-                label: "PER".to_owned(),
-                spans: vec![3, 3, 2, 9, 9, 9],
-                quotes: vec!["Zoë".to_owned()],
-                revision,
-                ..stored::AnnotationRecord::default()
-            };
-            read_annotation(id, record).unwrap()
-        };
-        let states = [None, Some(annotation(1)), Some(annotation(2))];
-        for (before, after) in states.iter().flat_map(|one| states.iter().map(move |other| (one, other))) {
-            let encoded = |one: &Option<Annotation>| {
-                one.as_ref().map(|one| Bytes::from(self::annotation(one).encode_to_vec()))
-            };
-            let (before, after) = (before.clone(), after.clone());
-            let around = annotation_change(&article, id, encoded(&before), encoded(&after));
-            assert_eq!(
-                around,
-                change(&ResourceChange::Annotation { article: article.clone(), id, before, after })
-            );
-        }
-    }
-}
+mod tests;

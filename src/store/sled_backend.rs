@@ -38,6 +38,7 @@ use super::{
     data_dir::{DataDir, OpenError, sync_folder},
     engine::{Row, Rows},
     rows_digest::RowsDigest,
+    sled_key::{original_key, stored_key},
     sled_segments,
 };
 use crate::domain::{Error, Problem, Result};
@@ -445,48 +446,6 @@ fn storage_error(error: &sled::Error) -> Error {
         | sled::Error::ReportableBug(_)
         | sled::Error::CollectionNotFound(_) => Problem::StorageUnavailable(error.to_string()).into(),
     }
-}
-
-/// As many bytes 0xff in a row as a stored key may have.
-const RUN_OF_FF_MAX: usize = 3;
-
-/// A key as it is stored: a byte 0 stands after each three bytes 0xff in a row. Keys sort as they did before.
-fn stored_key(key: &[u8]) -> Cow<'_, [u8]> {
-    if !has_run_of_ff(key) {
-        return Cow::Borrowed(key);
-    }
-    let mut stored = Vec::with_capacity(key.len() + key.len() / RUN_OF_FF_MAX);
-    let mut run = 0;
-    for byte in key {
-        stored.push(*byte);
-        run = if *byte == u8::MAX { run + 1 } else { 0 };
-        if run == RUN_OF_FF_MAX {
-            stored.push(0);
-            run = 0;
-        }
-    }
-    Cow::Owned(stored)
-}
-
-fn original_key(stored: &[u8]) -> Bytes {
-    if !has_run_of_ff(stored) {
-        return Bytes::copy_from_slice(stored);
-    }
-    let mut key = Vec::with_capacity(stored.len());
-    let mut run = 0;
-    for byte in stored {
-        if run == RUN_OF_FF_MAX {
-            run = 0;
-            continue;
-        }
-        key.push(*byte);
-        run = if *byte == u8::MAX { run + 1 } else { 0 };
-    }
-    key.into()
-}
-
-fn has_run_of_ff(key: &[u8]) -> bool {
-    key.windows(RUN_OF_FF_MAX).any(|window| *window == [u8::MAX; RUN_OF_FF_MAX])
 }
 
 #[cfg(test)]

@@ -14,5 +14,6 @@
 mod support;
 
 mod environment;
+mod formats;
 mod plug;
 mod verify;

@@ -206,6 +206,16 @@ impl Running {
     }
 }
 
+impl Running {
+    /// The headers that answer a gRPC-Web call whose body is said to be Base64.
+    pub(crate) fn web_text(&self, method: &str, body: &[u8]) -> HeaderMap {
+        let head = format!("POST /{method} HTTP/1.1\ncontent-type: application/grpc-web-text");
+        let (line, headers, _) = self.http1(&head, body);
+        assert_eq!(line, "HTTP/1.1 200 OK");
+        headers
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         drop(self.stop.take());

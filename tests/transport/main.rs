@@ -250,6 +250,21 @@ async fn what_is_no_message_or_no_method_is_told_so() {
     }
 }
 
+/// It was answered with INTERNAL, as if the server had broken, whenever a browser's body was cut or not encoded.
+#[test]
+fn a_body_that_is_no_base64_is_the_clients_mistake() {
+    let server = start(config());
+    for body in [&b"\0\0\0\0\0"[..], b"AAAAA!==", b"AAAAA", b"AA=AAAAA"] {
+        let status = Status::from_header_map(&server.web_text(GET, body)).unwrap();
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::InvalidArgument, "FIELD_INVALID"),
+            "{status}"
+        );
+        assert!(status.message().contains("Base64"), "{status}");
+    }
+}
+
 #[tokio::test]
 async fn a_call_too_many_is_refused_at_once_and_health_is_not() {
     let server = start(ServerConfig { calls_in_flight_max: 2, ..config() });

@@ -41,6 +41,39 @@ fn has_directory(rows: &dyn View) -> bool {
     rows.get(&keys::annotation_ids(INDEX.article, INDEX.generation)).unwrap().is_some()
 }
 
+/// These bytes are on people's disks.
+#[test]
+fn an_index_keeps_its_bytes() {
+    let row = |rows: &MemoryRows, key: Bytes| rows.0.get(&key).map(hex::encode);
+    let (run, ids) = (
+        keys::annotations(INDEX.article, INDEX.generation),
+        keys::annotation_ids(INDEX.article, INDEX.generation),
+    );
+    let statistics = keys::statistics(INDEX.article, INDEX.generation);
+    let sort_key = |start: u32, end: u32| hex::encode(SortKey::of(start, end, id(0)).encode());
+
+    let rows = filled([(1, 3)], &[0xab, 0xcd]);
+    // A value in the run begins with 00.
+    assert_eq!(row(&rows, run.clone()), Some(format!("011903{}00abcd", sort_key(1, 3))));
+    assert_eq!(row(&rows, ids.clone()), None);
+    assert_eq!(row(&rows, statistics.clone()), Some("0a050100000000".to_owned()));
+
+    let rows = filled([(1, 600)], &[0xee; 1_100]);
+    // One that has rows of its own is 01.
+    assert_eq!(row(&rows, run), Some(format!("011901{}01", sort_key(1, 600))));
+    assert_eq!(row(&rows, statistics.clone()), Some("0a050001000000".to_owned()));
+    let long = row(&rows, keys::long_annotation(INDEX.article, INDEX.generation, id(0).as_bytes()));
+    assert_eq!(long, Some(format!("0000044c{}", "ee".repeat(1_100))));
+
+    // Three annotations in two rows: the directory has start and end of each.
+    let rows = filled([(1, 3), (2, 9), (4, 5)], &[0xee; 900]);
+    assert_eq!(row(&rows, statistics), Some("0a0503000000001001".to_owned()));
+    let mut entries = [(0, "0000000100000003"), (1, "0000000200000009"), (2, "0000000400000005")]
+        .map(|(number, hull)| format!("1008{}{hull}", hex::encode(id(number).as_bytes())));
+    entries.sort();
+    assert_eq!(row(&rows, ids), Some(format!("01{}", entries.concat())));
+}
+
 #[test]
 fn document_order_is_start_then_longer_first_then_id_whatever_the_class() {
     let hulls = [(5, 6), (0, 3), (0, 9_000), (5, 5), (0, 3_000_000), (0, 600), (5, 6), (0, 200_000)];

@@ -4,6 +4,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 use crate::{
     domain::{Error, Result},
+    limits::REVISION_MAX,
     store::{
         engine::{Revision, Timestamp, View},
         keys,
@@ -41,16 +42,26 @@ impl Head {
         if row.len() != HEAD_BYTES {
             return Err(Error::corrupt(format!("a head has {} bytes, not {HEAD_BYTES}", row.len())));
         }
-        Ok(Self {
+        let head = Self {
             revision: Revision(row.get_u64()),
             time: Timestamp(row.get_i64()),
             log_floor: Revision(row.get_u64()),
-        })
+        };
+        // Behind the last one there would be no next.
+        if head.revision.0 > REVISION_MAX || head.log_floor > head.revision {
+            let Self { revision, log_floor, .. } = head;
+            let what =
+                format!("a head has revision {} and a log without the first {}", revision.0, log_floor.0);
+            return Err(Error::corrupt(what));
+        }
+        Ok(head)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// These bytes are on people's disks.
@@ -66,6 +77,29 @@ mod tests {
         for row in [&b""[..], &[0; 23], &[0; 25]] {
             let error = Head::decode(Bytes::from_static(row)).unwrap_err();
             assert!(error.to_string().contains("damaged"), "{error}");
+        }
+    }
+
+    /// Counting on from the last number of all was a panic in whoever read the log.
+    #[test]
+    fn a_head_that_cannot_be_is_damage() {
+        let check = |revision, log_floor, is_head: bool| {
+            let head =
+                Head { revision: Revision(revision), time: Timestamp(0), log_floor: Revision(log_floor) };
+            assert_eq!(Head::decode(head.encode()).is_ok(), is_head, "{head:?}");
+        };
+        check(REVISION_MAX, REVISION_MAX, true);
+        check(REVISION_MAX + 1, 0, false);
+        check(u64::MAX, u64::MAX, false);
+        check(4, 5, false);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_head_or_damage(row in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 23..26)) {
+            if let Ok(head) = Head::decode(row.clone().into()) {
+                prop_assert_eq!(&head.encode()[..], &row[..]);
+            }
         }
     }
 }

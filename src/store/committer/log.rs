@@ -104,3 +104,24 @@ pub(super) fn trim(view: &dyn View, head: Head, through: Revision) -> Result<Tri
 fn entries(after: Revision, through: Revision) -> KeyRange {
     KeyRange { from: keys::log(after.next().0), to: keys::log(through.next().0) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// These bytes are on people's disks.
+    #[test]
+    fn entries_keep_their_bytes() {
+        let change = |record: &'static [u8]| Change { scope: 0, record: Bytes::from_static(record) };
+        let commit = Commit {
+            stamp: Stamp { revision: Revision(0x0a0b), time: Timestamp(1_700_000_000_000_000) },
+            changes: vec![change(&[1, 2]), change(&[3])],
+        };
+        let rows = rows(&commit).unwrap();
+        let [(key, value)] = &rows[..] else { panic!("{} rows", rows.len()) };
+        assert_eq!(hex::encode(key), "020000000000000a0b");
+        // The length of the whole, as of every long value; the time; the changes.
+        assert_eq!(hex::encode(value), "00000010088080f9c0c1c4820312020102120103");
+        assert_eq!(decode(commit.stamp.revision, &value.slice(4..)), Ok(commit));
+    }
+}

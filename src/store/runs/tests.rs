@@ -28,6 +28,22 @@ fn filled(entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> MemoryRows {
     rows
 }
 
+/// These bytes are on people's disks.
+#[test]
+fn a_row_that_split_keeps_its_bytes() {
+    // In order: the last entry starts a row, whose key is as much of its own as tells it apart from the one before.
+    let rows = filled([
+        (b"aa".to_vec(), vec![1; 1_000]),
+        (b"ab".to_vec(), vec![2; 1_000]),
+        (b"bc".to_vec(), vec![3; 50]),
+    ]);
+    let found: Vec<_> =
+        rows.0.into_iter().map(|(key, value)| (hex::encode(key), hex::encode(value))).collect();
+    let (ones, twos, threes) = ("01".repeat(1_000), "02".repeat(1_000), "03".repeat(50));
+    let first = format!("0102e8076161{ones}02e8076162{twos}");
+    assert_eq!(found, [("7701".to_owned(), first), ("770162".to_owned(), format!("0102326263{threes}"))]);
+}
+
 fn remove(rows: &mut MemoryRows, keys: impl IntoIterator<Item = u32>) {
     rows.commit(|draft| {
         keys.into_iter().try_for_each(|key| {

@@ -1,7 +1,5 @@
 use std::collections::BTreeMap;
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::limits::DATABASE_CACHE_BYTES_DEFAULT;
 
@@ -164,17 +162,6 @@ fn an_open_folder_is_refused_and_not_harmed() {
     check_refused(folder.path(), &["another process uses"]);
     assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01").unwrap().map(|value| value.len()), Some(4_000));
     assert!(backend.free_bytes().is_some_and(|free| free > 0));
-}
-
-#[test]
-fn stored_keys_sort_as_the_keys_do() {
-    let key = || proptest::collection::vec(prop_oneof![Just(0), Just(254), 255..=255u8, 255..=255u8], 0..12);
-    proptest!(|(left in key(), right in key())| {
-        let (stored_left, stored_right) = (stored_key(&left), stored_key(&right));
-        prop_assert_eq!(stored_left.cmp(&stored_right), left.cmp(&right));
-        prop_assert_eq!(&original_key(&stored_left)[..], &left[..]);
-        prop_assert!(!stored_left.windows(4).any(|window| window == [u8::MAX; 4]));
-    });
 }
 
 /// Rows as they should be.
