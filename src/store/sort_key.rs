@@ -291,6 +291,16 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_bytes_are_a_key_or_damage(bytes in prop::collection::vec(prop_oneof![0..6_u8, any::<u8>()], 24..27)) {
+            if let Ok(key) = SortKey::decode(&bytes) {
+                prop_assert_eq!(&key.encode()[..], &bytes[..]);
+            }
+            if let Some(position) = DocumentPosition::decode(&bytes) {
+                prop_assert_eq!(&position.encode()[..], &bytes[..]);
+            }
+        }
+
+        #[test]
         fn bytes_sort_as_keys_and_positions_do(keys in prop::collection::vec((0..2_000u32, 0..2_000u32, 0..3u8), 2)) {
             let keys: Vec<_> =
                 keys.into_iter().map(|(start, length, n)| SortKey::of(start, start + length, id(n))).collect();
