@@ -10,10 +10,11 @@ use std::{
 };
 
 use spandrel::proto::v1;
+use tonic::Status;
 
 use crate::{
     ledger::{Ledger, Resource, Resources, Write, text_of},
-    server::{Launch, Running},
+    server::{Launch, PATIENCE, Running},
     support::Client,
     table::say_skipped,
     workload::{Workload, contended_names, is_shared, without_text},
@@ -40,20 +41,20 @@ pub struct Checker {
 }
 
 /// Everything that a server answers.
-pub async fn read_all(client: &Client, findings: &mut Findings) -> Resources {
+pub async fn read_all(client: &Client, findings: &mut Findings) -> Result<Resources, Status> {
     let mut all = Resources::new();
-    for project in pages_of_projects(client).await {
-        for article in pages_of_articles(client, &project.name).await {
+    for project in pages_of_projects(client).await? {
+        for article in pages_of_articles(client, &project.name).await? {
             let request = v1::GetArticleRequest { name: article.name.clone(), view: 0 };
-            let full = client.send(request).await.unwrap();
+            let full = client.send(request).await?;
             if full.text != text_of(&full.source_uri) {
                 findings.lost.push(format!("the text of {} is another one", full.name));
             }
             all.insert(article.name.clone(), without_text(full));
         }
         let request = v1::StreamAnnotationsRequest { parent: project.name.clone(), ..Default::default() };
-        let mut stream = client.clone().annotations.stream_annotations(request).await.unwrap().into_inner();
-        while let Some(message) = stream.message().await.unwrap() {
+        let mut stream = client.clone().annotations.stream_annotations(request).await?.into_inner();
+        while let Some(message) = stream.message().await? {
             for annotation in message.annotations {
                 if annotation.revision > project.revision {
                     findings.lost.push(format!("{} is newer than its project", annotation.name));
@@ -66,31 +67,31 @@ pub async fn read_all(client: &Client, findings: &mut Findings) -> Resources {
         }
         all.insert(project.name.clone(), Resource::Project(project));
     }
-    all
+    Ok(all)
 }
 
-async fn pages_of_projects(client: &Client) -> Vec<v1::Project> {
+async fn pages_of_projects(client: &Client) -> Result<Vec<v1::Project>, Status> {
     let mut request = v1::ListProjectsRequest { page_size: 1_000, ..Default::default() };
     let mut all = Vec::new();
     loop {
-        let page = client.send(request.clone()).await.unwrap();
+        let page = client.send(request.clone()).await?;
         all.extend(page.projects);
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
-            return all;
+            return Ok(all);
         }
     }
 }
 
-async fn pages_of_articles(client: &Client, project: &str) -> Vec<v1::Article> {
+async fn pages_of_articles(client: &Client, project: &str) -> Result<Vec<v1::Article>, Status> {
     let mut request = v1::ListArticlesRequest { parent: project.to_owned(), page_size: 1_000, ..Default::default() };
     let mut all = Vec::new();
     loop {
-        let page = client.send(request.clone()).await.unwrap();
+        let page = client.send(request.clone()).await?;
         all.extend(page.articles);
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
-            return all;
+            return Ok(all);
         }
     }
 }
@@ -100,7 +101,18 @@ impl Checker {
     pub async fn check(&mut self, server: &Running, workload: &mut Workload) -> Findings {
         let mut findings = Findings::default();
         let client = server.client().await;
-        let mut found = read_all(&client, &mut findings).await;
+        let read = tokio::time::timeout(PATIENCE, read_all(&client, &mut findings)).await;
+        let mut found = match read {
+            Ok(Ok(found)) => found,
+            Ok(Err(status)) => {
+                findings.lost.push(format!("what is there cannot be read: {status:?}"));
+                return findings;
+            }
+            Err(_) => {
+                findings.lost.push("reading what is there hangs".to_owned());
+                return findings;
+            }
+        };
         self.check_revisions(&found, workload, &mut findings);
         self.check_contended(&found, workload, &mut findings);
         for ledger in &mut workload.ledgers {
