@@ -64,7 +64,7 @@ pub enum OpenError {
         found: u32,
     },
     /// The operating system refuses.
-    #[error("cannot {action} {}: {source}; check the path, its owner and its permissions", .path.display())]
+    #[error("cannot {action} {}: {source}; {}", .path.display(), remedy(.source))]
     Inaccessible {
         /// What was tried.
         action: &'static str,
@@ -87,6 +87,13 @@ pub enum OpenError {
     /// The engine does not start.
     #[error(transparent)]
     Engine(#[from] Error),
+}
+
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space on the disk",
+        _ => "check the path, its owner and its permissions",
+    }
 }
 
 impl OpenError {

@@ -12,6 +12,7 @@
 //! - Files that it cannot make sense of are taken for an empty database, so that one row says that it is ours. Of other
 //!   damage it panics, which is caught and explained.
 //! - Its creation can be cut off: a database is made under another name and renamed when it is durable.
+//! - A snapshot whose writing was cut off is taken for the newest one, and then for damage: such files are removed.
 
 use std::{
     any::Any,
@@ -89,6 +90,7 @@ impl SledBackend {
         }
         let file =
             File::options().read(true).write(true).open(&path).map_err(OpenError::io("open", &path))?;
+        remove_unfinished_snapshots(&database)?;
         let rows = open_database(&database, cache_bytes)?;
         let mark = catch_panic(|| rows.get(MARK.0)).map_err(|panic| damaged(&path, panic))?;
         match mark {
@@ -119,6 +121,19 @@ fn create(data_dir: &DataDir, database: &Path, cache_bytes: u64) -> Result<(), O
     sync_folder(&unfinished)?;
     fs::rename(&unfinished, database).map_err(OpenError::io("make", database))?;
     sync_folder(data_dir.path())
+}
+
+/// Removes the snapshots that nobody finished: one is written under such a name, synced and then renamed, and the one
+/// before it is kept until then.
+fn remove_unfinished_snapshots(database: &Path) -> Result<(), OpenError> {
+    for entry in fs::read_dir(database).map_err(OpenError::io("read", database))? {
+        let path = entry.map_err(OpenError::io("read", database))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(&path).map_err(OpenError::io("remove the unfinished", &path))?;
+        }
+    }
+    Ok(())
 }
 
 fn open_database(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
@@ -413,6 +428,20 @@ mod tests {
         let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
         assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01"), Ok(None));
         assert!(!folder.path().join("sled.new").exists());
+    }
+
+    /// A disk that was full while the database was opened left an empty one, and the database could not be opened again.
+    #[test]
+    fn a_snapshot_that_was_cut_off_does_no_harm() {
+        let folder = filled();
+        let unfinished = folder.path().join("sled/snap.7FFFFFFFFFFFFFFF.generating");
+        for content in [&b""[..], b"half a snapsh"] {
+            fs::write(&unfinished, content).unwrap();
+            let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+            assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01").unwrap().map(|value| value.len()), Some(4_000));
+            assert!(!unfinished.exists());
+            Box::new(backend).close();
+        }
     }
 
     #[test]

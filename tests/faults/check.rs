@@ -84,7 +84,8 @@ async fn pages_of_projects(client: &Client) -> Result<Vec<v1::Project>, Status> 
 }
 
 async fn pages_of_articles(client: &Client, project: &str) -> Result<Vec<v1::Article>, Status> {
-    let mut request = v1::ListArticlesRequest { parent: project.to_owned(), page_size: 1_000, ..Default::default() };
+    let mut request =
+        v1::ListArticlesRequest { parent: project.to_owned(), page_size: 1_000, ..Default::default() };
     let mut all = Vec::new();
     loop {
         let page = client.send(request.clone()).await?;
@@ -137,7 +138,9 @@ impl Checker {
                 findings.lost.push(format!("revision {revision} of {name} was given to two commits"));
             }
             if revision > project.revision {
-                findings.lost.push(format!("revision {revision} of {name} is behind its head {}", project.revision));
+                findings
+                    .lost
+                    .push(format!("revision {revision} of {name} is behind its head {}", project.revision));
             }
         }
     }
@@ -161,7 +164,10 @@ impl Checker {
             let last = self.contended.get(&name);
             let is_pending = workload.ledgers.iter().flat_map(|ledger| &ledger.pending).any(|write| {
                 write.name == name
-                    && write.after.as_ref().is_some_and(|after| Resource::Annotation(annotation.clone()).is_like(after))
+                    && write
+                        .after
+                        .as_ref()
+                        .is_some_and(|after| Resource::Annotation(annotation.clone()).is_like(after))
             });
             let is_newer = last.is_none_or(|last| last.revision < annotation.revision);
             if last.is_some_and(|last| last != annotation) && !(is_pending && is_newer) {
@@ -251,7 +257,8 @@ pub fn verify(data_dir: &Path) -> Result<(), String> {
             .arg(data_dir)
             .output()
             .unwrap();
-        said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        said =
+            [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
         if said.contains("unrecognized subcommand") {
             if !IS_MISSING.swap(true, Ordering::Relaxed) {
                 say_skipped("spandrel verify after each fault", "this binary has no such command");
@@ -276,6 +283,7 @@ pub fn verify(data_dir: &Path) -> Result<(), String> {
 /// Whether the summary of `verify` says that a number of things is still to be swept.
 fn leaves_something_to_sweep(said: &str) -> bool {
     said.lines().filter(|line| line.contains("swe")).any(|line| {
-        line.split(|character: char| !character.is_ascii_digit()).any(|number| !number.is_empty() && number != "0")
+        line.split(|character: char| !character.is_ascii_digit())
+            .any(|number| !number.is_empty() && number != "0")
     })
 }

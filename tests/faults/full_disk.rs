@@ -60,7 +60,8 @@ async fn writes_are_refused_below_the_floor_and_go_on_above_it() {
         fill(disk.path(), 15 * 1_024 * 1_024);
         tokio::time::sleep(Duration::from_millis(700)).await;
         workload.end(working).await;
-        let refused: u64 = workload.ledgers.iter_mut().map(|ledger| std::mem::take(&mut ledger.refused)).sum();
+        let refused: u64 =
+            workload.ledgers.iter_mut().map(|ledger| std::mem::take(&mut ledger.refused)).sum();
         if refused == 0 {
             row.add_story("nothing was refused".to_owned());
         }
@@ -100,7 +101,8 @@ async fn annotate_and_delete(client: &crate::support::Client) -> v1::DeleteAnnot
 }
 
 /// Without a floor the disk fills up to its last byte: the server acknowledges nothing more and ends, and what it
-/// acknowledged before is there when there is space again.
+/// acknowledged before is there when there is space again. Once it was not: a start over the full disk left a snapshot
+/// that it could not write, which the next start took for damage.
 #[tokio::test]
 async fn a_disk_that_is_full_ends_the_server_and_loses_nothing() {
     let (mut row, mut seeded) = Row::begin("disk full");
@@ -132,7 +134,7 @@ async fn a_disk_that_is_full_ends_the_server_and_loses_nothing() {
         // Over a full disk it may start or refuse, and loses nothing by either.
         match launch.start() {
             Ok(mut server) => drop(server.stop()),
-            Err(ended) if ended.code() == Some(1) => {}
+            Err(ended) if ended.code() == Some(1) && ended.said.contains("free some space") => {}
             Err(ended) => row.add_story(format!("over a full disk it ended like this: {ended:?}")),
         }
         fs::remove_file(disk.path().join("ballast")).unwrap();

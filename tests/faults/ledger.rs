@@ -31,7 +31,8 @@ impl Resource {
                 (&found.title, &found.source_uri) == (&requested.title, &requested.source_uri)
             }
             (Self::Annotation(found), Self::Annotation(requested)) => {
-                let places = |annotation| spans(annotation).iter().map(|span| span.code_points).collect::<Vec<_>>();
+                let places =
+                    |annotation| spans(annotation).iter().map(|span| span.code_points).collect::<Vec<_>>();
                 found.label == requested.label && places(found) == places(requested)
             }
             _ => false,

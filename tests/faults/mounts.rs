@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 /// Runs a program; the error is what it says.
 fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new(program).args(arguments).output().map_err(|error| format!("{program}: {error}"))?;
+    let output =
+        Command::new(program).args(arguments).output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(());
     }
@@ -66,8 +67,9 @@ impl Image {
 
     fn nothing() -> Self {
         // In memory, where that can be: the disk has no part in what the kernel has written to the image.
-        let memory = Path::new("/dev/shm");
-        let folder = TempDir::new_in(memory).or_else(|_| TempDir::new()).unwrap();
+        let prefix = "spandrel-faults-";
+        let folder =
+            TempDir::with_prefix_in(prefix, "/dev/shm").or_else(|_| TempDir::with_prefix(prefix)).unwrap();
         let path = folder.path().join("image");
         Self { _folder: folder, path }
     }
@@ -85,7 +87,10 @@ impl Image {
     pub fn mount(&self) -> Result<Mount, String> {
         let folder = TempDir::new().unwrap();
         let options = "loop,commit=300,noauto_da_alloc";
-        run("mount", &["-t", "ext4", "-o", options, self.path.to_str().unwrap(), folder.path().to_str().unwrap()])?;
+        run(
+            "mount",
+            &["-t", "ext4", "-o", options, self.path.to_str().unwrap(), folder.path().to_str().unwrap()],
+        )?;
         Ok(Mount { folder })
     }
 }

@@ -32,7 +32,12 @@ impl Disk {
     }
 
     /// Writes, cuts the power, and goes on with what is left.
-    async fn cut(&mut self, row: &mut Row, after: Duration, environment: &[(&str, &str)]) -> Result<(), String> {
+    async fn cut(
+        &mut self,
+        row: &mut Row,
+        after: Duration,
+        environment: &[(&str, &str)],
+    ) -> Result<(), String> {
         let left = {
             let mount = self.image.mount()?;
             let launch = Launch::over(&mount.path().join("data")).with_environment(environment);
@@ -63,7 +68,9 @@ impl Disk {
                 return Err("it cannot be opened".to_owned());
             }
         }
-        if environment.is_empty() && let Err(story) = verify(&data_dir) {
+        if environment.is_empty()
+            && let Err(story) = verify(&data_dir)
+        {
             row.add_story(story);
         }
         Ok(())

@@ -55,7 +55,9 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             }
             Err(ended) => row.add_failed_open(format!("{ended:?}")),
         }
-        if round % 5 == 4 && let Err(story) = verify(&folder.path().join("data")) {
+        if round % 5 == 4
+            && let Err(story) = verify(&folder.path().join("data"))
+        {
             row.add_story(story);
         }
     }

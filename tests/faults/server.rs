@@ -55,7 +55,8 @@ impl Launch {
     }
 
     pub fn with_environment(mut self, environment: &[(&str, &str)]) -> Self {
-        self.environment.extend(environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        self.environment
+            .extend(environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         self
     }
 
@@ -80,7 +81,8 @@ impl Launch {
             let _ = said.send(line);
         });
         let line = ready.recv_timeout(PATIENCE).unwrap_or_default();
-        let address = line.split_whitespace().find_map(|word| word.strip_prefix("http://")).map(str::to_owned);
+        let address =
+            line.split_whitespace().find_map(|word| word.strip_prefix("http://")).map(str::to_owned);
         let mut running = Running { child, address: address.unwrap_or_default(), stderr };
         if running.address.is_empty() { Err(running.wait(Duration::from_secs(5))) } else { Ok(running) }
     }

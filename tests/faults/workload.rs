@@ -102,12 +102,6 @@ pub struct Working {
     stop: Arc<AtomicBool>,
 }
 
-impl Working {
-    pub fn tell_to_stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-}
-
 pub fn contended_id(number: usize) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
 }
@@ -333,8 +327,12 @@ impl Worker {
                 v1::write::Op::Update(request)
             } else {
                 let articles = self.ledger.articles();
-                let own = articles.iter().map(|article| article.name.clone()).rfind(|name| name.starts_with("projects/p/"));
-                let shared = format!("{PROJECT}/articles/{}", SHARED[self.ledger.seeded.below(SHARED.len())].0);
+                let own = articles
+                    .iter()
+                    .map(|article| article.name.clone())
+                    .rfind(|name| name.starts_with("projects/p/"));
+                let shared =
+                    format!("{PROJECT}/articles/{}", SHARED[self.ledger.seeded.below(SHARED.len())].0);
                 let article = own.filter(|_| self.ledger.seeded.below(2) == 0).unwrap_or(shared);
                 let new = self.new_annotation(&article, &mark);
                 let request = Self::create_request(&new);
@@ -344,8 +342,11 @@ impl Worker {
             requests.push(v1::Write { op: Some(op) });
         }
         let kept: Vec<_> = writes.iter().map(|write| write.after.is_some()).collect();
-        let request =
-            v1::CommitAnnotationsRequest { parent: PROJECT.to_owned(), writes: requests, validate_only: false };
+        let request = v1::CommitAnnotationsRequest {
+            parent: PROJECT.to_owned(),
+            writes: requests,
+            validate_only: false,
+        };
         if let Some(answer) = self.attempt(request, writes).await {
             self.note_revision(PROJECT, answer.revision);
             for (annotation, kept) in answer.annotations.into_iter().zip(kept) {
@@ -371,7 +372,10 @@ impl Worker {
         let writes = new.into_iter().map(|new| put(Resource::Annotation(new))).collect();
         if let Some(answer) = self.attempt(request, writes).await {
             self.note_revision(&project_of(&article), answer.revision);
-            answer.annotations.into_iter().for_each(|created| self.ledger.stand(Resource::Annotation(created)));
+            answer
+                .annotations
+                .into_iter()
+                .for_each(|created| self.ledger.stand(Resource::Annotation(created)));
         }
     }
 
@@ -408,7 +412,8 @@ impl Worker {
                 article_request(PROJECT, &mark, &mark, 2 * KIB)
             })
             .collect();
-        let writes = requests.iter().map(|request| put(without_text(request.article.clone().unwrap()))).collect();
+        let writes =
+            requests.iter().map(|request| put(without_text(request.article.clone().unwrap()))).collect();
         let request =
             v1::BatchCreateArticlesRequest { parent: PROJECT.to_owned(), requests, validate_only: false };
         if let Some(answer) = self.attempt(request, writes).await {
@@ -450,11 +455,8 @@ impl Worker {
         let mark = self.ledger.mark();
         let name = format!("projects/{mark}");
         let new = v1::Project { name: name.clone(), display_name: mark.clone(), ..Default::default() };
-        let request = v1::CreateProjectRequest {
-            project_id: mark,
-            project: Some(new.clone()),
-            validate_only: false,
-        };
+        let request =
+            v1::CreateProjectRequest { project_id: mark, project: Some(new.clone()), validate_only: false };
         let Some(created) = self.attempt(request, vec![put(Resource::Project(new))]).await else { return };
         self.ledger.stand(Resource::Project(created));
         let request = self.new_article(&name);
@@ -489,7 +491,12 @@ impl Worker {
             self.ledger.contended.push((old.etag, updated));
         }
         // Somebody else was first.
-        if self.ledger.surprises.last().is_some_and(|surprise| surprise.contains("ETAG_MISMATCH") || surprise.contains("etag")) {
+        if self
+            .ledger
+            .surprises
+            .last()
+            .is_some_and(|surprise| surprise.contains("ETAG_MISMATCH") || surprise.contains("etag"))
+        {
             self.ledger.surprises.truncate(surprises);
         }
     }
