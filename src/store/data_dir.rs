@@ -90,9 +90,10 @@ pub enum OpenError {
 }
 
 fn remedy(source: &io::Error) -> &'static str {
-    match source.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space on the disk",
-        _ => "check the path, its owner and its permissions",
+    if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        "free some space on the disk"
+    } else {
+        "check the path, its owner and its permissions"
     }
 }
 

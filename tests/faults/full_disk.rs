@@ -67,7 +67,7 @@ async fn writes_are_refused_below_the_floor_and_go_on_above_it() {
         }
         let client = server.client().await;
         let refusal = client.send(annotate()).await.unwrap_err();
-        for part in ["below the floor of 16.0 MiB", "free some space"] {
+        for part in ["below the floor of 16.0 MiB", "free some space beside the data folder"] {
             assert!(refusal.message().contains(part), "{refusal:?} does not say {part:?}");
         }
         // Everything can be read meanwhile.
@@ -148,7 +148,7 @@ async fn a_disk_that_is_full_ends_the_server_and_loses_nothing() {
                     row.add_story(story);
                 }
             }
-            Err(ended) => row.add_failed_open(format!("{ended:?}")),
+            Err(ended) => row.add_failed_open(&format!("{ended:?}")),
         }
     }
     row.expect_nothing_lost();

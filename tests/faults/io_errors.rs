@@ -10,7 +10,7 @@ use tonic_health::pb::{
 
 use crate::{
     check::{Checker, verify},
-    server::{Launch, PATIENCE},
+    server::{Ended, Launch, PATIENCE},
     shim,
     support::{annotation, by_code_points, channel_to},
     table::{Row, rounds, say_skipped},
@@ -27,6 +27,22 @@ struct Failure {
     is_sticky: bool,
     /// It comes at one of the first so many calls.
     within: usize,
+}
+
+impl Failure {
+    /// What is wrong with how the process ended, whose calls these were.
+    fn wrong_end(&self, ended: &Ended, calls: &str) -> Option<&'static str> {
+        match calls.split_once("failed") {
+            Some(_) if ended.code() != Some(1) || ended.said.is_empty() => {
+                Some("it did not say so and exit with 1")
+            }
+            Some((_, after)) if self.op == "fdatasync" && after.contains("fdatasync") => {
+                Some("it was tried again")
+            }
+            None if ended.code() != Some(0) => Some("nothing failed"),
+            Some(_) | None => None,
+        }
+    }
 }
 
 const FAILURES: [Failure; 6] = [
@@ -87,15 +103,8 @@ async fn nothing_acknowledged_is_lost_when_writes_and_syncs_fail() {
             Err(ended) => ended,
         };
         let calls = fs::read_to_string(&log).unwrap_or_default();
-        match calls.split_once("failed") {
-            Some(_) if ended.code() != Some(1) || ended.said.is_empty() => {
-                row.add_story(format!("{story}: it ended like this: {ended:?}"));
-            }
-            Some((_, after)) if failure.op == "fdatasync" && after.contains("fdatasync") => {
-                row.add_story(format!("{story}: it was tried again: {calls}"));
-            }
-            None if ended.code() != Some(0) => row.add_story(format!("{story} did not come, and: {ended:?}")),
-            Some(_) | None => {}
+        if let Some(wrong) = failure.wrong_end(&ended, &calls) {
+            row.add_story(format!("{story}: {wrong}: {ended:?}"));
         }
         match Launch::over(&data_dir).start() {
             Ok(mut server) => {
@@ -109,7 +118,7 @@ async fn nothing_acknowledged_is_lost_when_writes_and_syncs_fail() {
                     kept = Some((folder, workload, checker));
                 }
             }
-            Err(ended) => row.add_failed_open(format!("{story}: {ended:?}")),
+            Err(ended) => row.add_failed_open(&format!("{story}: {ended:?}")),
         }
     }
     row.expect_nothing_lost();

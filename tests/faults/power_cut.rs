@@ -63,7 +63,7 @@ impl Disk {
                 server.stop();
             }
             Err(ended) => {
-                row.add_failed_open(format!("{ended:?}"));
+                row.add_failed_open(&format!("{ended:?}"));
                 // Whether it could be opened next time says nothing any more.
                 return Err("it cannot be opened".to_owned());
             }

@@ -32,7 +32,7 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         let mut server = match launch.start() {
             Ok(server) => server,
             Err(ended) => {
-                row.add_failed_open(format!("{ended:?}"));
+                row.add_failed_open(&format!("{ended:?}"));
                 break;
             }
         };
@@ -53,7 +53,7 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
                     row.add_story(format!("it did not end well: {}", server.said()));
                 }
             }
-            Err(ended) => row.add_failed_open(format!("{ended:?}")),
+            Err(ended) => row.add_failed_open(&format!("{ended:?}")),
         }
         if round % 5 == 4
             && let Err(story) = verify(&folder.path().join("data"))

@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use crate::support::Client;
 
 /// What takes longer than this hangs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a server is started.
 #[derive(Debug, Clone)]

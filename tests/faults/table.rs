@@ -76,7 +76,7 @@ impl Row {
     }
 
     /// Counts a round after which the server could not be opened.
-    pub fn add_failed_open(&mut self, story: String) {
+    pub fn add_failed_open(&mut self, story: &str) {
         self.rounds += 1;
         self.failed_opens += 1;
         self.tell(std::iter::once(format!("cannot be opened: {story}")));
