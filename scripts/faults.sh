@@ -34,6 +34,10 @@ child=
 export SPANDREL_FAULTS=long
 export SPANDREL_FAULTS_PERCENT="$percent"
 export SPANDREL_FAULTS_TABLE="$table"
+# What the tests leave when they are stopped is in here.
+TMPDIR=$(mktemp -d)
+SPANDREL_FAULTS_MEMORY=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
+export TMPDIR SPANDREL_FAULTS_MEMORY
 
 print_table() {
   printf '\n%-40s %8s %10s %6s %6s %12s\n' fault rounds checked lost torn 'failed opens'
@@ -55,32 +59,23 @@ print_table() {
 
 finish() {
   trap - EXIT INT TERM
-  # The tests' own process group, so that they and their servers end; their mounts are given back below.
+  # The tests' own process group, so that they and their servers end; their mounts stay.
   [ -n "$child" ] && kill -TERM -- "-$child" 2>/dev/null && wait "$child" 2>/dev/null
-  release_mounts
+  clean_up
   print_table
   rm -f "$table"
   exit "$1"
 }
 
-# What a test that was stopped could not unmount.
-release_mounts() {
-  [ "$(id -u)" = 0 ] || return 0
-  local from on
-  while read -r from on _; do
-    case "$from" in
-      spandrel-faults) umount --lazy "$on" 2>/dev/null ;;
+# What a test that was stopped could not unmount and remove. A loop device goes with its mount.
+clean_up() {
+  local on
+  while read -r _ on _; do
+    case "$on" in
+      "$TMPDIR"/*) umount "$on" 2>/dev/null || umount --lazy "$on" ;;
     esac
-  done </proc/mounts
-  losetup --noheadings --output NAME,BACK-FILE 2>/dev/null | while read -r device file; do
-    case "$file" in
-      */spandrel-faults-*/image*)
-        umount --lazy "$device" 2>/dev/null
-        losetup --detach "$device" 2>/dev/null
-        rm -rf "$(dirname "${file% (deleted)}")"
-        ;;
-    esac
-  done
+  done < <(cat /proc/mounts)
+  rm -rf --one-file-system "$TMPDIR" "$SPANDREL_FAULTS_MEMORY"
 }
 
 # run WHAT COMMAND...: in a process group of its own, so that it can be stopped as one.
@@ -107,7 +102,7 @@ command -v mkfs.ext4 >/dev/null || notes+=("no mkfs.ext4: power cuts cannot run"
 command -v cc >/dev/null || notes+=("no cc: I/O errors in the process and the power cut's control cannot run")
 
 # One after another: each of them keeps the machine busy.
-run "Faults" cargo test --locked --test faults -- --nocapture --test-threads 1 ${tests[@]+"${tests[@]}"}
+run "Faults" cargo test --locked --test faults -- --nocapture --include-ignored --test-threads 1 ${tests[@]+"${tests[@]}"}
 if [ ${#tests[@]} = 0 ]; then
   if [ -d tests/simulation ] || [ -f tests/simulation.rs ]; then
     run "Simulation" cargo test --locked --test simulation -- --nocapture

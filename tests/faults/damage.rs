@@ -17,6 +17,7 @@ use tonic_types::StatusExt as _;
 use crate::{
     check::{Checker, Findings, read_all},
     ledger::{Resource, Resources},
+    mounts::folder_in_memory,
     server::{Ended, Launch, PATIENCE, Running},
     support::{Client, Seeded},
     table::{Row, rounds, say},
@@ -55,13 +56,8 @@ impl fmt::Display for Damage {
     }
 }
 
-/// A folder in memory, where that can be: it is copied often.
-fn temporary() -> TempDir {
-    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
-}
-
 fn copy(from: &Path) -> TempDir {
-    let to = temporary();
+    let to = folder_in_memory();
     let status = Command::new("cp").arg("-r").arg(from.join(".")).arg(to.path()).status().unwrap();
     assert!(status.success());
     to
@@ -69,7 +65,7 @@ fn copy(from: &Path) -> TempDir {
 
 /// Folders after a kill and after a clean stop, of a database that was opened `lives` times.
 async fn templates(lives: usize, names: [&'static str; 2], seed: u64) -> Vec<Template> {
-    let folder = temporary();
+    let folder = folder_in_memory();
     let launch = Launch::over(folder.path());
     let (mut workload, mut checker) = (Workload::new(SMALL, seed), Checker::default());
     let mut templates = Vec::new();

@@ -18,6 +18,12 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
     Err(format!("{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
+/// A folder in memory, where that can be: it is copied often, and what the kernel has written to a file there is there.
+pub fn folder_in_memory() -> TempDir {
+    let memory = std::env::var_os("SPANDREL_FAULTS_MEMORY").unwrap_or_else(|| "/dev/shm".into());
+    TempDir::new_in(memory).or_else(|_| TempDir::new()).unwrap()
+}
+
 /// Something that is mounted until it is dropped.
 #[derive(Debug)]
 pub struct Mount {
@@ -66,10 +72,7 @@ impl Image {
     }
 
     fn nothing() -> Self {
-        // In memory, where that can be: the disk has no part in what the kernel has written to the image.
-        let prefix = "spandrel-faults-";
-        let folder =
-            TempDir::with_prefix_in(prefix, "/dev/shm").or_else(|_| TempDir::with_prefix(prefix)).unwrap();
+        let folder = folder_in_memory();
         let path = folder.path().join("image");
         Self { _folder: folder, path }
     }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::{
     check::{Checker, verify},
     server::Launch,
-    table::{Row, rounds},
+    table::{Row, is_long, rounds},
     workload::{USUAL, Workload},
 };
 
@@ -40,7 +40,8 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             workload.set_up(&server).await;
         }
         let working = workload.begin(&server).await;
-        tokio::time::sleep(Duration::from_millis(30 + u64::try_from(seeded.below(970)).unwrap())).await;
+        let longest = if is_long() { 970 } else { 370 };
+        tokio::time::sleep(Duration::from_millis(30 + u64::try_from(seeded.below(longest)).unwrap())).await;
         server.kill();
         workload.end(working).await;
         match launch.start() {
