@@ -253,7 +253,7 @@ pub fn verify(data_dir: &Path) -> Result<(), String> {
     let mut said = String::new();
     for attempt in 0..ATTEMPTS {
         let output = Command::new("timeout")
-            .args(["120", env!("CARGO_BIN_EXE_spandrel"), "verify", "--data-dir"])
+            .args(["120", env!("CARGO_BIN_EXE_spandrel"), "verify", "--json", "--data-dir"])
             .arg(data_dir)
             .output()
             .unwrap();
@@ -280,10 +280,11 @@ pub fn verify(data_dir: &Path) -> Result<(), String> {
     Err(format!("something is left to be swept: {said}"))
 }
 
-/// Whether the summary of `verify` says that a number of things is still to be swept.
+/// Whether the summary of `verify` says that something is still to be swept.
 fn leaves_something_to_sweep(said: &str) -> bool {
-    said.lines().filter(|line| line.contains("swe")).any(|line| {
-        line.split(|character: char| !character.is_ascii_digit())
-            .any(|number| !number.is_empty() && number != "0")
-    })
+    let summary = said.lines().find_map(|line| {
+        let value: serde_json::Value = serde_json::from_str(line).ok()?;
+        value["summary"]["unswept"].as_u64()
+    });
+    summary.unwrap_or_else(|| panic!("no number of what is unswept in {said}")) > 0
 }
