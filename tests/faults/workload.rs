@@ -208,6 +208,8 @@ impl Worker {
                 status.message().clone_into(&mut self.ledger.refusal);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            // Somebody else was first.
+            Some("ETAG_MISMATCH") if writes.iter().all(|write| is_shared(&write.name)) => {}
             Some("OVERLOADED") => tokio::time::sleep(Duration::from_millis(5)).await,
             // The connection is lost, or the storage, or the time: it may have happened.
             None | Some("STORAGE_UNAVAILABLE" | "SHUTTING_DOWN" | "DEADLINE_EXCEEDED") => {
@@ -485,19 +487,9 @@ impl Worker {
             update_mask: Some(mask(&["label"])),
             ..Default::default()
         };
-        let surprises = self.ledger.surprises.len();
         if let Some(updated) = self.attempt(request, vec![put(Resource::Annotation(new))]).await {
             self.note_revision(PROJECT, updated.revision);
             self.ledger.contended.push((old.etag, updated));
-        }
-        // Somebody else was first.
-        if self
-            .ledger
-            .surprises
-            .last()
-            .is_some_and(|surprise| surprise.contains("ETAG_MISMATCH") || surprise.contains("etag"))
-        {
-            self.ledger.surprises.truncate(surprises);
         }
     }
 }
