@@ -73,7 +73,7 @@ pub enum OpenError {
         found: u32,
     },
     /// The operating system refuses.
-    #[error("cannot {action} {}: {source}; check the path, its owner and its permissions", .path.display())]
+    #[error("cannot {action} {}: {source}; {}", .path.display(), remedy(.source))]
     Inaccessible {
         /// What was tried.
         action: &'static str,
@@ -96,6 +96,14 @@ pub enum OpenError {
     /// The engine does not start.
     #[error(transparent)]
     Engine(#[from] Error),
+}
+
+fn remedy(source: &io::Error) -> &'static str {
+    if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        "free some space on the disk"
+    } else {
+        "check the path, its owner and its permissions"
+    }
 }
 
 impl OpenError {

@@ -15,6 +15,7 @@
 //! - A log that is cut short or damaged in the middle is taken for one that ends there: a row counts the batches and
 //!   amounts to all rows (`rows_digest.rs`), a file beside the database knows the count (`acknowledged.rs`), and
 //!   what a start will read again is looked at first (`sled_segments.rs`).
+//! - A snapshot whose writing was cut off is taken for the newest one, and then for damage: such files are removed.
 
 use std::{
     any::Any,
@@ -124,6 +125,7 @@ impl SledBackend {
         }
         let file =
             File::options().read(true).write(true).open(&path).map_err(OpenError::io("open", &path))?;
+        remove_unfinished_snapshots(&database)?;
         let rows = open_database(&database, cache_bytes)?;
         let check = || {
             check_mark(&rows)?;
@@ -278,6 +280,19 @@ fn create(data_dir: &DataDir, database: &Path, cache_bytes: u64) -> Result<(), O
     sync_folder(&unfinished)?;
     fs::rename(&unfinished, database).map_err(OpenError::io("make", database))?;
     sync_folder(data_dir.path())
+}
+
+/// Removes the snapshots that nobody finished: one is written under such a name, synced and then renamed, and the one
+/// before it is kept until then.
+fn remove_unfinished_snapshots(database: &Path) -> Result<(), OpenError> {
+    for entry in fs::read_dir(database).map_err(OpenError::io("read", database))? {
+        let path = entry.map_err(OpenError::io("read", database))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(&path).map_err(OpenError::io("remove the unfinished", &path))?;
+        }
+    }
+    Ok(())
 }
 
 fn open_database(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
@@ -450,3 +465,134 @@ fn storage_error(error: &sled::Error) -> Error {
 
 #[cfg(test)]
 mod tests;
+=======
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limits::DATABASE_CACHE_BYTES_DEFAULT;
+
+    /// Borders between leaves whose last byte, lowered by one and followed by four 0xff, is several leaves before them.
+    #[test]
+    fn scans_backwards_end_at_keys_full_of_ff() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+        let key = |group: u8, last: u8| [&[0, 0, 0, 1, group], &[u8::MAX; 9][..], &[last]].concat();
+        let mut keys: Vec<_> =
+            (0..100).flat_map(|group| (0..40 + group % 17).map(move |last| key(group, last))).collect();
+        let put = |key: &Vec<u8>| (Bytes::from(key.clone()), Some(Bytes::from_static(b"value")));
+        backend.apply(keys.iter().map(put).collect()).unwrap();
+        let scan = |rows: Rows<'_>| rows.map(|row| row.unwrap().0.to_vec()).collect::<Vec<_>>();
+        let (from, to) = (&[0, 0, 0, 1][..], &[0, 0, 0, 2][..]);
+        assert_eq!(scan(backend.ascending(from, to)), keys);
+        keys.reverse();
+        assert_eq!(scan(backend.descending(from, to)), keys);
+    }
+
+    /// A data folder with some rows, which is not open.
+    fn filled() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+        for group in 0..20u32 {
+            let row = |row: u32| {
+                let key = Bytes::from([group.to_be_bytes(), row.to_be_bytes()].concat());
+                (key, Some(Bytes::from(vec![7; 4_000])))
+            };
+            backend.apply((0..50).map(row).collect()).unwrap();
+            backend.sync().unwrap();
+        }
+        Box::new(backend).close();
+        folder
+    }
+
+    /// Opens `folder`, expects a refusal, and expects its message to say all of `parts`.
+    fn check_refused(folder: &Path, parts: &[&str]) {
+        let message = SledBackend::open(folder, DATABASE_CACHE_BYTES_DEFAULT).unwrap_err().to_string();
+        for part in parts {
+            assert!(message.contains(part), "{message:?} does not say {part:?}");
+        }
+    }
+
+    #[test]
+    fn damage_is_answered_with_the_way_back() {
+        let check = |damage: fn(&Path), what: &str| {
+            let folder = filled();
+            damage(&folder.path().join("sled"));
+            let path = folder.path().to_str().unwrap();
+            check_refused(folder.path(), &[path, "is damaged", what, "serve from a copy"]);
+        };
+        check(|sled| fs::remove_file(sled.join("db")).unwrap(), "it is missing");
+        check(|sled| fs::write(sled.join("db"), "").unwrap(), "it is empty");
+        check(|sled| fs::write(sled.join("db"), "Dear diary,\n").unwrap(), "");
+        check(|sled| fs::write(sled.join("db"), vec![0xa5; 4_000_000]).unwrap(), "");
+        check(|sled| fs::write(sled.join("db"), vec![0; 4_000_000]).unwrap(), "");
+        check(|sled| fs::write(sled.join("conf"), "segment_size: 8\nnothing").unwrap(), "");
+        check(
+            |sled| {
+                fs::remove_file(sled.join("db")).unwrap();
+                fs::create_dir(sled.join("db")).unwrap();
+            },
+            "not a file",
+        );
+        check(
+            |sled| {
+                let bytes = fs::read(sled.join("db")).unwrap();
+                fs::write(sled.join("db"), &bytes[..bytes.len() / 3]).unwrap();
+            },
+            "",
+        );
+    }
+
+    #[test]
+    fn a_database_that_is_a_file_is_damaged() {
+        let folder = filled();
+        fs::remove_dir_all(folder.path().join("sled")).unwrap();
+        fs::write(folder.path().join("sled"), "").unwrap();
+        check_refused(folder.path(), &["is damaged", "serve from a copy"]);
+    }
+
+    #[test]
+    fn a_creation_that_was_cut_off_begins_again() {
+        let folder = filled();
+        fs::rename(folder.path().join("sled"), folder.path().join("sled.new")).unwrap();
+        fs::write(folder.path().join("sled.new/db"), "half").unwrap();
+        let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+        assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01"), Ok(None));
+        assert!(!folder.path().join("sled.new").exists());
+    }
+
+    /// A disk that was full while the database was opened left an empty one, and the database could not be opened again.
+    #[test]
+    fn a_snapshot_that_was_cut_off_does_no_harm() {
+        let folder = filled();
+        let unfinished = folder.path().join("sled/snap.7FFFFFFFFFFFFFFF.generating");
+        for content in [&b""[..], b"half a snapsh"] {
+            fs::write(&unfinished, content).unwrap();
+            let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+            assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01").unwrap().map(|value| value.len()), Some(4_000));
+            assert!(!unfinished.exists());
+            Box::new(backend).close();
+        }
+    }
+
+    #[test]
+    fn an_open_folder_is_refused_and_not_harmed() {
+        let folder = filled();
+        let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+        check_refused(folder.path(), &["another process uses"]);
+        assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01").unwrap().map(|value| value.len()), Some(4_000));
+        assert!(backend.free_bytes().is_some_and(|free| free > 0));
+    }
+
+    #[test]
+    fn stored_keys_sort_as_the_keys_do() {
+        let key =
+            || proptest::collection::vec(prop_oneof![Just(0), Just(254), 255..=255u8, 255..=255u8], 0..12);
+        proptest!(|(left in key(), right in key())| {
+            let (stored_left, stored_right) = (stored_key(&left), stored_key(&right));
+            prop_assert_eq!(stored_left.cmp(&stored_right), left.cmp(&right));
+            prop_assert_eq!(&original_key(&stored_left)[..], &left[..]);
+            prop_assert!(!stored_left.windows(4).any(|window| window == [u8::MAX; 4]));
+        });
+    }
+}

@@ -118,16 +118,11 @@ impl Server {
     }
 
     pub async fn channel(&self) -> Channel {
-        Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+        channel_to(&self.address).await
     }
 
     pub async fn client(&self) -> Client {
-        let channel = self.channel().await;
-        Client {
-            projects: ProjectServiceClient::new(channel.clone()),
-            articles: ArticleServiceClient::new(channel.clone()),
-            annotations: AnnotationServiceClient::new(channel),
-        }
+        Client::connect(&self.address).await
     }
 
     /// A client, a project and in it an article with this text, as `projects/p/articles/a`.
@@ -173,6 +168,11 @@ fn try_spawn(data_dir: &Path, arguments: &[String]) -> Result<(Child, String), S
     Ok((child, address.trim_end_matches([',', '/']).to_owned()))
 }
 
+/// A connection of its own to a server.
+pub async fn channel_to(address: &str) -> Channel {
+    Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
+}
+
 /// Clients of all services.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -182,6 +182,15 @@ pub struct Client {
 }
 
 impl Client {
+    pub async fn connect(address: &str) -> Self {
+        let channel = channel_to(address).await;
+        Self {
+            projects: ProjectServiceClient::new(channel.clone()),
+            articles: ArticleServiceClient::new(channel.clone()),
+            annotations: AnnotationServiceClient::new(channel),
+        }
+    }
+
     pub async fn create_project(&mut self, id: &str) -> v1::Project {
         let request = v1::CreateProjectRequest { project_id: id.to_owned(), ..Default::default() };
         self.projects.create_project(request).await.unwrap().into_inner()

@@ -70,7 +70,8 @@ impl<'s> Group<'s> {
         }
     }
 
-    /// Refuses what would put rows, from now on.
+    /// Refuses what would put rows, from now on. Commits that delete, too: their log entries take space, and what they
+    /// set free is used again within the database's file, which does not become shorter.
     pub(super) fn refuse_puts(&mut self, shortage: Option<Error>) {
         self.shortage = shortage;
     }

@@ -155,7 +155,10 @@ impl FreeSpace {
             let short = backend.free_bytes().filter(|free| *free < floor);
             self.shortage = short.map(|free| {
                 let (free, floor) = (mebibytes(free), mebibytes(floor));
-                let message = format!("{free} free on the disk, below the floor of {floor}: free some space");
+                let message = format!(
+                    "{free} free on the disk, below the floor of {floor}: free some space \
+                     beside the data folder, which deleting does not make smaller"
+                );
                 Problem::StorageUnavailable(message).into()
             });
         }
