@@ -155,6 +155,20 @@ fn a_creation_that_was_cut_off_begins_again() {
     assert!(!folder.path().join("sled.new").exists());
 }
 
+/// A disk that was full while the database was opened left an empty one, and the database could not be opened again.
+#[test]
+fn a_snapshot_that_was_cut_off_does_no_harm() {
+    let folder = filled();
+    let unfinished = folder.path().join("sled/snap.7FFFFFFFFFFFFFFF.generating");
+    for content in [&b""[..], b"half a snapsh"] {
+        fs::write(&unfinished, content).unwrap();
+        let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+        assert_eq!(backend.get(b"\0\0\0\x01\0\0\0\x01").unwrap().map(|value| value.len()), Some(4_000));
+        assert!(!unfinished.exists());
+        Box::new(backend).close();
+    }
+}
+
 #[test]
 fn an_open_folder_is_refused_and_not_harmed() {
     let folder = filled();
