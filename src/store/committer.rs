@@ -10,6 +10,7 @@
 
 mod backend;
 mod group;
+mod hand;
 mod head;
 mod log;
 mod partitions;
@@ -29,11 +30,14 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::{oneshot, watch};
 
-pub use self::backend::{Backend, Batch, PartitionView, full_key};
+pub use self::{
+    backend::{Backend, Batch, PartitionView, full_key},
+    hand::Hand,
+};
 use self::{
     partitions::{PartitionState, Partitions},
     readers::Readers,
-    writer::{Progress, Request, Task},
+    writer::{Progress, Request, Task, Writer},
 };
 use super::engine::{
     Clock, Commit, Decision, Engine, EngineExt as _, LogError, Maintenance, Mode, Observer, Partition,
@@ -74,6 +78,15 @@ struct Shared {
 }
 
 impl Shared {
+    fn new(backend: Box<dyn Backend>, options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            gate: RwLock::new(Some(backend)),
+            partitions: Partitions::default(),
+            failure: watch::Sender::new(None),
+            options,
+        })
+    }
+
     /// Runs `use_backend` under the read side of the gate.
     fn with_backend<T>(&self, use_backend: impl FnOnce(&dyn Backend) -> Result<T>) -> Result<T> {
         let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
@@ -124,12 +137,7 @@ impl Committer {
     ///
     /// STORAGE_UNAVAILABLE when a thread cannot be started.
     pub fn start(backend: Box<dyn Backend>, options: Options) -> Result<Arc<Self>> {
-        let shared = Arc::new(Shared {
-            gate: RwLock::new(Some(backend)),
-            partitions: Partitions::default(),
-            failure: watch::Sender::new(None),
-            options,
-        });
+        let shared = Shared::new(backend, options);
         let readers = Readers::start(READER_THREADS_MAX)?;
         let (requests, writer) = writer::start(Arc::clone(&shared))?;
         Ok(Arc::new(Self {
@@ -138,6 +146,17 @@ impl Committer {
             requests: RwLock::new(Some(requests)),
             writer: Mutex::new(Some(writer)),
         }))
+    }
+
+    /// An engine over `backend` without threads: the same code, run step by step by whoever has the hand.
+    #[must_use]
+    pub fn by_hand(backend: Box<dyn Backend>, options: Options) -> (Arc<Self>, Hand) {
+        let shared = Shared::new(backend, options);
+        let readers = Readers::default();
+        let (requests, writer) = Writer::new(Arc::clone(&shared));
+        let hand = Hand::new(readers.queue(), writer, Arc::clone(&shared));
+        let requests = RwLock::new(Some(requests));
+        (Arc::new(Self { shared, readers, requests, writer: Mutex::default() }), hand)
     }
 
     fn submit(&self, request: Request) -> Result<()> {
