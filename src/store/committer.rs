@@ -21,14 +21,14 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         mpsc::{SyncSender, TrySendError},
     },
     thread::JoinHandle,
 };
 
 use async_trait::async_trait;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 pub use self::{
     backend::{Backend, Batch, PartitionView, full_key},
@@ -72,8 +72,9 @@ struct Shared {
     /// The backend behind its gate; `None` once it is closed.
     gate: RwLock<Option<Box<dyn Backend>>>,
     partitions: Partitions,
-    /// Why the storage failed for good.
-    failure: watch::Sender<Option<Error>>,
+    /// Why the storage failed for good, and what wakes who waits for that.
+    failure: OnceLock<Error>,
+    failed: Notify,
     options: Options,
 }
 
@@ -82,7 +83,8 @@ impl Shared {
         Arc::new(Self {
             gate: RwLock::new(Some(backend)),
             partitions: Partitions::default(),
-            failure: watch::Sender::new(None),
+            failure: OnceLock::new(),
+            failed: Notify::new(),
             options,
         })
     }
@@ -106,7 +108,13 @@ impl Shared {
     }
 
     fn check_not_failed(&self) -> Result<()> {
-        self.failure.borrow().clone().map_or(Ok(()), Err)
+        self.failure.get().cloned().map_or(Ok(()), Err)
+    }
+
+    /// Ends all writing. The first failure is the one that is told.
+    fn fail(&self, error: Error) {
+        let _ = self.failure.set(error);
+        self.failed.notify_waiters();
     }
 
     /// Reads, and says which revision of which partition was seen.
@@ -171,7 +179,7 @@ impl Committer {
     /// Why a request was dropped without an answer.
     fn no_answer(&self) -> Error {
         let ended = || Problem::StorageUnavailable("the writer has ended".to_owned()).into();
-        self.shared.failure.borrow().clone().unwrap_or_else(ended)
+        self.shared.failure.get().cloned().unwrap_or_else(ended)
     }
 
     async fn carry_out(&self, partition: Partition, task: Task) -> Result<Progress> {
@@ -181,16 +189,18 @@ impl Committer {
     }
 
     async fn until_durable(&self, state: &PartitionState, revision: Revision) -> Result<()> {
-        if state.durable() >= revision {
-            return Ok(());
-        }
-        let (mut durable, mut failure) = (state.subscribe(), self.shared.failure.subscribe());
-        tokio::select! {
-            biased;
-            reached = async { durable.wait_for(|durable| *durable >= revision).await.is_ok() } => {
-                if reached { Ok(()) } else { Err(self.no_answer()) }
+        loop {
+            // Before the look, so that nothing comes in between.
+            let (grown, failed) = (state.grown(), self.shared.failed.notified());
+            if state.durable() >= revision {
+                return Ok(());
             }
-            () = async { let _ = failure.wait_for(Option::is_some).await; } => Err(self.no_answer()),
+            self.shared.check_not_failed()?;
+            tokio::select! {
+                biased;
+                () = grown => {}
+                () = failed => {}
+            }
         }
     }
 }
@@ -258,8 +268,10 @@ impl Engine for Committer {
     }
 
     async fn failed(&self) -> Error {
-        let mut failure = self.shared.failure.subscribe();
-        let _ = failure.wait_for(Option::is_some).await;
+        let failed = self.shared.failed.notified();
+        if self.shared.check_not_failed().is_ok() {
+            failed.await;
+        }
         self.no_answer()
     }
 

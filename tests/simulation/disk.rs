@@ -43,7 +43,7 @@ pub enum Faults {
     #[default]
     Never,
     /// Once, at the operation of this number.
-    At(u64, Failure),
+    At(usize, Failure),
     /// Now and then: so many reads in ten thousand, and so many writes.
     Chance { reads: usize, writes: usize, failure: Failure, dice: Seeded },
 }
@@ -57,7 +57,8 @@ struct State {
     durable: BTreeMap<Bytes, Bytes>,
     unsynced: Vec<Batch>,
     faults: Faults,
-    operations: u64,
+    /// All so far.
+    operations: Vec<Operation>,
     /// Faults so far.
     failures: Vec<(Operation, Failure)>,
     /// A write failed.
@@ -83,9 +84,9 @@ impl Disk {
         self.state().short_of_space = short;
     }
 
-    /// How many operations there were.
-    pub fn operations(&self) -> u64 {
-        self.state().operations
+    /// What was asked for so far.
+    pub fn operations(&self) -> Vec<Operation> {
+        self.state().operations.clone()
     }
 
     /// What has failed so far.
@@ -127,14 +128,14 @@ fn write(rows: &mut BTreeMap<Bytes, Bytes>, batch: Batch) {
 
 impl State {
     fn fails(&mut self, operation: Operation) -> Option<Failure> {
-        self.operations += 1;
+        self.operations.push(operation);
         let writes = matches!(operation, Operation::Apply | Operation::Sync);
         if writes && self.broken {
             self.writes_when_broken += 1;
         }
         let failure = match &mut self.faults {
             Faults::Never => None,
-            Faults::At(number, failure) => (*number == self.operations).then_some(*failure),
+            Faults::At(number, failure) => (*number == self.operations.len()).then_some(*failure),
             Faults::Chance { reads, writes: writes_fail, failure, dice } => {
                 let chance = if writes { *writes_fail } else { *reads };
                 (dice.below(10_000) < chance).then_some(*failure)

@@ -22,6 +22,7 @@ mod calls;
 mod clients;
 mod disk;
 mod history;
+mod io_errors;
 mod logs;
 mod model;
 mod run;
@@ -50,6 +51,11 @@ fn be_quiet() {
     });
 }
 
+/// Whether what takes minutes is run, too.
+fn is_long() -> bool {
+    env::var("SPANDREL_FAULTS").is_ok_and(|form| form == "long")
+}
+
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok().map(|number| number.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
 }
@@ -73,8 +79,7 @@ fn histories_are_linearizable() {
         writeln!(std::io::stderr(), "seed {seed}: {report:#?}").unwrap();
         return;
     }
-    let long = env::var("SPANDREL_FAULTS").is_ok_and(|form| form == "long");
-    let seeds = number("SPANDREL_SEEDS").unwrap_or(if long { LONG } else { SHORT });
+    let seeds = number("SPANDREL_SEEDS").unwrap_or(if is_long() { LONG } else { SHORT });
     let mut total = Report::default();
     for seed in 0..seeds {
         let report = run_seed(seed, TROUBLED.lines_max);

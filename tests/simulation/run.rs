@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// The one operation that fails, if one does; otherwise the seed decides about faults.
-    pub fails_at: Option<(u64, Failure)>,
+    pub fails_at: Option<(usize, Failure)>,
     /// Whether the seed may let the disk fail, cut the power, and so on.
     pub troubles: bool,
     /// What each client asks for between a start and the end.
@@ -40,7 +40,7 @@ pub struct Report {
     pub summary: Summary,
     /// Of everything that happened.
     pub trace_hash: u64,
-    pub disk_operations: u64,
+    pub operations: Vec<Operation>,
     pub failures: Vec<(Operation, Failure)>,
     pub starts: usize,
     pub commits: usize,
@@ -180,7 +180,6 @@ impl Report {
         self.summary.refusals += refusals;
         self.summary.unknown += unknown;
         self.summary.unheard += unheard;
-        self.disk_operations += other.disk_operations;
         self.failures.extend(&other.failures);
         self.starts += other.starts;
         self.commits += other.commits;

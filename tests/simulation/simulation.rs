@@ -103,7 +103,7 @@ impl<'w> Simulation<'w> {
         Ok(Report {
             summary,
             trace_hash: 0,
-            disk_operations: self.world.machine.disk.operations(),
+            operations: self.world.machine.disk.operations(),
             failures: self.world.machine.disk.failures(),
             starts: self.starts,
             commits: lives.iter().map(|life| life.commits.len()).sum(),
@@ -266,7 +266,14 @@ impl<'w> Simulation<'w> {
             let (engine, failed) = (Arc::clone(&server.engine), Duration::from_secs(1));
             let failed = tokio::time::timeout(failed, engine.failed());
             failed.await.map_err(|_| "a write failed, and the engine did not".to_owned())?;
-        } else if steps == usize::MAX {
+            return Ok(());
+        }
+        let failures = self.world.machine.disk.failures();
+        let failed = tokio::time::timeout(Duration::ZERO, server.engine.failed()).await.is_ok();
+        if failed && failures.iter().all(|(_, failure)| *failure == Failure::Error) {
+            return Err("the engine failed though no write did".to_owned());
+        }
+        if steps == usize::MAX {
             server::finish(&mut server.hand).await;
             if self.world.journal().busy.contains(&true) {
                 return Err("a call is never answered".to_owned());

@@ -19,6 +19,10 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
+    fn knows_articles_of(&self, project: &str) -> bool {
+        self.etags.keys().any(|name| name.strip_prefix(project).is_some_and(|rest| rest.starts_with('/')))
+    }
+
     /// Takes the etags of an answer.
     pub fn learn(&mut self, call: &Call, outcome: &Outcome) {
         let Outcome::Ok(answer, _) = outcome else { return };
@@ -74,7 +78,7 @@ impl Scale {
             articles: 1 + dice.below(4),
             annotations: *dice.pick(&[2, 5, 60]),
             long_texts: *dice.pick(&[0, 0, 0, 50]),
-            project_calls: *dice.pick(&[2, 5, 25]),
+            project_calls: *dice.pick(&[1, 3, 20]),
         }
     }
 }
@@ -129,15 +133,20 @@ impl Script {
             return next;
         }
         let project = format!("p{}", self.dice.below(self.scale.projects));
+        // At the start there is nothing, and most calls are for what is there.
         if !knowledge.etags.contains_key(&project) && self.chance(70) {
             return Call::CreateProject { project, title: self.word(), check: self.chance(5) };
+        }
+        if !knowledge.knows_articles_of(&project) && self.chance(50) {
+            let articles = vec![self.new_article()];
+            return Call::CreateArticles { project, articles, check: false };
         }
         if self.chance(self.scale.project_calls) {
             return self.about_project(project, knowledge);
         }
         match self.dice.below(100) {
-            0..40 => self.commit(project, knowledge),
-            40..58 => self.about_article(project, knowledge),
+            0..45 => self.commit(project, knowledge),
+            45..58 => self.about_article(project, knowledge),
             _ => self.read(project),
         }
     }
@@ -155,7 +164,7 @@ impl Script {
         let etags = knowledge.etags.get(name)?;
         match self.dice.below(10) {
             0..4 => None,
-            4..8 => etags.last().cloned(),
+            4..9 => etags.last().cloned(),
             _ => Some(self.dice.pick(etags).clone()),
         }
     }
@@ -197,7 +206,7 @@ impl Script {
     fn about_article(&mut self, project: String, knowledge: &Knowledge) -> Call {
         let check = self.chance(8);
         match self.dice.below(10) {
-            0..5 => {
+            0..6 => {
                 let count = *self.dice.pick(&[1, 1, 1, 2, 3]);
                 Call::CreateArticles {
                     project,
@@ -205,7 +214,7 @@ impl Script {
                     check,
                 }
             }
-            5..7 => {
+            6..8 => {
                 let mut new = self.new_article();
                 let etag = self.etag(&format!("{project}/{}", new.id), knowledge);
                 let (masked, allow_missing) = (self.chance(70), self.chance(40));

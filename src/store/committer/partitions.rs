@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, futures::Notified, watch};
 
 use super::{
     backend::{Backend, PartitionView},
@@ -22,6 +22,8 @@ pub(super) struct PartitionState {
     /// In step with the applied rows: the writer changes both under its side of the gate.
     visible: Mutex<Head>,
     durable: watch::Sender<Revision>,
+    /// Wakes who waits for a revision to become durable, in the order in which they came; a watch would in no order.
+    grown: Notify,
 }
 
 impl PartitionState {
@@ -40,7 +42,14 @@ impl PartitionState {
     }
 
     pub(super) fn set_durable(&self, revision: Revision) {
-        self.durable.send_if_modified(|durable| std::mem::replace(durable, revision) != revision);
+        if self.durable.send_if_modified(|durable| std::mem::replace(durable, revision) != revision) {
+            self.grown.notify_waiters();
+        }
+    }
+
+    /// Resolves when the durable revision has changed since the call.
+    pub(super) fn grown(&self) -> Notified<'_> {
+        self.grown.notified()
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Revision> {
@@ -70,7 +79,7 @@ impl Partitions {
         }
         let head = Head::read(&PartitionView::new(backend, partition))?;
         let durable = watch::Sender::new(head.revision);
-        let state = Arc::new(PartitionState { visible: Mutex::new(head), durable });
+        let state = Arc::new(PartitionState { visible: Mutex::new(head), durable, grown: Notify::new() });
         states.insert(partition, Arc::clone(&state));
         Ok(state)
     }

@@ -172,7 +172,7 @@ fn fail(shared: &Shared, cause: Error) -> Error {
     let error: Error =
         Problem::StorageUnavailable(format!("it has failed and must be opened again: {problem}")).into();
     tracing::error!(%error, "the storage has failed");
-    shared.failure.send_replace(Some(error.clone()));
+    shared.fail(error.clone());
     error
 }
 
