@@ -310,7 +310,8 @@ impl App {
                 if rows.is_empty() {
                     break;
                 }
-                self.engine.maintain(partition, Maintenance { rows }).await?;
+                let fence = Some(Bytes::from_static(keys::PROJECT));
+                self.engine.maintain(partition, Maintenance { rows, fence }).await?;
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use crate::{
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{At, Draft, Engine, EngineExt, Mode, Partition, View},
+        engine::{At, Draft, Engine, EngineExt, Maintenance, Mode, Partition, View},
         keys::{self, ArticleNumber},
         project_table,
         records::ResourceChange,
@@ -78,8 +79,8 @@ impl ProjectHandle {
             let start = stored.max(1);
             let end = start.saturating_add(count.max(BLOCK));
             let (key, value) = article_table::numbers_in_use_row(end);
-            let rows = vec![(key, Some(value))];
-            engine.maintain(self.partition, crate::store::engine::Maintenance { rows }).await?;
+            let (rows, fence) = (vec![(key, Some(value))], Some(Bytes::from_static(keys::PROJECT)));
+            engine.maintain(self.partition, Maintenance { rows, fence }).await?;
             *numbers = start..end;
         }
         let first = numbers.start;

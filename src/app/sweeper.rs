@@ -124,10 +124,10 @@ impl Sweeper {
                 if rows.is_empty() {
                     break;
                 }
-                self.engine.maintain(partition, Maintenance { rows }).await?;
+                self.engine.maintain(partition, Maintenance { rows, fence: None }).await?;
             }
         }
-        let done = Maintenance { rows: vec![(keys::sweep(number), None)] };
+        let done = Maintenance { rows: vec![(keys::sweep(number), None)], fence: None };
         self.engine.maintain(partition, done).await
     }
 

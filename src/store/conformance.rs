@@ -449,7 +449,7 @@ fn maintenance(rows: &[(&str, Option<&str>)]) -> Maintenance {
     let row = |(key, value): &(&str, Option<&str>)| {
         (bytes(key.as_bytes()), value.map(|value| bytes(value.as_bytes())))
     };
-    Maintenance { rows: rows.iter().map(row).collect() }
+    Maintenance { rows: rows.iter().map(row).collect(), fence: None }
 }
 
 #[track_caller]

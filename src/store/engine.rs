@@ -134,6 +134,9 @@ pub type Observer = Arc<dyn Fn(Partition, &Commit) + Send + Sync>;
 pub struct Maintenance {
     /// Keys with their new values; `None` deletes. At most [`crate::limits::COMMIT_ROWS_MAX`].
     pub rows: Vec<(Bytes, Option<Bytes>)>,
+    /// The row without which nothing is written: who does not know that the partition was erased would leave rows that
+    /// nobody finds again.
+    pub fence: Option<Bytes>,
 }
 
 /// What an engine is asked to read, type erased; see [`EngineExt::read`].

@@ -54,5 +54,6 @@ fn any_operation_may_fail() {
         assert!(failed.contains_key(&(operation, false)), "{operation:?} never failed");
     }
     let runs: usize = failed.values().sum();
-    writeln!(std::io::stderr(), "{} operations, {runs} runs: {good}; {failed:?}", good.operations.len()).unwrap();
+    writeln!(std::io::stderr(), "{} operations, {runs} runs: {good}; {failed:?}", good.operations.len())
+        .unwrap();
 }

@@ -22,6 +22,7 @@ mod calls;
 mod clients;
 mod disk;
 mod history;
+mod history_tests;
 mod io_errors;
 mod logs;
 mod model;

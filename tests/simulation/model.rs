@@ -233,9 +233,7 @@ impl State {
                 | WriteOp::Update { content, mask: Mask::Everything | Mask::Anchor, .. } => &content.spans,
                 WriteOp::Update { mask: Mask::Label, .. } | WriteOp::Delete { .. } => continue,
             };
-            if spans.iter().any(|(_, end)| *end > held.article.text_bytes) {
-                return Err("SPAN_OUT_OF_BOUNDS".into());
-            }
+            check_spans(spans, held.article.text_bytes)?;
         }
         let mut targets = BTreeSet::new();
         if !writes.iter().all(|write| targets.insert((&write.article, &write.id))) {
@@ -265,7 +263,10 @@ impl State {
         let after = match (op, &before) {
             (WriteOp::Create(_), Some(_)) => return Err(EXISTS.into()),
             (WriteOp::Create(content), None)
-            | (WriteOp::Update { content, allow_missing: true, .. }, None) => Some(created(content)),
+            | (WriteOp::Update { content, allow_missing: true, .. }, None) => {
+                check_spans(&content.spans, held.article.text_bytes)?;
+                Some(created(content))
+            }
             (WriteOp::Delete { allow_missing: true, .. }, None) => return Ok(None),
             (WriteOp::Update { .. } | WriteOp::Delete { .. }, None) => return Err(NOT_FOUND.into()),
             (WriteOp::Update { content, mask, etag, .. }, Some(before)) => {
@@ -384,6 +385,11 @@ fn page<T>(items: impl Iterator<Item = T>, size: i32) -> (Vec<T>, bool) {
 
 fn quotes(text: &str, spans: &[(usize, usize)]) -> Vec<String> {
     spans.iter().map(|(start, end)| text.get(*start..*end).unwrap_or_default().to_owned()).collect()
+}
+
+fn check_spans(spans: &[(usize, usize)], text_bytes: usize) -> Judged<()> {
+    let inside = spans.iter().all(|(_, end)| *end <= text_bytes);
+    if inside { Ok(()) } else { Err("SPAN_OUT_OF_BOUNDS".into()) }
 }
 
 fn basic(article: &Article) -> Article {

@@ -25,7 +25,7 @@ use crate::{
         MAINTENANCE_ROWS_MAX, VALUE_BYTES_MAX,
     },
     store::{
-        engine::{Change, Commit, Decision, Draft, Mode, Overlay, Partition, Stamp, View},
+        engine::{Change, Commit, Decision, Draft, Maintenance, Mode, Overlay, Partition, Stamp, View},
         keys,
     },
 };
@@ -142,7 +142,12 @@ impl Group {
                 if let (true, Some(shortage)) = (puts, &self.shortage) {
                     return Err(shortage.clone());
                 }
-                touched.write(maintenance.rows, &mut self.size);
+                let Maintenance { rows, fence } = maintenance;
+                let fenced =
+                    |state: &dyn View| fence.map_or(Ok(false), |fence| Ok(state.get(&fence)?.is_none()));
+                if !touched.over(backend, partition, fenced)? {
+                    touched.write(rows, &mut self.size);
+                }
                 Ok(Progress::Done)
             }
             Task::TrimLog { through } => {

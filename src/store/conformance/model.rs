@@ -91,7 +91,7 @@ impl Model {
             Step::Check(writes) => drop(fixture.check(P, draft_of(writes, false)).await.unwrap()),
             Step::Maintain(writes) => {
                 self.write(&writes);
-                fixture.engine.maintain(P, Maintenance { rows: writes }).await.unwrap();
+                fixture.engine.maintain(P, Maintenance { rows: writes, fence: None }).await.unwrap();
             }
             Step::TrimLog(through) => {
                 fixture.engine.trim_log(P, Revision(through)).await.unwrap();
