@@ -29,6 +29,7 @@ mod model;
 mod run;
 mod server;
 mod simulation;
+mod stories;
 mod workload;
 
 use std::{env, io::Write as _, sync::Once};

@@ -12,6 +12,9 @@ const LONG_TEXT_BYTES: usize = 300 * 1_024;
 /// All texts have as many bytes at least, so that a span that fits one fits all.
 const TEXT_BYTES: usize = 48;
 
+/// More annotations of an article than a row holds.
+const MANY: usize = 150;
+
 /// What clients tell each other.
 #[derive(Debug, Default)]
 pub struct Knowledge {
@@ -73,10 +76,14 @@ pub struct Scale {
 impl Scale {
     /// A size that the seed decides.
     pub fn roll(dice: &mut Seeded) -> Self {
+        if dice.below(4) == 0 {
+            // One article whose annotations fill several rows.
+            return Self { projects: 1, articles: 1, annotations: MANY, long_texts: 0, project_calls: 1 };
+        }
         Self {
             projects: 1 + dice.below(2),
             articles: 1 + dice.below(4),
-            annotations: *dice.pick(&[2, 5, 60]),
+            annotations: *dice.pick(&[2, 5]),
             long_texts: *dice.pick(&[0, 0, 0, 50]),
             project_calls: *dice.pick(&[1, 3, 20]),
         }
@@ -144,7 +151,9 @@ impl Script {
         if self.chance(self.scale.project_calls) {
             return self.about_project(project, knowledge);
         }
+        let many = self.scale.annotations == MANY;
         match self.dice.below(100) {
+            45..56 if many => self.commit(project, knowledge),
             0..45 => self.commit(project, knowledge),
             45..58 => self.about_article(project, knowledge),
             _ => self.read(project),
@@ -233,8 +242,8 @@ impl Script {
     }
 
     fn commit(&mut self, project: String, knowledge: &Knowledge) -> Call {
-        let count = if self.scale.annotations > 10 { 25 } else { 4 };
-        let count = if self.chance(60) { 1 } else { 1 + self.dice.below(count) };
+        let most = if self.scale.annotations == MANY { 40 } else { 4 };
+        let count = if self.chance(60) { 1 } else { 1 + self.dice.below(most) };
         let writes = (0..count).map(|_| self.write(&project, knowledge)).collect();
         Call::CommitAnnotations { project, writes, check: self.chance(8) }
     }
@@ -243,7 +252,15 @@ impl Script {
         let (article, id) = (self.article(), self.annotation());
         let etag = self.etag(&format!("{project}/{article}/{id}"), knowledge);
         let allow_missing = self.chance(60);
+        let many = self.scale.annotations == MANY;
         let op = match self.dice.below(10) {
+            // A commit of many creations would mostly be refused for one of them.
+            0..7 if many => WriteOp::Update {
+                content: self.content(),
+                mask: Mask::Label,
+                etag: None,
+                allow_missing: true,
+            },
             0..4 => WriteOp::Create(self.content()),
             4..8 => {
                 let mask = *self.dice.pick(&[Mask::Label, Mask::Anchor, Mask::Everything]);
@@ -288,7 +305,7 @@ impl Script {
                 let label = self.chance(20).then(|| "PER".to_owned());
                 let start = self.dice.below(TEXT_BYTES / 2);
                 let window = self.chance(30).then(|| (start, start + 1 + self.dice.below(10)));
-                let size = if self.scale.annotations > 10 {
+                let size = if self.scale.annotations == MANY {
                     *self.dice.pick(&[0, 7])
                 } else {
                     *self.dice.pick(&[0, 1, 2])

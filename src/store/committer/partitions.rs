@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
@@ -12,7 +13,7 @@ use super::{
     head::Head,
 };
 use crate::{
-    domain::Result,
+    domain::{Error, Result},
     store::engine::{Partition, Revision},
 };
 
@@ -77,7 +78,9 @@ impl Partitions {
         if let Some(state) = states.get(&partition) {
             return Ok(Arc::clone(state));
         }
-        let head = Head::read(&PartitionView::new(backend, partition))?;
+        // This runs on whatever thread is the first to ask, and none of them may end by it.
+        let head = catch_unwind(AssertUnwindSafe(|| Head::read(&PartitionView::new(backend, partition))))
+            .map_err(|_| Error::corrupt("the storage panicked while it read; the log says where"))??;
         let durable = watch::Sender::new(head.revision);
         let state = Arc::new(PartitionState { visible: Mutex::new(head), durable, grown: Notify::new() });
         states.insert(partition, Arc::clone(&state));
