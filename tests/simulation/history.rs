@@ -7,7 +7,10 @@
 //! no revision, as a refusal does, some state must give it between the newest one that somebody knew of before the
 //! call and the newest one that can have been there when it returned.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use crate::{
     calls::{Answer, Call, Change, Commit, Etag, Outcome, Place, Project, Refusal},
@@ -186,8 +189,13 @@ impl<'e> History<'e> {
             };
             if !fits {
                 if says_so {
-                    why +=
-                        &format!("\n  who says so: {}\n  the model: {}", said(event), effect_said(&effect));
+                    let (said, effect) = (said(event), effect_said(&effect));
+                    let _ = write!(
+                        why,
+                        "
+  who says so: {said}
+  the model: {effect}"
+                    );
                 }
                 continue;
             }
@@ -394,9 +402,10 @@ impl<'e> History<'e> {
         if self.lives_of(project).any(fits) {
             return Ok(());
         }
-        let model = self.lives_of(project).filter_map(|replayed| replayed.state(revision));
-        let model: String =
-            model.map(|state| format!("\n  the model: {:?}", state.read(call, behind))).collect();
+        let mut model = String::new();
+        for state in self.lives_of(project).filter_map(|replayed| replayed.state(revision)) {
+            let _ = write!(model, "\n  the model: {:?}", state.read(call, behind));
+        }
         let windows = self.windows(project, invoked, returned);
         Err(format!("that is not what stood at revision {revision}{windows}{model}"))
     }
@@ -411,16 +420,16 @@ impl<'e> History<'e> {
 
     fn check_projects(&self, answer: &Answer, invoked: u64, returned: u64) -> Result<(), String> {
         let Answer::Projects(projects) = answer else { return Err("that is no list of projects".to_owned()) };
-        let mut listed = BTreeMap::new();
+        let mut listed = BTreeSet::new();
         for (revision, project) in projects {
-            if listed.insert(&project.id, ()).is_some() {
+            if !listed.insert(&project.id) {
                 return Err(format!("{} is listed twice", project.id));
             }
             let get = Call::GetProject { project: project.id.clone() };
             self.check_read(&get, &Answer::Project(project.clone()), Some(*revision), invoked, returned)?;
         }
         for Replayed { life, .. } in &self.lives {
-            if !listed.contains_key(&life.project) && !self.may_be_missing(&life.project, invoked, returned) {
+            if !listed.contains(&life.project) && !self.may_be_missing(&life.project, invoked, returned) {
                 return Err(format!("{} is not listed", life.project));
             }
         }
@@ -428,11 +437,13 @@ impl<'e> History<'e> {
     }
 
     fn windows(&self, project: &str, invoked: u64, returned: u64) -> String {
-        let window = |replayed: &Replayed<'_>| {
+        let mut windows = String::new();
+        for replayed in self.lives_of(project) {
             let (known, possible) = (replayed.known(invoked), replayed.possible(returned));
-            format!("\n  {project} ({}): {known} was known, {possible} possible", replayed.life.etag)
-        };
-        self.lives_of(project).map(window).collect()
+            let life = &replayed.life.etag;
+            let _ = write!(windows, "\n  {project} ({life}): {known} was known, {possible} possible");
+        }
+        windows
     }
 }
 
@@ -482,7 +493,9 @@ fn blank(answer: &Answer) -> Answer {
             (*created, *updated) = (0, 0);
         }
         Answer::Articles(articles) => {
-            articles.iter_mut().for_each(|article| (article.created, article.updated) = (0, 0));
+            for article in articles {
+                (article.created, article.updated) = (0, 0);
+            }
         }
         Answer::Written(written) => written.iter_mut().flatten().for_each(|annotation| {
             (annotation.created, annotation.updated) = (0, 0);

@@ -10,6 +10,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
     unreachable_pub,
     reason = "a test ends where it did not get what it expected, and a module of a test has no outside"
 )]

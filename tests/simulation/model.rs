@@ -262,8 +262,7 @@ impl State {
         };
         let after = match (op, &before) {
             (WriteOp::Create(_), Some(_)) => return Err(EXISTS.into()),
-            (WriteOp::Create(content), None)
-            | (WriteOp::Update { content, allow_missing: true, .. }, None) => {
+            (WriteOp::Create(content) | WriteOp::Update { content, allow_missing: true, .. }, None) => {
                 check_spans(&content.spans, held.article.text_bytes)?;
                 Some(created(content))
             }

@@ -312,12 +312,11 @@ impl<'w> Simulation<'w> {
                 client.turns.send(()).unwrap();
                 true
             }
-            Step::Client => false,
             Step::Leave if busy => {
                 client.leave.notify_one();
                 true
             }
-            Step::Leave => false,
+            Step::Client | Step::Leave => false,
             Step::Read => {
                 let waiting = server.hand.reads_waiting().min(READERS);
                 waiting > 0 && server.hand.read(dice.below(waiting))

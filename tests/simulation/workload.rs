@@ -40,10 +40,14 @@ impl Knowledge {
             Answer::Done => {}
             Answer::Project(project) => learn(project.id.clone(), &project.etag),
             Answer::Projects(projects) => {
-                projects.iter().for_each(|(_, one)| learn(one.id.clone(), &one.etag))
+                for (_, one) in projects {
+                    learn(one.id.clone(), &one.etag);
+                }
             }
             Answer::Articles(articles) | Answer::ArticlePage(articles, _) => {
-                articles.iter().for_each(|one| learn(format!("{project}/{}", one.id), &one.etag));
+                for one in articles {
+                    learn(format!("{project}/{}", one.id), &one.etag);
+                }
             }
             Answer::Written(_) | Answer::Annotations(_) | Answer::AnnotationPage(..) => {
                 let annotations: Vec<_> = match answer {
@@ -293,7 +297,7 @@ impl Script {
             1 => Call::ListProjects,
             2..4 => Call::GetArticle { project, article, text },
             4..6 => {
-                let articles = (0..1 + self.dice.below(2)).map(|_| self.article()).collect();
+                let articles = (0..=self.dice.below(2)).map(|_| self.article()).collect();
                 Call::GetArticles { project, articles, text }
             }
             6..9 => {
