@@ -183,13 +183,43 @@ impl App {
         mode: Mode,
     ) -> Result<At<ArticleAnswer>> {
         let project = self.project(&update.name.parent())?;
-        if update.allow_missing && self.is_missing(&project, &update.name.article).await? {
-            let ArticleUpdate { name, details, text, mask: _, etag: _, allow_missing: _ } = update;
-            let new = NewArticle { path: String::new(), id: Some(name.article.clone()), details, text };
-            let created = self.create_articles(&name.parent(), vec![new], mode).await?;
-            let value = created.value.into_iter().next().ok_or_else(unexpected)?;
-            return Ok(At { value, revision: created.revision });
+        if !update.allow_missing {
+            return self.change_article(project, update, mode).await;
         }
+        loop {
+            let is_missing = self.is_missing(&project, &update.name.article).await?;
+            let written = if is_missing {
+                self.create_missing(update.clone(), mode).await
+            } else {
+                self.change_article(Arc::clone(&project), update.clone(), mode).await
+            };
+            // Somebody else may have created it since, or deleted it.
+            match written {
+                Err(Error { problem: Problem::ResourceExists { .. }, .. }) if is_missing => {}
+                Err(Error { problem: Problem::ResourceNotFound { .. }, .. }) if !is_missing => {}
+                written => return written,
+            }
+        }
+    }
+
+    async fn create_missing(
+        self: &Arc<Self>,
+        update: ArticleUpdate,
+        mode: Mode,
+    ) -> Result<At<ArticleAnswer>> {
+        let ArticleUpdate { name, details, text, mask: _, etag: _, allow_missing: _ } = update;
+        let new = NewArticle { path: String::new(), id: Some(name.article.clone()), details, text };
+        let created = self.create_articles(&name.parent(), vec![new], mode).await?;
+        let value = created.value.into_iter().next().ok_or_else(unexpected)?;
+        Ok(At { value, revision: created.revision })
+    }
+
+    async fn change_article(
+        &self,
+        project: Arc<ProjectHandle>,
+        update: ArticleUpdate,
+        mode: Mode,
+    ) -> Result<At<ArticleAnswer>> {
         update.mask.require_etag("article.etag", &update.etag)?;
         let (update, sha256) = calculate(update.text.len(), move || {
             let sha256 = Sha256::digest(update.text.as_bytes()).into();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{App, answers::Scope, changed, changes, detached, pages, sweeper::Sweep, unexpected};
 use crate::{
     domain::{
-        Problem, Result,
+        Error, Problem, Result,
         details::Mask,
         ids::{ProjectId, ProjectName},
         projects::{Project, ProjectDetails, ProjectField},
@@ -227,16 +227,32 @@ impl App {
     ///
     /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID.
     pub async fn update_project(self: &Arc<Self>, update: ProjectUpdate, mode: Mode) -> Result<At<Project>> {
-        let handle = match self.project(&update.name) {
-            Err(error)
-                if update.allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) =>
-            {
-                return self.create_project(Some(update.name.project), update.details, mode).await;
+        loop {
+            let handle = self.project(&update.name);
+            let (is_missing, written) = match handle {
+                Err(_) if update.allow_missing => {
+                    let ProjectUpdate { name, details, .. } = update.clone();
+                    (true, self.create_project(Some(name.project), details, mode).await)
+                }
+                handle => (false, self.change_project(handle?.partition, update.clone(), mode).await),
+            };
+            // Somebody else may have created it since, or deleted it.
+            match written {
+                Err(Error { problem: Problem::ResourceExists { .. }, .. }) if is_missing => {}
+                Err(Error { problem: Problem::ResourceNotFound { .. }, .. })
+                    if update.allow_missing && !is_missing => {}
+                written => return written,
             }
-            handle => handle?,
-        };
+        }
+    }
+
+    async fn change_project(
+        &self,
+        partition: Partition,
+        update: ProjectUpdate,
+        mode: Mode,
+    ) -> Result<At<Project>> {
         update.mask.require_etag("project.etag", &update.etag)?;
-        let partition = handle.partition;
         let commit = self.engine.commit(
             partition,
             Arc::new(move |draft: &mut Draft<'_>| {
@@ -280,7 +296,14 @@ impl App {
         };
         let app = Arc::clone(self);
         detached(async move {
-            app.fence_project(handle.partition, deletion, mode).await?;
+            let allow_missing = deletion.allow_missing;
+            match app.fence_project(handle.partition, deletion, mode).await {
+                // Whoever deleted it first releases it.
+                Err(error) if allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) => {
+                    return Ok(());
+                }
+                fenced => fenced?,
+            }
             if mode == Mode::Check {
                 return Ok(());
             }

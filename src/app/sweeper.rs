@@ -53,11 +53,13 @@ impl Sweeper {
         let mut trims = tokio::time::interval(TRIM_EVERY);
         loop {
             let work = tokio::select! {
+                // What is rare goes first, so that nothing is left to chance.
+                biased;
+                _ = trims.tick() => self.trim_logs().await,
                 sweep = self.sweeps.recv() => match sweep {
                     Some(sweep) => self.sweep_patiently(sweep).await,
                     None => return,
                 },
-                _ = trims.tick() => self.trim_logs().await,
             };
             if let Err(error) = work {
                 // What was not swept is found again at the next start.
@@ -136,6 +138,7 @@ impl Sweeper {
         app.change_projects(|projects| partitions.extend(projects.values().map(|project| project.partition)));
         let clock = Clock::clone(&app.clock);
         drop(app);
+        partitions.sort_unstable();
         for partition in partitions {
             let oldest_kept =
                 Timestamp(clock().0 - i64::try_from(LOG_AGE_MAX.as_micros()).unwrap_or(i64::MAX));

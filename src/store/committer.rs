@@ -10,6 +10,7 @@
 
 mod backend;
 mod group;
+mod hand;
 mod head;
 mod log;
 mod partitions;
@@ -20,21 +21,24 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         mpsc::{SyncSender, TrySendError},
     },
     thread::JoinHandle,
 };
 
 use async_trait::async_trait;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
-pub use self::backend::{Backend, Batch, PartitionView, full_key};
 pub(super) use self::head::Head;
+pub use self::{
+    backend::{Backend, Batch, PartitionView, full_key},
+    hand::Hand,
+};
 use self::{
     partitions::{PartitionState, Partitions},
     readers::Readers,
-    writer::{Progress, Request, Task},
+    writer::{Progress, Request, Task, Writer},
 };
 use super::engine::{
     Clock, Commit, Decision, Engine, EngineExt as _, LogError, Maintenance, Mode, Observer, Partition,
@@ -69,12 +73,23 @@ struct Shared {
     /// The backend behind its gate; `None` once it is closed.
     gate: RwLock<Option<Box<dyn Backend>>>,
     partitions: Partitions,
-    /// Why the storage failed for good.
-    failure: watch::Sender<Option<Error>>,
+    /// Why the storage failed for good, and what wakes who waits for that.
+    failure: OnceLock<Error>,
+    failed: Notify,
     options: Options,
 }
 
 impl Shared {
+    fn new(backend: Box<dyn Backend>, options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            gate: RwLock::new(Some(backend)),
+            partitions: Partitions::default(),
+            failure: OnceLock::new(),
+            failed: Notify::new(),
+            options,
+        })
+    }
+
     /// Runs `use_backend` under the read side of the gate.
     fn with_backend<T>(&self, use_backend: impl FnOnce(&dyn Backend) -> Result<T>) -> Result<T> {
         let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +109,13 @@ impl Shared {
     }
 
     fn check_not_failed(&self) -> Result<()> {
-        self.failure.borrow().clone().map_or(Ok(()), Err)
+        self.failure.get().cloned().map_or(Ok(()), Err)
+    }
+
+    /// Ends all writing. The first failure is the one that is told.
+    fn fail(&self, error: Error) {
+        let _ = self.failure.set(error);
+        self.failed.notify_waiters();
     }
 
     /// Reads, and says which revision of which partition was seen.
@@ -125,12 +146,7 @@ impl Committer {
     ///
     /// STORAGE_UNAVAILABLE when a thread cannot be started.
     pub fn start(backend: Box<dyn Backend>, options: Options) -> Result<Arc<Self>> {
-        let shared = Arc::new(Shared {
-            gate: RwLock::new(Some(backend)),
-            partitions: Partitions::default(),
-            failure: watch::Sender::new(None),
-            options,
-        });
+        let shared = Shared::new(backend, options);
         let readers = Readers::start(READER_THREADS_MAX)?;
         let (requests, writer) = writer::start(Arc::clone(&shared))?;
         Ok(Arc::new(Self {
@@ -139,6 +155,17 @@ impl Committer {
             requests: RwLock::new(Some(requests)),
             writer: Mutex::new(Some(writer)),
         }))
+    }
+
+    /// An engine over `backend` without threads: the same code, run step by step by whoever has the hand.
+    #[must_use]
+    pub fn by_hand(backend: Box<dyn Backend>, options: Options) -> (Arc<Self>, Hand) {
+        let shared = Shared::new(backend, options);
+        let readers = Readers::default();
+        let (requests, writer) = Writer::new(Arc::clone(&shared));
+        let hand = Hand::new(readers.queue(), writer, Arc::clone(&shared));
+        let requests = RwLock::new(Some(requests));
+        (Arc::new(Self { shared, readers, requests, writer: Mutex::default() }), hand)
     }
 
     fn submit(&self, request: Request) -> Result<()> {
@@ -153,7 +180,7 @@ impl Committer {
     /// Why a request was dropped without an answer.
     fn no_answer(&self) -> Error {
         let ended = || Problem::StorageUnavailable("the writer has ended".to_owned()).into();
-        self.shared.failure.borrow().clone().unwrap_or_else(ended)
+        self.shared.failure.get().cloned().unwrap_or_else(ended)
     }
 
     async fn carry_out(&self, partition: Partition, task: Task) -> Result<Progress> {
@@ -163,16 +190,18 @@ impl Committer {
     }
 
     async fn until_durable(&self, state: &PartitionState, revision: Revision) -> Result<()> {
-        if state.durable() >= revision {
-            return Ok(());
-        }
-        let (mut durable, mut failure) = (state.subscribe(), self.shared.failure.subscribe());
-        tokio::select! {
-            biased;
-            reached = async { durable.wait_for(|durable| *durable >= revision).await.is_ok() } => {
-                if reached { Ok(()) } else { Err(self.no_answer()) }
+        loop {
+            // Before the look, so that nothing comes in between.
+            let (grown, failed) = (state.grown(), self.shared.failed.notified());
+            if state.durable() >= revision {
+                return Ok(());
             }
-            () = async { let _ = failure.wait_for(Option::is_some).await; } => Err(self.no_answer()),
+            self.shared.check_not_failed()?;
+            tokio::select! {
+                biased;
+                () = grown => {}
+                () = failed => {}
+            }
         }
     }
 }
@@ -240,8 +269,10 @@ impl Engine for Committer {
     }
 
     async fn failed(&self) -> Error {
-        let mut failure = self.shared.failure.subscribe();
-        let _ = failure.wait_for(Option::is_some).await;
+        let failed = self.shared.failed.notified();
+        if self.shared.check_not_failed().is_ok() {
+            failed.await;
+        }
         self.no_answer()
     }
 

@@ -1,7 +1,7 @@
 //! What is decided, written and answered together.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -32,9 +32,10 @@ use crate::{
 
 type Writes = BTreeMap<Bytes, Option<Bytes>>;
 
-pub(super) struct Group<'s> {
-    shared: &'s Shared,
-    touched: HashMap<Partition, Touched>,
+pub(super) struct Group {
+    shared: Arc<Shared>,
+    /// In order, so that the same requests make the same batch and are answered in the same order.
+    touched: BTreeMap<Partition, Touched>,
     commits: Vec<(Partition, Arc<Commit>)>,
     answers: Vec<Answer>,
     size: Size,
@@ -57,11 +58,11 @@ enum Answer {
     Task(oneshot::Sender<Result<Progress>>, Result<Progress>),
 }
 
-impl<'s> Group<'s> {
-    pub(super) fn new(shared: &'s Shared) -> Self {
+impl Group {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
         Self {
-            shared,
-            touched: HashMap::new(),
+            shared: Arc::clone(shared),
+            touched: BTreeMap::new(),
             commits: Vec::new(),
             answers: Vec::new(),
             size: Size::default(),
@@ -74,6 +75,11 @@ impl<'s> Group<'s> {
     /// set free is used again within the database's file, which does not become shorter.
     pub(super) fn refuse_puts(&mut self, shortage: Option<Error>) {
         self.shortage = shortage;
+    }
+
+    /// How many requests it has.
+    pub(super) fn requests(&self) -> usize {
+        self.answers.len()
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -106,7 +112,7 @@ impl<'s> Group<'s> {
             return Err(shortage.clone());
         }
         let clock = &self.shared.options.clock;
-        let touched = touch(self.shared, &mut self.touched, backend, partition)?;
+        let touched = touch(&self.shared, &mut self.touched, backend, partition)?;
         let time = clock().max(touched.head.time);
         let stamp = Stamp { revision: touched.head.revision.next(), time };
         let (writes, changes) = touched.over(backend, partition, |state| draft(state, stamp, decision))?;
@@ -128,7 +134,7 @@ impl<'s> Group<'s> {
     }
 
     fn carry_out(&mut self, backend: &dyn Backend, partition: Partition, task: Task) -> Result<Progress> {
-        let touched = touch(self.shared, &mut self.touched, backend, partition)?;
+        let touched = touch(&self.shared, &mut self.touched, backend, partition)?;
         match task {
             Task::Write(maintenance) => {
                 let rows = maintenance.rows.iter().map(|(key, value)| (key, value.as_ref()));
@@ -240,7 +246,7 @@ impl Touched {
 
 fn touch<'t>(
     shared: &Shared,
-    touched: &'t mut HashMap<Partition, Touched>,
+    touched: &'t mut BTreeMap<Partition, Touched>,
     backend: &dyn Backend,
     partition: Partition,
 ) -> Result<&'t mut Touched> {

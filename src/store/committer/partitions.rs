@@ -2,17 +2,18 @@
 
 use std::{
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, futures::Notified, watch};
 
 use super::{
     backend::{Backend, PartitionView},
     head::Head,
 };
 use crate::{
-    domain::Result,
+    domain::{Error, Result},
     store::engine::{Partition, Revision},
 };
 
@@ -22,6 +23,8 @@ pub(super) struct PartitionState {
     /// In step with the applied rows: the writer changes both under its side of the gate.
     visible: Mutex<Head>,
     durable: watch::Sender<Revision>,
+    /// Wakes who waits for a revision to become durable, in the order in which they came; a watch would in no order.
+    grown: Notify,
 }
 
 impl PartitionState {
@@ -40,7 +43,14 @@ impl PartitionState {
     }
 
     pub(super) fn set_durable(&self, revision: Revision) {
-        self.durable.send_if_modified(|durable| std::mem::replace(durable, revision) != revision);
+        if self.durable.send_if_modified(|durable| std::mem::replace(durable, revision) != revision) {
+            self.grown.notify_waiters();
+        }
+    }
+
+    /// Resolves when the durable revision has changed since the call.
+    pub(super) fn grown(&self) -> Notified<'_> {
+        self.grown.notified()
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Revision> {
@@ -68,9 +78,11 @@ impl Partitions {
         if let Some(state) = states.get(&partition) {
             return Ok(Arc::clone(state));
         }
-        let head = Head::read(&PartitionView::new(backend, partition))?;
+        // This runs on whatever thread is the first to ask, and none of them may end by it.
+        let head = catch_unwind(AssertUnwindSafe(|| Head::read(&PartitionView::new(backend, partition))))
+            .map_err(|_| Error::corrupt("the storage panicked while it read; the log says where"))??;
         let durable = watch::Sender::new(head.revision);
-        let state = Arc::new(PartitionState { visible: Mutex::new(head), durable });
+        let state = Arc::new(PartitionState { visible: Mutex::new(head), durable, grown: Notify::new() });
         states.insert(partition, Arc::clone(&state));
         Ok(state)
     }

@@ -14,13 +14,16 @@ use crate::{
 /// A read, which answers by itself and does not panic.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
+/// Reads that wait, and the threads that run them.
+#[derive(Default)]
 pub(super) struct Readers {
     queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// Reads that wait.
 #[derive(Default)]
-struct Queue {
+pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     wake: Condvar,
 }
@@ -34,7 +37,7 @@ struct Waiting {
 
 impl Readers {
     pub(super) fn start(count: usize) -> Result<Self> {
-        let readers = Self { queue: Arc::default(), threads: Mutex::default() };
+        let readers = Self::default();
         for _ in 0..count {
             let queue = Arc::clone(&readers.queue);
             let thread =
@@ -45,6 +48,11 @@ impl Readers {
             readers.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
         Ok(readers)
+    }
+
+    /// What waits.
+    pub(super) fn queue(&self) -> Arc<Queue> {
+        Arc::clone(&self.queue)
     }
 
     /// # Errors
@@ -91,6 +99,23 @@ impl Queue {
     fn close(&self) {
         self.lock().closed = true;
         self.wake.notify_all();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().jobs.len()
+    }
+
+    /// Takes the read that `earlier` others came before.
+    pub(super) fn take(&self, earlier: usize) -> Option<Job> {
+        self.lock().jobs.remove(earlier)
+    }
+
+    /// Takes no more reads, and drops those that wait.
+    pub(super) fn abandon(&self) {
+        self.close();
+        let jobs = std::mem::take(&mut self.lock().jobs);
+        // Not under the lock: whoever is told may ask again.
+        drop(jobs);
     }
 
     fn serve(&self) {

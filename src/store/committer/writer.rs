@@ -7,10 +7,9 @@ use std::{
         mpsc::{self, Receiver, SyncSender},
     },
     thread::{self, JoinHandle},
-    time::Instant,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Shared,
@@ -54,8 +53,7 @@ pub(super) enum Progress {
 
 /// Starts the writer. It ends, and closes the backend, once its queue is empty and has no sender.
 pub(super) fn start(shared: Arc<Shared>) -> Result<(SyncSender<Request>, JoinHandle<()>)> {
-    let (sender, requests) = mpsc::sync_channel(WRITER_QUEUE_COMMITS_MAX);
-    let writer = Writer { shared, requests, space: FreeSpace::default() };
+    let (sender, writer) = Writer::new(shared);
     let thread = thread::Builder::new().name("spandrel-writer".to_owned()).spawn(move || writer.run());
     let thread = thread.map_err(|error| {
         Problem::StorageUnavailable(format!("cannot start the thread that writes: {error}"))
@@ -63,63 +61,108 @@ pub(super) fn start(shared: Arc<Shared>) -> Result<(SyncSender<Request>, JoinHan
     Ok((sender, thread))
 }
 
-struct Writer {
+/// Who decides what waits, writes it and answers it.
+pub(super) struct Writer {
     shared: Arc<Shared>,
     requests: Receiver<Request>,
     space: FreeSpace,
 }
 
+/// A group that readers see, and that nobody is told of before it is durable.
+pub(super) struct Applied {
+    group: Group,
+    /// A group that writes nothing was judged on what the group before made durable.
+    wrote: bool,
+}
+
 impl Writer {
+    /// A writer that nobody runs yet, and its queue.
+    pub(super) fn new(shared: Arc<Shared>) -> (SyncSender<Request>, Self) {
+        let (sender, requests) = mpsc::sync_channel(WRITER_QUEUE_COMMITS_MAX);
+        (sender, Self { shared, requests, space: FreeSpace::default() })
+    }
+
     fn run(mut self) {
         while let Ok(first) = self.requests.recv() {
-            if let Err(error) = self.shared.check_not_failed() {
-                refuse(first, error);
-                continue;
-            }
-            let written = catch_unwind(AssertUnwindSafe(|| self.write_group(first)));
-            if let Err(error) = written.unwrap_or_else(|_| Err(Error::corrupt("the writer panicked"))) {
-                fail(&self.shared, error);
+            if let Some(applied) = self.apply(first, usize::MAX) {
+                self.finish(applied);
             }
         }
         self.shared.close_backend();
     }
 
-    /// Decides what waits, writes it and answers it. An error is the storage's last one.
-    fn write_group(&mut self, first: Request) -> Result<()> {
+    /// The request that waits the longest, if one does.
+    pub(super) fn waiting(&self) -> Option<Request> {
+        self.requests.try_recv().ok()
+    }
+
+    /// Decides `first` and what else waits, at most `requests_max` together, and lets readers see it. `None` when the
+    /// storage has failed; then everybody is answered already.
+    pub(super) fn apply(&mut self, first: Request, requests_max: usize) -> Option<Applied> {
+        if let Err(error) = self.shared.check_not_failed() {
+            refuse(first, error);
+            return None;
+        }
+        let judged = catch_unwind(AssertUnwindSafe(|| self.judge(first, requests_max)));
+        let mut group = match judged.unwrap_or_else(|_| Err(Error::corrupt("the writer panicked"))) {
+            Ok(group) => group,
+            Err(error) => {
+                fail(&self.shared, error);
+                return None;
+            }
+        };
+        let batch = group.take_batch();
+        let wrote = !batch.is_empty();
+        if wrote && let Err(error) = self.write(|shared| apply(shared, &group, batch)) {
+            group.refuse_all(&error);
+            return None;
+        }
+        Some(Applied { group, wrote })
+    }
+
+    /// Makes an applied group durable and answers it.
+    pub(super) fn finish(&self, applied: Applied) {
+        let Applied { group, wrote } = applied;
+        if wrote && let Err(error) = self.write(|shared| shared.with_backend(Backend::sync)) {
+            group.refuse_all(&error);
+            return;
+        }
+        if catch_unwind(AssertUnwindSafe(|| group.publish())).is_err() {
+            fail(&self.shared, Error::corrupt("the writer panicked"));
+        }
+    }
+
+    fn judge(&mut self, first: Request, requests_max: usize) -> Result<Group> {
         let shared = Arc::clone(&self.shared);
         let mut group = Group::new(&shared);
         shared.with_backend(|backend| {
             group.refuse_puts(self.space.shortage(backend, shared.options.free_space_floor_bytes));
             group.add(backend, first);
             while !group.is_full()
+                && group.requests() < requests_max
                 && let Ok(request) = self.requests.try_recv()
             {
                 group.add(backend, request);
             }
             Ok(())
         })?;
-        let batch = group.take_batch();
-        // A group that writes nothing was judged on what the group before made durable.
-        if !batch.is_empty()
-            && let Err(error) = catch_unwind(AssertUnwindSafe(|| write(&shared, &group, batch)))
-                .unwrap_or_else(|_| Err(Error::corrupt("the storage panicked while it wrote")))
-        {
-            let error = fail(&shared, error);
-            group.refuse_all(&error);
-            return Ok(());
-        }
-        group.publish();
-        Ok(())
+        Ok(group)
+    }
+
+    /// Writes, and says why everybody is refused from now on when that fails.
+    fn write(&self, write: impl FnOnce(&Shared) -> Result<()>) -> Result<()> {
+        catch_unwind(AssertUnwindSafe(|| write(&self.shared)))
+            .unwrap_or_else(|_| Err(Error::corrupt("the storage panicked while it wrote")))
+            .map_err(|error| fail(&self.shared, error))
     }
 }
 
-fn write(shared: &Shared, group: &Group<'_>, batch: Batch) -> Result<()> {
+fn apply(shared: &Shared, group: &Group, batch: Batch) -> Result<()> {
     shared.with_backend_alone(|backend| {
         backend.apply(batch)?;
         group.make_visible();
         Ok(())
-    })?;
-    shared.with_backend(Backend::sync)
+    })
 }
 
 /// Ends all writing: after a failed sync nobody can tell what is on the disk, and a second one may succeed without
@@ -129,7 +172,7 @@ fn fail(shared: &Shared, cause: Error) -> Error {
     let error: Error =
         Problem::StorageUnavailable(format!("it has failed and must be opened again: {problem}")).into();
     tracing::error!(%error, "the storage has failed");
-    shared.failure.send_replace(Some(error.clone()));
+    shared.fail(error.clone());
     error
 }
 

@@ -1,0 +1,519 @@
+//! Whether what concurrent clients were answered is linearizable, project by project. Knows nothing of how the server
+//! was driven: it is given what clients saw, and what the logs of the projects' lives hold in the end.
+//!
+//! Writes say at which revision they were committed and reads at which they were read, and the commits of a project
+//! are numbered without a gap. So nothing is searched for: the commits are replayed on the model in their order, each
+//! must be what one client asked for, and each answer must be that of the state at its revision. Where an answer says
+//! no revision, as a refusal does, some state must give it between the newest one that somebody knew of before the
+//! call and the newest one that can have been there when it returned.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use crate::{
+    calls::{Answer, Call, Change, Commit, Etag, Outcome, Place, Project, Refusal},
+    model::{Effect, Stamp, State},
+};
+
+/// A call of a client. Times only say what came before what.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub client: usize,
+    pub invoked: u64,
+    /// None when it never was.
+    pub returned: Option<u64>,
+    pub call: Call,
+    pub outcome: Outcome,
+}
+
+/// One life of a project, from its creation to its deletion or the end.
+#[derive(Debug, Clone)]
+pub struct Life {
+    pub project: String,
+    /// How its etags begin.
+    pub etag: String,
+    /// All its commits, the oldest first.
+    pub commits: Vec<Commit>,
+}
+
+/// What was checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub acknowledged_writes: usize,
+    pub reads: usize,
+    pub refusals: usize,
+    pub unknown: usize,
+    /// Commits whose clients never heard of them.
+    pub unheard: usize,
+}
+
+/// Says what is wrong with a history.
+pub fn check(events: &[Event], lives: &[Life]) -> Result<Summary, String> {
+    let mut history = History { events, lives: Vec::new(), committed: vec![None; events.len()] };
+    for life in lives {
+        let replayed = history.replay(life)?;
+        history.lives.push(replayed);
+    }
+    history.learn();
+    for index in 0..history.lives.len() {
+        history.check_alone(index)?;
+    }
+    let mut summary = Summary::default();
+    for (index, event) in events.iter().enumerate() {
+        history.check_event(index, event).map_err(|wrong| format!("{wrong}\n  {}", said(event)))?;
+        match &event.outcome {
+            Outcome::Unknown if history.committed[index].is_some() => summary.unheard += 1,
+            Outcome::Unknown => summary.unknown += 1,
+            Outcome::Refused(_) => summary.refusals += 1,
+            Outcome::Ok(..) if event.call.writes() => summary.acknowledged_writes += 1,
+            Outcome::Ok(..) => summary.reads += 1,
+        }
+    }
+    Ok(summary)
+}
+
+struct History<'e> {
+    events: &'e [Event],
+    lives: Vec<Replayed<'e>>,
+    /// The life and revision of the commit that an event made.
+    committed: Vec<Option<(usize, u64)>>,
+}
+
+struct Replayed<'e> {
+    life: &'e Life,
+    /// By revision, from before the first commit on.
+    states: Vec<State>,
+    /// When the call of each commit began.
+    begun: Vec<u64>,
+    /// When somebody was told of a revision, and the newest that anybody was told of by then.
+    known: BTreeMap<u64, u64>,
+    /// When its delete began, if it was deleted.
+    deleted_from: Option<u64>,
+    /// When its delete had returned.
+    deleted_by: Option<u64>,
+}
+
+impl Replayed<'_> {
+    /// The newest revision that somebody knew of before `time`.
+    fn known(&self, time: u64) -> u64 {
+        self.known.range(..time).next_back().map_or(0, |(_, revision)| *revision)
+    }
+
+    /// The newest revision that there can have been at `time`.
+    fn possible(&self, time: u64) -> u64 {
+        let begun = self.begun.iter().take_while(|begun| **begun < time).count();
+        u64::try_from(begun).unwrap()
+    }
+
+    fn state(&self, revision: u64) -> Option<&State> {
+        usize::try_from(revision).ok().and_then(|revision| self.states.get(revision))
+    }
+
+    /// The states that a call may have met.
+    fn window(&self, invoked: u64, returned: u64) -> impl Iterator<Item = &State> {
+        (self.known(invoked).max(1)..=self.possible(returned)).filter_map(|revision| self.state(revision))
+    }
+
+    /// Whether it was there all the time between.
+    fn stood_throughout(&self, invoked: u64, returned: u64) -> bool {
+        self.known(invoked) > 0 && self.deleted_from.is_none_or(|deleted| deleted > returned)
+    }
+}
+
+impl<'e> History<'e> {
+    /// Finds out whose call each commit was, and what each left.
+    fn replay(&mut self, life: &'e Life) -> Result<Replayed<'e>, String> {
+        let mut states = vec![State::unborn(&life.etag)];
+        let mut begun = Vec::new();
+        let (mut deleted_from, mut deleted_by) = (None, None);
+        for commit in &life.commits {
+            let state = states.last().unwrap();
+            let what = || format!("commit {} of {} ({})", commit.revision, life.project, life.etag);
+            if commit.revision != state.revision + 1 {
+                return Err(format!("{} follows {}", what(), state.revision));
+            }
+            if commit.time < state.time {
+                return Err(format!("{} goes back in time", what()));
+            }
+            let found = self.find(life, state, commit);
+            let (index, next) = found.map_err(|why| format!("{} is nobody's: {commit:#?}{why}", what()))?;
+            self.committed[index] = Some((self.lives.len(), commit.revision));
+            let event = &self.events[index];
+            if commit.changes.iter().any(|change| matches!(change, Change::Project { after: None, .. })) {
+                (deleted_from, deleted_by) = (Some(event.invoked), event.returned);
+            }
+            begun.push(event.invoked);
+            states.push(next);
+        }
+        Ok(Replayed { life, states, begun, known: BTreeMap::new(), deleted_from, deleted_by })
+    }
+
+    /// The event that made a commit, and the state after it: the one that says so, or else one that may have.
+    fn find(&self, life: &Life, state: &State, commit: &Commit) -> Result<(usize, State), String> {
+        let numbers = commit.changes.iter().filter_map(|change| match change {
+            Change::Article { number, before: None, .. } => Some(*number),
+            _ => None,
+        });
+        let numbers: Vec<_> = numbers.collect();
+        let stamp = Stamp { revision: commit.revision, time: commit.time, numbers: &numbers };
+        let mut why = String::new();
+        let mut found: Option<((bool, bool, u64), usize, State)> = None;
+        for (index, event) in self.events.iter().enumerate() {
+            let asked = event.call.writes() && event.call.project() == Some(&life.project);
+            if !asked || self.committed[index].is_some() || event.invoked >= commit.seen {
+                continue;
+            }
+            let says_so = match &event.outcome {
+                Outcome::Refused(_) => continue,
+                Outcome::Ok(answer, revision) => {
+                    let life_fits = answer.life().is_none_or(|answered| answered == life.etag);
+                    let at = revision.unwrap_or(commit.revision);
+                    // Nobody is told of a commit before it is there.
+                    let late = commit.seen == u64::MAX || event.returned > Some(commit.seen);
+                    if !life_fits || at != commit.revision || (revision.is_none() && !late) {
+                        continue;
+                    }
+                    revision.is_some()
+                }
+                Outcome::Unknown => false,
+            };
+            let effect = state.write(&event.call, stamp);
+            let fits = match (&effect, &event.outcome) {
+                (Effect::Committed(_, answer, changes), Outcome::Ok(answered, _)) => {
+                    *changes == commit.changes && answer == answered
+                }
+                (Effect::Committed(_, _, changes), _) => *changes == commit.changes,
+                (Effect::Unchanged(_) | Effect::Refused(_), _) => false,
+            };
+            if !fits {
+                if says_so {
+                    let (said, effect) = (said(event), effect_said(&effect));
+                    let _ = write!(
+                        why,
+                        "
+  who says so: {said}
+  the model: {effect}"
+                    );
+                }
+                continue;
+            }
+            // Then whoever was told that it is done, unless that may have been done already; the earliest first.
+            let heard = matches!(event.outcome, Outcome::Ok(..));
+            let lenient = matches!(
+                event.call,
+                Call::DeleteArticle { allow_missing: true, .. }
+                    | Call::DeleteProject { allow_missing: true, .. }
+            );
+            let rank = (!says_so, !heard || lenient, event.returned.unwrap_or(u64::MAX));
+            if let Effect::Committed(after, ..) = effect
+                && found.as_ref().is_none_or(|(best, ..)| rank < *best)
+            {
+                found = Some((rank, index, *after));
+            }
+        }
+        found.map(|(_, index, after)| (index, after)).ok_or(why)
+    }
+
+    /// Notes when somebody was told of which revision.
+    fn learn(&mut self) {
+        for (event, committed) in self.events.iter().zip(&self.committed) {
+            let Some(returned) = event.returned else { continue };
+            let mut told = Vec::new();
+            if let (Some((life, revision)), Outcome::Ok(..)) = (committed, &event.outcome) {
+                told.push((*life, *revision));
+            } else if let Outcome::Ok(answer, revision) = &event.outcome
+                && !event.call.writes()
+            {
+                let of = |etag: &str| self.lives.iter().position(|replayed| replayed.life.etag == etag);
+                let checked = u64::from(event.call.checks());
+                let life = answer.life().and_then(of);
+                let newest = revision.map(|revision| revision - checked).or_else(|| newest_etag(answer));
+                told.extend(life.zip(newest));
+                if let Answer::Projects(projects) = answer {
+                    told.extend(projects.iter().filter_map(|(at, one)| Some((of(&one.etag.life)?, *at))));
+                }
+            }
+            for (life, revision) in told {
+                let known = &mut self.lives[life].known;
+                let newest = known.entry(returned).or_default();
+                *newest = revision.max(*newest);
+            }
+        }
+        for replayed in &mut self.lives {
+            let mut newest = 0;
+            for revision in replayed.known.values_mut() {
+                newest = newest.max(*revision);
+                *revision = newest;
+            }
+        }
+    }
+
+    /// A project begins when there is none of its name.
+    fn check_alone(&self, index: usize) -> Result<(), String> {
+        let Some(creation) = self.committed.iter().position(|made| *made == Some((index, 1))) else {
+            return Ok(());
+        };
+        let (event, life) = (&self.events[creation], self.lives[index].life);
+        let twin = self.lives_of(&life.project).find(|other| {
+            other.life.etag != life.etag
+                && event.returned.is_some_and(|returned| other.stood_throughout(event.invoked, returned))
+        });
+        twin.map_or(Ok(()), |_| {
+            Err(format!("{} was created while it existed\n  {}", life.project, said(event)))
+        })
+    }
+
+    fn lives_of<'h>(&'h self, project: &'h str) -> impl Iterator<Item = &'h Replayed<'e>> {
+        self.lives.iter().filter(move |replayed| replayed.life.project == project)
+    }
+
+    /// Whether there may have been no project of this name at some time between.
+    fn may_be_missing(&self, project: &str, invoked: u64, returned: u64) -> bool {
+        !self.lives_of(project).any(|replayed| replayed.stood_throughout(invoked, returned))
+    }
+
+    fn check_event(&self, index: usize, event: &Event) -> Result<(), String> {
+        let Some(returned) = event.returned else { return Ok(()) };
+        let Event { client: _, invoked, returned: _, call, outcome } = event;
+        let (answer, revision) = match outcome {
+            Outcome::Unknown => return Ok(()),
+            Outcome::Refused(refusal) => return self.check_refusal(call, refusal, *invoked, returned),
+            Outcome::Ok(answer, revision) => (answer, *revision),
+        };
+        if call.writes() {
+            if let Some((life, revision)) = self.committed[index] {
+                let known = self.lives[life].known(*invoked);
+                return if known < revision {
+                    Ok(())
+                } else {
+                    Err(format!("it was committed at {revision}, and {known} was known before it began"))
+                };
+            }
+            if let Some(revision) = revision {
+                return Err(format!("it was acknowledged, and commit {revision} is lost"));
+            }
+        }
+        match call {
+            Call::ListProjects => self.check_projects(answer, *invoked, returned),
+            _ if call.writes() || (call.checks() && revision.is_none()) => {
+                let done = |state: &State| match state.write(call, stamp_after(state)) {
+                    Effect::Committed(..) => call.checks(),
+                    Effect::Unchanged(_) => true,
+                    Effect::Refused(_) => false,
+                };
+                self.check_somewhere(
+                    call,
+                    *invoked,
+                    returned,
+                    "it was acknowledged, and is not in the log",
+                    done,
+                )
+            }
+            _ if call.checks() => {
+                let at = revision.map(|revision| revision - 1);
+                let fits = |state: &State| match state.write(call, stamp_after(state)) {
+                    Effect::Committed(_, expected, _) => {
+                        (state.revision == 0 || Some(state.revision) == at)
+                            && blank(&expected) == blank(answer)
+                    }
+                    Effect::Unchanged(_) | Effect::Refused(_) => false,
+                };
+                self.check_somewhere(call, *invoked, returned, "no state gives this answer to a check", fits)
+            }
+            _ => self.check_read(call, answer, revision, *invoked, returned),
+        }
+    }
+
+    /// Some state between gives what was answered.
+    fn check_somewhere(
+        &self,
+        call: &Call,
+        invoked: u64,
+        returned: u64,
+        wrong: &str,
+        fits: impl Fn(&State) -> bool,
+    ) -> Result<(), String> {
+        let project = call.project().unwrap_or_default();
+        let mut states = self.lives_of(project).flat_map(|replayed| replayed.window(invoked, returned));
+        let missing = self.may_be_missing(project, invoked, returned);
+        if states.any(&fits) || (missing && fits(&State::default())) {
+            return Ok(());
+        }
+        Err(format!("{wrong}{}", self.windows(project, invoked, returned)))
+    }
+
+    fn check_refusal(
+        &self,
+        call: &Call,
+        refusal: &Refusal,
+        invoked: u64,
+        returned: u64,
+    ) -> Result<(), String> {
+        if let (Call::CreateProject { project, .. }, "RESOURCE_EXISTS") = (call, refusal.reason) {
+            // An id is held from before the first commit until after the last.
+            let held = self.lives_of(project).any(|replayed| {
+                replayed.begun.first().is_some_and(|begun| *begun < returned)
+                    && replayed.deleted_by.is_none_or(|deleted| deleted > invoked)
+            });
+            return if held { Ok(()) } else { Err("there was no such project".to_owned()) };
+        }
+        let behind = self.behind(call);
+        let refused = |state: &State| match call {
+            Call::ListProjects => false,
+            _ if call.writes() || call.checks() => {
+                matches!(state.write(call, stamp_after(state)), Effect::Refused(expected) if expected == *refusal)
+            }
+            _ => state.read(call, behind).is_err_and(|expected| expected == *refusal),
+        };
+        self.check_somewhere(call, invoked, returned, "no state refuses it for that", refused)
+    }
+
+    fn check_read(
+        &self,
+        call: &Call,
+        answer: &Answer,
+        revision: Option<u64>,
+        invoked: u64,
+        returned: u64,
+    ) -> Result<(), String> {
+        let behind = self.behind(call);
+        let gives = |state: &State| state.read(call, behind).is_ok_and(|expected| expected == *answer);
+        let Some(revision) = revision else {
+            return self.check_somewhere(call, invoked, returned, "no state gives this answer", gives);
+        };
+        let project = call.project().unwrap_or_default();
+        let fits = |replayed: &Replayed<'_>| {
+            let Some(state) = replayed.state(revision).filter(|state| state.revision > 0) else {
+                return false;
+            };
+            if revision > replayed.possible(returned) {
+                return false;
+            }
+            let later = || replayed.window(invoked, returned).filter(|later| later.revision >= revision);
+            if let (Call::ListArticles { text: true, .. }, Ok(expected)) = (call, state.read(call, behind)) {
+                return revision >= replayed.known(invoked) && page_fits(&expected, answer, state, later());
+            }
+            // A page of annotations may be kept, and then says when it was read, as long as it is right.
+            let kept = matches!(call, Call::ListAnnotations { .. });
+            gives(state) && (revision >= replayed.known(invoked) || (kept && later().any(gives)))
+        };
+        if self.lives_of(project).any(fits) {
+            return Ok(());
+        }
+        let mut model = String::new();
+        for state in self.lives_of(project).filter_map(|replayed| replayed.state(revision)) {
+            let _ = write!(model, "\n  the model: {:?}", state.read(call, behind));
+        }
+        let windows = self.windows(project, invoked, returned);
+        Err(format!("that is not what stood at revision {revision}{windows}{model}"))
+    }
+
+    /// The number of the article that a page begins behind.
+    fn behind(&self, call: &Call) -> u64 {
+        let Call::ListArticles { after: Some(after), .. } = call else { return 0 };
+        let Place::Article(Etag { life, revision }, id) = &after.place else { return 0 };
+        let replayed = self.lives.iter().find(|replayed| replayed.life.etag == *life);
+        replayed.and_then(|replayed| replayed.state(*revision)?.number(id)).unwrap_or_default()
+    }
+
+    fn check_projects(&self, answer: &Answer, invoked: u64, returned: u64) -> Result<(), String> {
+        let Answer::Projects(projects) = answer else { return Err("that is no list of projects".to_owned()) };
+        let mut listed = BTreeSet::new();
+        for (revision, project) in projects {
+            if !listed.insert(&project.id) {
+                return Err(format!("{} is listed twice", project.id));
+            }
+            let get = Call::GetProject { project: project.id.clone() };
+            self.check_read(&get, &Answer::Project(project.clone()), Some(*revision), invoked, returned)?;
+        }
+        for Replayed { life, .. } in &self.lives {
+            if !listed.contains(&life.project) && !self.may_be_missing(&life.project, invoked, returned) {
+                return Err(format!("{} is not listed", life.project));
+            }
+        }
+        Ok(())
+    }
+
+    fn windows(&self, project: &str, invoked: u64, returned: u64) -> String {
+        let mut windows = String::new();
+        for replayed in self.lives_of(project) {
+            let (known, possible) = (replayed.known(invoked), replayed.possible(returned));
+            let life = &replayed.life.etag;
+            let _ = write!(windows, "\n  {project} ({life}): {known} was known, {possible} possible");
+        }
+        windows
+    }
+}
+
+/// What a check is answered with, or a write would be: its time is the server's choice.
+fn stamp_after(state: &State) -> Stamp<'static> {
+    Stamp { revision: state.revision + 1, time: state.time, numbers: &[] }
+}
+
+/// A page with texts leaves out what was deleted before its text was read.
+fn page_fits<'s>(
+    expected: &Answer,
+    answer: &Answer,
+    state: &State,
+    later: impl Iterator<Item = &'s State>,
+) -> bool {
+    let (Answer::ArticlePage(expected, expect_more), Answer::ArticlePage(articles, more)) =
+        (expected, answer)
+    else {
+        return false;
+    };
+    let later: Vec<_> = later.collect();
+    let mut articles = articles.iter().peekable();
+    let all = expected.iter().all(|article| {
+        articles.next_if_eq(&article).is_some()
+            || later.iter().any(|later| later.number(&article.id) != state.number(&article.id))
+    });
+    all && articles.next().is_none() && expect_more == more
+}
+
+/// The newest revision that an answer shows to be there.
+fn newest_etag(answer: &Answer) -> Option<u64> {
+    match answer {
+        Answer::Articles(articles) => articles.iter().map(|article| article.etag.revision).max(),
+        Answer::Annotations(annotations) => {
+            annotations.iter().map(|annotation| annotation.etag.revision).max()
+        }
+        _ => None,
+    }
+}
+
+/// An answer without what the server chooses when it really commits.
+fn blank(answer: &Answer) -> Answer {
+    let mut answer = answer.clone();
+    match &mut answer {
+        Answer::Project(Project { etag, created, updated, .. }) => {
+            etag.life.clear();
+            (*created, *updated) = (0, 0);
+        }
+        Answer::Articles(articles) => {
+            for article in articles {
+                (article.created, article.updated) = (0, 0);
+            }
+        }
+        Answer::Written(written) => written.iter_mut().flatten().for_each(|annotation| {
+            (annotation.created, annotation.updated) = (0, 0);
+        }),
+        _ => {}
+    }
+    answer
+}
+
+fn said(event: &Event) -> String {
+    let Event { client, invoked, returned, call, outcome } = event;
+    format!("client {client}, {invoked} to {returned:?}: {call:?}\n  answered {outcome:?}")
+}
+
+fn effect_said(effect: &Effect) -> String {
+    match effect {
+        Effect::Committed(_, answer, changes) => format!("{answer:?}, {changes:?}"),
+        Effect::Unchanged(answer) => format!("{answer:?}, nothing to do"),
+        Effect::Refused(refusal) => format!("{refusal:?}"),
+    }
+}

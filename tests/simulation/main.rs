@@ -1,0 +1,102 @@
+//! The whole application over a disk that fails, simulated: a seed decides what happens when, a model says what every
+//! client must be answered, and histories are checked whole.
+//!
+//! The short form runs with the other tests. `SPANDREL_FAULTS=long` runs more, `SPANDREL_SEEDS` says how many, and
+//! `SPANDREL_SEED` runs one again, which is what a failure asks for.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
+    unreachable_pub,
+    reason = "a test ends where it did not get what it expected, and a module of a test has no outside"
+)]
+
+#[allow(dead_code, reason = "each of the tests uses some of it")]
+#[path = "../support/seeded.rs"]
+mod seeded;
+
+mod calls;
+mod clients;
+mod disk;
+mod history;
+mod history_tests;
+mod io_errors;
+mod logs;
+mod model;
+mod run;
+mod server;
+mod simulation;
+mod stories;
+mod workload;
+
+use std::{env, io::Write as _, sync::Once};
+
+use run::{Plan, Report};
+
+/// A plan in which the seed decides about troubles, too.
+const TROUBLED: Plan = Plan { fails_at: None, troubles: true, calls: 12, lines_max: 60 };
+
+/// Panics that are meant are not printed.
+fn be_quiet() {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let said = panic.payload().downcast_ref::<String>();
+            if !said.is_some_and(|said| said.starts_with(disk::PANIC)) {
+                print(panic);
+            }
+        }));
+    });
+}
+
+/// Whether what takes minutes is run, too.
+fn is_long() -> bool {
+    env::var("SPANDREL_FAULTS").is_ok_and(|form| form == "long")
+}
+
+fn number(variable: &str) -> Option<u64> {
+    env::var(variable).ok().map(|number| number.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
+}
+
+fn run_seed(seed: u64, lines_max: usize) -> Report {
+    run::run(seed, Plan { lines_max, ..TROUBLED }).unwrap_or_else(|wrong| {
+        panic!(
+            "seed {seed}: {wrong}\n\nagain: SPANDREL_SEED={seed} cargo test --locked --test simulation \
+             histories_are_linearizable\n"
+        )
+    })
+}
+
+#[test]
+fn histories_are_linearizable() {
+    const SHORT: u64 = 300;
+    const LONG: u64 = 20_000;
+    be_quiet();
+    if let Some(seed) = number("SPANDREL_SEED") {
+        let report = run_seed(seed, usize::MAX);
+        writeln!(std::io::stderr(), "seed {seed}: {report:#?}").unwrap();
+        return;
+    }
+    let seeds = number("SPANDREL_SEEDS").unwrap_or(if is_long() { LONG } else { SHORT });
+    let mut total = Report::default();
+    for seed in 0..seeds {
+        let report = run_seed(seed, TROUBLED.lines_max);
+        total.add(&report);
+    }
+    writeln!(std::io::stderr(), "{seeds} seeds: {total}").unwrap();
+    total.check_worth();
+}
+
+#[test]
+fn a_seed_says_everything() {
+    be_quiet();
+    for seed in 0..20 {
+        let [one, other] = [run_seed(seed, TROUBLED.lines_max), run_seed(seed, TROUBLED.lines_max)];
+        assert_eq!(one.trace_hash, other.trace_hash, "seed {seed} has two outcomes");
+    }
+}

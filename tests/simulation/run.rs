@@ -1,0 +1,216 @@
+//! One simulated history: what happens when is decided by a seed, and by nothing else.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use spandrel::{app::App, store::engine::Engine as _};
+use tokio::sync::{Notify, mpsc};
+
+use crate::{
+    calls::{Call, Outcome},
+    clients,
+    disk::{Failure, Operation},
+    history::{Event, Summary},
+    server::Machine,
+    simulation::Simulation,
+    workload::{Knowledge, Script},
+};
+
+/// What a run is given beside its seed.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// The one operation that fails, if one does; otherwise the seed decides about faults.
+    pub fails_at: Option<(usize, Failure)>,
+    /// Whether the seed may let the disk fail, cut the power, and so on.
+    pub troubles: bool,
+    /// What each client asks for between a start and the end.
+    pub calls: usize,
+    /// How much is told of what happened before something went wrong.
+    pub lines_max: usize,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    pub summary: Summary,
+    /// Of everything that happened.
+    pub trace_hash: u64,
+    pub operations: Vec<Operation>,
+    pub failures: Vec<(Operation, Failure)>,
+    pub starts: usize,
+    pub commits: usize,
+}
+
+/// What happened so far.
+#[derive(Default)]
+pub struct Journal {
+    pub events: Vec<Event>,
+    knowledge: Knowledge,
+    /// Which clients wait for an answer.
+    pub busy: Vec<bool>,
+    wrong: Vec<String>,
+    last: VecDeque<String>,
+    lines_max: usize,
+    hasher: DefaultHasher,
+}
+
+impl Journal {
+    pub fn trace(&mut self, line: String) {
+        line.hash(&mut self.hasher);
+        self.last.push_back(line);
+        if self.last.len() > self.lines_max {
+            self.last.pop_front();
+        }
+    }
+}
+
+/// What a run's parts share.
+pub struct World {
+    pub machine: Arc<Machine>,
+    journal: Mutex<Journal>,
+    /// Whether reads are asked again when the disk failed under them.
+    insists: bool,
+}
+
+impl World {
+    pub fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out a call of a client and notes what came of it.
+    pub async fn call(
+        &self,
+        app: &Arc<App>,
+        client: usize,
+        call: &Call,
+        leave: &Notify,
+    ) -> (Outcome, Option<String>) {
+        let index = {
+            let mut journal = self.journal();
+            let invoked = self.machine.now();
+            journal.trace(format!("{invoked} client {client} asks {call:?}"));
+            let (call, outcome) = (call.clone(), Outcome::Unknown);
+            journal.events.push(Event { client, invoked, returned: None, call, outcome });
+            journal.events.len() - 1
+        };
+        let (outcome, token) = tokio::select! {
+            biased;
+            () = leave.notified() => (Outcome::Unknown, None),
+            answered = clients::carry_out(app, call) => answered,
+        };
+        let mut journal = self.journal();
+        let returned = self.machine.now();
+        journal.trace(format!("{returned} client {client} is answered {outcome:?}"));
+        journal.knowledge.learn(call, &outcome);
+        // Nobody knows when what was not answered ended, if it did.
+        journal.events[index].returned = (outcome != Outcome::Unknown).then_some(returned);
+        journal.events[index].outcome = outcome.clone();
+        (outcome, token)
+    }
+}
+
+/// A client, who makes a call whenever he is told to.
+pub async fn client(
+    world: Arc<World>,
+    server: (Arc<App>, Arc<spandrel::store::committer::Committer>),
+    index: usize,
+    script: Arc<Mutex<Script>>,
+    mut turns: mpsc::UnboundedReceiver<()>,
+    leave: Arc<Notify>,
+) {
+    let (app, engine) = server;
+    while turns.recv().await.is_some() {
+        let call = script.lock().unwrap().next(&world.journal().knowledge);
+        let failures = world.machine.disk.failures().len();
+        let (outcome, token) = world.call(&app, index, &call, &leave).await;
+        let reads = !call.writes() && !call.checks();
+        if world.insists
+            && reads
+            && outcome == Outcome::Unknown
+            && world.machine.disk.failures().len() > failures
+        {
+            let again = world.call(&app, index, &call, &leave).await.0;
+            let failed = tokio::time::timeout(Duration::ZERO, engine.failed()).await.is_ok();
+            if again == Outcome::Unknown && !failed {
+                let wrong = format!("{call:?} failed, and was asked again in vain");
+                world.journal().wrong.push(wrong);
+            }
+        }
+        script.lock().unwrap().answered(&call, &outcome, token);
+        world.journal().busy[index] = false;
+    }
+}
+
+/// Runs a seed to its end; an error says what is wrong and what happened last.
+pub fn run(seed: u64, plan: Plan) -> Result<Report, String> {
+    let world = Arc::new(World {
+        machine: Arc::default(),
+        journal: Mutex::new(Journal { lines_max: plan.lines_max, ..Journal::default() }),
+        insists: plan.fails_at.is_some(),
+    });
+    world.machine.clock.store(1_000_000, Ordering::SeqCst);
+    let outcome = Simulation::new(seed, plan, &world).run();
+    let journal = world.journal();
+    let mut wrong: Vec<_> = outcome.as_ref().err().cloned().into_iter().collect();
+    wrong.extend(journal.wrong.iter().chain(&world.machine.logs().wrong).cloned());
+    if wrong.is_empty() {
+        let trace_hash = journal.hasher.finish();
+        return outcome.map(|report| Report { trace_hash, ..report });
+    }
+    let last: Vec<_> = journal.last.iter().map(String::as_str).collect();
+    Err(format!(
+        "{}\n\nwhat happened last:\n{}\n\nwhat is wrong: {}",
+        wrong.join("\n"),
+        last.join("\n"),
+        wrong[0]
+    ))
+}
+
+impl Report {
+    /// Adds another run.
+    pub fn add(&mut self, other: &Self) {
+        let Summary { acknowledged_writes, reads, refusals, unknown, unheard } = other.summary;
+        self.summary.acknowledged_writes += acknowledged_writes;
+        self.summary.reads += reads;
+        self.summary.refusals += refusals;
+        self.summary.unknown += unknown;
+        self.summary.unheard += unheard;
+        self.failures.extend(&other.failures);
+        self.starts += other.starts;
+        self.commits += other.commits;
+    }
+
+    /// Fails when runs did not meet what they are for.
+    pub fn check_worth(&self) {
+        let Summary { acknowledged_writes, reads, refusals, unknown, unheard } = self.summary;
+        for (what, count) in [
+            ("writes", acknowledged_writes),
+            ("reads", reads),
+            ("refusals", refusals),
+            ("answers that never came", unknown),
+            ("commits that nobody heard of", unheard),
+            ("failures of the disk", self.failures.len()),
+        ] {
+            assert!(count > 0, "there were no {what}");
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary { acknowledged_writes, reads, refusals, unknown, unheard } = self.summary;
+        write!(
+            f,
+            "{} starts, {} commits, {acknowledged_writes} acknowledged writes, {reads} reads, {refusals} refusals, \
+             {unknown} calls without effect or answer, {unheard} with effect and without answer, {} failures of the disk",
+            self.starts,
+            self.commits,
+            self.failures.len()
+        )
+    }
+}
