@@ -17,7 +17,7 @@ use std::{
 };
 
 /// What each part of `src/` may use of the crate beside itself. Only what stands above it, so that there is no circle.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("lib", &[]),
     ("limits", &[]),
     ("proto", &[]),
@@ -29,7 +29,8 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("grpc", &["app", "domain", "limits", "proto::v1", "proto::DESCRIPTORS", "store::engine"]),
     ("config", &["grpc::server", "grpc::web", "limits", "telemetry"]),
     ("serve", &["app", "clock", "config", "domain", "grpc", "limits", "store", "telemetry"]),
-    ("cli", &["config", "domain", "limits", "proto::v1", "proto::DESCRIPTORS", "serve"]),
+    ("restore", &["domain", "limits", "store"]),
+    ("cli", &["config", "domain", "limits", "proto::v1", "proto::DESCRIPTORS", "restore", "serve"]),
     ("main", &["cli"]),
 ];
 

@@ -7,12 +7,15 @@ mod add;
 mod annotate;
 mod arguments;
 mod article;
+mod backup;
 mod client;
 mod failure;
 mod json;
 mod output;
+mod progress;
 mod project;
 mod render;
+mod restore;
 mod serve;
 mod source;
 mod table;
@@ -64,6 +67,11 @@ enum Color {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
+    /// Make the file of a backup into a new data folder.
+    ///
+    /// Every project gets a new uid: etags and feeds of its former life end. A restored folder is as small as it can
+    /// be, so that a backup and a restore also make a folder that has grown smaller.
+    Restore(restore::Restore),
     #[command(flatten)]
     Ask(Ask),
 }
@@ -82,6 +90,10 @@ enum Ask {
     /// Each flag that says where may be given several times: the first of each is about the first part of a
     /// discontinuous mention, the second about the second, and so on.
     Annotate(annotate::Annotate),
+    /// Copy everything that a server keeps into a file, while it goes on serving.
+    ///
+    /// The file takes its name once it is whole. With - it goes to stdout: spandrel backup - | zstd > FILE.
+    Backup(backup::Backup),
 }
 
 /// Runs the command line of this process.
@@ -98,6 +110,7 @@ pub fn main() -> ExitCode {
     let mut output = Output::of_process(cli.global.json, cli.global.color);
     let outcome = match cli.command {
         Command::Serve(serve) => serve.run(),
+        Command::Restore(restore) => restore.run(&mut output),
         Command::Ask(ask) => ask.run(&cli.global.server, &mut output),
     };
     let outcome = outcome.and_then(|()| output.finish());
@@ -121,6 +134,7 @@ impl Ask {
                 Self::Project(project) => project.run(server, output).await,
                 Self::Article(article) => article.run(server, output).await,
                 Self::Annotate(annotate) => annotate.run(server, output).await,
+                Self::Backup(backup) => backup.run(server, output).await,
             }
         })
     }
@@ -153,6 +167,8 @@ mod tests {
         check("spandrel annotate p a --label L --utf8 2..1", 2);
         check("spandrel annotate p a --label L --quote q --id 7", 2);
         check("spandrel project list --server https://example.org", 2);
+        check("spandrel backup", 2);
+        check("spandrel restore backup.spandrel", 2);
     }
 
     #[test]
@@ -175,5 +191,8 @@ mod tests {
         check("spandrel annotate demo a --label ORG --utf8 1..2 --utf16 1..2 --code-points 1..2 --quote x");
         check("spandrel annotate demo a --label ORG --utf8 1..2 --utf8 5..8 --validate-only");
         check("spandrel annotate demo a --label ORG --quote q --id 0190163d-8694-739b-aea5-966c26f8ad91");
+        check("spandrel backup monday.backup --force --json");
+        check("spandrel backup -");
+        check("spandrel restore - --data-dir new");
     }
 }

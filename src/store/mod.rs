@@ -2,6 +2,8 @@
 
 pub mod annotation_index;
 pub mod article_table;
+pub mod backup_file;
+pub mod backup_records;
 pub mod catalog;
 pub mod committer;
 #[cfg(test)]
@@ -12,6 +14,7 @@ pub mod keys;
 pub mod long_values;
 pub mod memory;
 pub mod project_table;
+pub mod rebuild;
 pub mod records;
 pub mod runs;
 pub mod sled_backend;
