@@ -40,7 +40,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use scan::{Cursor, Scanned};
+use scan::{Cursor, Room, Scanned};
 
 /// A backup in the making. Dropping it ends it.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub struct Backup {
     waiting: VecDeque<Arc<ProjectHandle>>,
     copying: Option<Copying>,
     projects_total: usize,
+    room: Room,
     listed: Vec<BackedUpProject>,
     file: BytesMut,
     /// Gone once the file is ended.
@@ -110,6 +111,8 @@ pub struct Summary {
 struct Copying {
     project: Arc<ProjectHandle>,
     pin: LogPin,
+    /// What a view may gather.
+    room: Room,
     stage: Stage,
     /// Articles that may have been created since the copy began, and whose texts were read with them.
     read_early: HashSet<ArticleNumber>,
@@ -149,6 +152,7 @@ impl App {
             projects_total: projects.len(),
             waiting: projects.into(),
             copying: None,
+            room: Room::OF_A_VIEW,
             listed: Vec::new(),
             file,
             framer: Some(framer),
@@ -179,13 +183,13 @@ impl Backup {
             self.summary = Some(Summary { start_time, projects, counts, file_bytes, sha256 });
             return Ok(Some(Part::Bytes(file.freeze(), self.progress(counts, file_bytes))));
         };
-        let framed = calculate(BACKUP_FRAME_BYTES_MAX, move || {
+        let written = calculate(BACKUP_FRAME_BYTES_MAX, move || {
             for record in records {
                 framer.record(&mut file, record)?;
             }
             Ok::<_, Error>((framer, file))
         });
-        let (framer, file) = framed.await??;
+        let (framer, file) = written.await??;
         let progress = self.progress(framer.counts(), framer.bytes());
         self.framer = Some(framer);
         Ok(Some(Part::Bytes(file.freeze(), progress)))
@@ -201,7 +205,8 @@ impl Backup {
         loop {
             let Some(copying) = &mut self.copying else {
                 let Some(project) = self.waiting.front() else { return Ok(None) };
-                let begun = patiently(|| Copying::begin(engine.as_ref(), Arc::clone(project))).await?;
+                let room = self.room;
+                let begun = patiently(|| Copying::begin(engine.as_ref(), Arc::clone(project), room)).await?;
                 self.waiting.pop_front();
                 // It may have been deleted while it waited.
                 if let Some((copying, records)) = begun {
@@ -246,7 +251,11 @@ enum Step {
 
 impl Copying {
     /// Begins a project, unless it is deleted.
-    async fn begin(engine: &dyn Engine, project: Arc<ProjectHandle>) -> Result<Option<(Self, Vec<Record>)>> {
+    async fn begin(
+        engine: &dyn Engine,
+        project: Arc<ProjectHandle>,
+        room: Room,
+    ) -> Result<Option<(Self, Vec<Record>)>> {
         let pin = engine.pin_log(project.partition).await?;
         let read = project.read(engine, |view| project_table::get(view)).await;
         if is_missing(&read) {
@@ -254,16 +263,17 @@ impl Copying {
         }
         let Some(found) = read?.value else { return Ok(None) };
         let begun = Record::Project { project: found, base: pin.head.revision, log_floor: pin.floor };
-        let (read_early, owed) = (HashSet::new(), HashSet::new());
-        Ok(Some((Self { project, pin, stage: Stage::Rows(Cursor::START), read_early, owed }, vec![begun])))
+        let (read_early, owed, stage) = (HashSet::new(), HashSet::new(), Stage::Rows(Cursor::START));
+        Ok(Some((Self { project, pin, room, stage, read_early, owed }, vec![begun])))
     }
 
     /// Goes on. After OVERLOADED, the same step may be tried again.
     async fn step(&mut self, engine: &dyn Engine) -> Result<Step> {
         match &self.stage {
             Stage::Rows(cursor) => {
-                let (cursor, base) = (cursor.clone(), self.pin.head.revision);
-                let read = self.project.read(engine, move |view| scan::scan(view, cursor, base)).await?;
+                let (cursor, base, room) = (cursor.clone(), self.pin.head.revision, self.room);
+                let read =
+                    self.project.read(engine, move |view| scan::scan(view, cursor, base, room)).await?;
                 let At { value: Scanned { records, next, changed }, revision } = read;
                 self.read_early.extend(changed);
                 let last = Stamp { revision: self.pin.floor, ..self.pin.head };
@@ -282,7 +292,7 @@ impl Copying {
             }
             Stage::Log { last, target } => {
                 let (after, target) = (last.revision, *target);
-                let read = engine.log_after(self.project.partition, after, BACKUP_VIEW_BYTES_MAX).await;
+                let read = engine.log_after(self.project.partition, after, self.room.bytes).await;
                 let mut commits = read.map_err(|error| match error {
                     LogError::Failed(error) => error,
                     LogError::Compacted { .. } => Error::corrupt("a log was trimmed that is pinned"),
@@ -334,10 +344,10 @@ impl Copying {
             self.stage = Stage::Log { last, target: *target };
             return Ok(Step::Records(records));
         };
-        let first = *chunk;
+        let (first, room) = (*chunk, self.room);
         let read = self.project.read(engine, move |view| {
             let Some(stored) = article_table::get(view, number)? else { return Ok(None) };
-            scan::text(view, number, &stored, first).map(Some)
+            scan::text(view, number, &stored, first, room).map(Some)
         });
         let At { value, revision } = read.await?;
         let Some((record, next)) = value else {

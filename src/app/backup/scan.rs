@@ -55,12 +55,18 @@ pub(super) struct Scanned {
 }
 
 /// How much a view may still gather.
-struct Room {
-    entries: usize,
-    bytes: usize,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// In annotations; whatever else is read counts as several.
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
 }
 
 impl Room {
+    /// What one view may gather, beyond its first item.
+    pub(super) const OF_A_VIEW: Self =
+        Self { entries: BACKUP_VIEW_ENTRIES_MAX, bytes: BACKUP_VIEW_BYTES_MAX };
+
     fn is_full(&self) -> bool {
         self.entries == 0 || self.bytes == 0
     }
@@ -72,8 +78,7 @@ impl Room {
 }
 
 /// Gathers what stands from `cursor` on, as much as one view may.
-pub(super) fn scan(view: &dyn View, cursor: Cursor, base: Revision) -> Result<Scanned> {
-    let mut room = Room { entries: BACKUP_VIEW_ENTRIES_MAX, bytes: BACKUP_VIEW_BYTES_MAX };
+pub(super) fn scan(view: &dyn View, cursor: Cursor, base: Revision, mut room: Room) -> Result<Scanned> {
     let mut scanned = Scanned { records: Vec::new(), next: None, changed: Vec::new() };
     let mut resume = Some(cursor.place);
     for article in article_table::articles(view, cursor.article) {
@@ -116,7 +121,7 @@ fn scan_article(
                 Place::Text(0)
             }
             Place::Text(chunk) => {
-                let (record, next) = text(view, number, stored, chunk)?;
+                let (record, next) = text(view, number, stored, chunk, *room)?;
                 if let Some(Record::Text { bytes, .. }) = &record {
                     room.take(bytes.len().div_ceil(VALUE_BYTES_MAX) * ARTICLE_COSTS_ENTRIES, bytes.len());
                 }
@@ -132,18 +137,19 @@ fn scan_article(
     }
 }
 
-/// As much of an article's text from `chunk` on as a view may read, and the chunk after it unless this was all.
+/// As much of an article's text from `chunk` on as there is room for, at least one chunk, and the chunk after it unless this was all.
 pub(super) fn text(
     view: &dyn View,
     number: ArticleNumber,
     stored: &StoredArticle,
     chunk: u32,
+    room: Room,
 ) -> Result<(Option<Record>, Option<u32>)> {
-    const CHUNKS: u32 = 32;
+    let at_once = u32::try_from(room.bytes / VALUE_BYTES_MAX).unwrap_or(u32::MAX).max(1);
     let generation = stored.text_generation;
     let chunk_bytes = u32::try_from(VALUE_BYTES_MAX).unwrap_or(u32::MAX);
     let chunks = stored.article.text.length.utf8.div_ceil(chunk_bytes);
-    let end = chunks.min(chunk.saturating_add(CHUNKS));
+    let end = chunks.min(chunk.saturating_add(at_once));
     let mut bytes = BytesMut::new();
     for chunk in chunk..end {
         let read = article_table::text_chunk(view, number, generation, chunk)?;
