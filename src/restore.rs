@@ -34,8 +34,11 @@ pub const STDIN: &str = "-";
 /// Behind the name of a folder that is being built.
 const UNFINISHED: &str = ".restoring";
 
+/// What is read of the file at once.
+const READ_AHEAD_BYTES: usize = 256 * 1_024;
+
 /// What stands in a data folder, so that something else is not taken for what a restore has left.
-const OWN: [&str; 4] = ["FORMAT", "FORMAT.new", "LOCK", "sled"];
+const OWN: [&str; 5] = ["FORMAT", "FORMAT.new", "LOCK", "sled", "sled.new"];
 
 /// Why nothing was restored.
 #[derive(Debug, thiserror::Error)]
@@ -201,7 +204,6 @@ pub fn run(
         let metadata = file.metadata().map_err(unreadable)?;
         (Box::new(file), metadata.is_file().then_some(metadata.len()))
     };
-    const READ_AHEAD_BYTES: usize = 256 * 1_024;
     let file = BufReader::with_capacity(READ_AHEAD_BYTES, file);
     let wrong = |source| RestoreFailure::File { path: from.to_owned(), source };
     // The file first: what is no backup changes nothing anywhere.
@@ -210,9 +212,12 @@ pub fn run(
     let site = Site::prepare(&target)?;
 
     let mut rebuild = Rebuild::new(Box::new(SledBackend::open(&site.path, DATABASE_CACHE_BYTES_DEFAULT)?));
-    let outcome = |error: Error, at: u64| match error.problem {
-        Problem::StorageCorrupt(what) => RestoreFailure::Senseless { path: from.to_owned(), at, what },
-        problem => site.failed(&problem),
+    let outcome = |error: Error, at: u64| {
+        if let Problem::StorageCorrupt(what) = error.problem {
+            RestoreFailure::Senseless { path: from.to_owned(), at, what }
+        } else {
+            site.failed(&error.problem)
+        }
     };
     while let Some(record) = reader.next_record().map_err(wrong)? {
         rebuild.add(record).map_err(|error| outcome(error, reader.bytes()))?;
@@ -349,9 +354,10 @@ impl Site {
     }
 
     fn failed(&self, problem: &Problem) -> RestoreFailure {
-        let what = match problem {
-            Problem::StorageUnavailable(what) | Problem::StorageCorrupt(what) => what.clone(),
-            problem => problem.to_string(),
+        let what = if let Problem::StorageUnavailable(what) | Problem::StorageCorrupt(what) = problem {
+            what.clone()
+        } else {
+            problem.to_string()
         };
         RestoreFailure::Storage { path: self.path.clone(), what }
     }
@@ -359,15 +365,16 @@ impl Site {
     /// Gives the folder its name.
     fn put_in_place(mut self, target: &Target) -> Result<(), RestoreFailure> {
         let path = target.path.clone();
-        fs::rename(&self.path, &path).map_err(|error| match error.kind() {
-            ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => {
+        fs::rename(&self.path, &path).map_err(|error| {
+            let is = |kinds: &[ErrorKind]| kinds.contains(&error.kind());
+            if is(&[ErrorKind::ResourceBusy, ErrorKind::CrossesDevices]) {
                 RestoreFailure::MountPoint { path: path.clone() }
+            } else if is(&[ErrorKind::DirectoryNotEmpty, ErrorKind::AlreadyExists]) {
+                let found = "what came into it meanwhile".to_owned();
+                RestoreFailure::NotEmpty { path: path.clone(), found }
+            } else {
+                refused("make", &path)(error)
             }
-            ErrorKind::DirectoryNotEmpty => RestoreFailure::NotEmpty {
-                path: path.clone(),
-                found: "what came into it meanwhile".to_owned(),
-            },
-            _ => refused("make", &path)(error),
         })?;
         self.is_in_place = true;
         sync(&target.parent)

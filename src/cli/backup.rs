@@ -105,7 +105,8 @@ async fn receive(client: &Client, file: &mut impl Sink) -> Result<v1::BackupSumm
             }
             Some(Event::Progress(at)) => progress.say(|| line(&at)),
             Some(Event::Summary(summary)) => {
-                let found: String = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+                let digest = sha256.finalize();
+                let found = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
                 if summary.file_bytes != received || summary.sha256 != found {
                     return Err(damaged("its checksum is another one"));
                 }
@@ -135,22 +136,24 @@ fn as_text(summary: &v1::BackupSummary, file: &Path) -> String {
         let id = project.name.trim_start_matches("projects/").to_owned();
         [id, thousands(project.revision)]
     };
-    let mut text = String::new();
-    if !summary.projects.is_empty() {
-        text = Table::new(["PROJECT", " REVISION"]).page(summary.projects.iter().map(row));
-    }
+    let table = if summary.projects.is_empty() {
+        String::new()
+    } else {
+        Table::new(["PROJECT", " REVISION"]).page(summary.projects.iter().map(row))
+    };
     let projects = usize::try_from(summary.projects_total).unwrap_or(usize::MAX);
-    let more = projects.saturating_sub(summary.projects.len());
-    if more > 0 {
-        text += &format!("and {} more\n", counted(more, "project"));
-    }
-    text + &format!(
-        "backed up {} with {} articles, {} annotations and {} commits\n  {}  {}\n  sha256  {}\n",
+    let more = match projects.saturating_sub(summary.projects.len()) {
+        0 => String::new(),
+        more => format!("and {} more\n", counted(more, "project")),
+    };
+    let file = if file.as_os_str() == STDOUT { "stdout".into() } else { file.to_string_lossy() };
+    format!(
+        "{table}{more}backed up {} with {} articles, {} annotations and {} commits\n  {}  {}\n  sha256  {}\n",
         counted(projects, "project"),
         thousands(summary.articles),
         thousands(summary.annotations),
         thousands(summary.commits),
-        printable(&file.to_string_lossy()),
+        printable(&file),
         size(summary.file_bytes),
         summary.sha256,
     )

@@ -1,4 +1,4 @@
-//! AdminService.
+//! The operator's service.
 
 use std::sync::Arc;
 

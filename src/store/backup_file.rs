@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 pub use super::backup_records::Counts;
 use super::backup_records::{Payload, Record};
 use crate::{
-    domain::{Error, Result},
+    domain::{Error, Problem, Result},
     limits::BACKUP_FRAME_BYTES_MAX,
 };
 
@@ -298,10 +298,7 @@ impl<R: Read> FileReader<R> {
 
 /// What a record's error says, without that it is damage.
 fn what(error: &Error) -> String {
-    match &error.problem {
-        crate::domain::Problem::StorageCorrupt(what) => what.clone(),
-        problem => problem.to_string(),
-    }
+    if let Problem::StorageCorrupt(what) = &error.problem { what.clone() } else { error.to_string() }
 }
 
 #[cfg(test)]

@@ -159,14 +159,13 @@ impl Payload {
     /// STORAGE_CORRUPT.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
         let stored::BackupRecord { record } = decode(bytes)?;
-        match record.ok_or_else(|| Error::corrupt("a record of no kind that this version knows"))? {
-            Stored::End(stored::BackupEnd { projects, articles, annotations, commits, sha256 }) => {
-                let sha256 = sha256.as_ref().try_into();
-                let sha256 = sha256.map_err(|_| Error::corrupt("the file's SHA-256 is not 32 bytes"))?;
-                Ok(Self::End(Counts { projects, articles, annotations, commits }, sha256))
-            }
-            record => read(record).map(Self::Record),
+        let record = record.ok_or_else(|| Error::corrupt("a record of no kind that this version knows"))?;
+        if let Stored::End(stored::BackupEnd { projects, articles, annotations, commits, sha256 }) = record {
+            let sha256 = sha256.as_ref().try_into();
+            let sha256 = sha256.map_err(|_| Error::corrupt("the file's SHA-256 is not 32 bytes"))?;
+            return Ok(Self::End(Counts { projects, articles, annotations, commits }, sha256));
         }
+        read(record).map(Self::Record)
     }
 }
 

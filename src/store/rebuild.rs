@@ -288,7 +288,9 @@ impl Rebuild {
                 if keys.is_empty() {
                     keys.push(mark);
                 }
-                keys.into_iter().for_each(|key| draft.delete(key));
+                for key in keys {
+                    draft.delete(key);
+                }
                 Ok(false)
             })?;
             if done {

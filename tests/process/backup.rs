@@ -81,9 +81,16 @@ fn state_at(revision: u64, told: &[Told]) -> (State, Vec<String>) {
     told.sort_by_key(Told::revision);
     let ((mut articles, mut annotations), mut unsure) = (State::default(), Vec::new());
     for told in told {
+        if let Told::Deleted(from, to, name) = &told
+            && *from < revision
+            && revision < *to
+        {
+            unsure.push(name.clone());
+        }
+        if told.revision() > revision {
+            continue;
+        }
         match told {
-            Told::Deleted(from, to, name) if from < revision && revision < to => unsure.push(name),
-            told if told.revision() > revision => {}
             Told::Article(_, name, article) => {
                 articles.insert(name, v1::Article { etag: String::new(), ..article });
             }
@@ -120,7 +127,6 @@ async fn stored(client: &mut Client, project: &str) -> State {
             page_size: 2,
             page_token,
             view: v1::ArticleView::Full.into(),
-            ..Default::default()
         };
         let page = client.send(list).await.unwrap();
         for article in page.articles {
@@ -177,7 +183,7 @@ impl Writer {
         let project = self.project.clone();
         let mut created = self.client.create_article(&project, &id, &text).await;
         created.text = text;
-        self.told.push(Told::Article(created.revision, name.clone(), Some(created)));
+        self.told.push(Told::Article(created.revision, name.clone(), created));
         self.articles.push(name);
     }
 

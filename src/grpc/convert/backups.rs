@@ -67,7 +67,7 @@ fn summed_up(summary: Summary) -> v1::BackupSummary {
         annotations,
         commits,
         file_bytes,
-        sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: sha256.iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}")),
     }
 }
 
