@@ -69,8 +69,8 @@ enum Command {
     Serve(serve::Serve),
     /// Make the file of a backup into a new data folder.
     ///
-    /// Every project gets a new uid: etags and feeds of its former life end. A restored folder is as small as it can
-    /// be, so that a backup and a restore also make a folder that has grown smaller.
+    /// Every project gets a new uid: etags and feeds of its former life end. What was deleted takes no place in the new
+    /// folder, so that a backup and a restore make one small again that has grown and never shrinks by itself.
     Restore(restore::Restore),
     #[command(flatten)]
     Ask(Ask),
