@@ -35,10 +35,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "spandrel/v1/project_service.proto",
             "spandrel/v1/article_service.proto",
             "spandrel/v1/annotation_service.proto",
+            "spandrel/v1/admin_service.proto",
             "spandrel/v1/error_reason.proto",
         ])?
         .file_descriptor_set();
-    let stored = protox::compile(["spandrel/storage/v1/records.proto"], ["proto"])?;
+    let stored = protox::compile(
+        ["spandrel/storage/v1/records.proto", "spandrel/storage/v1/backup.proto"],
+        ["proto"],
+    )?;
     println!("cargo:rerun-if-changed=proto");
 
     // Reflection needs names and types, not comments.

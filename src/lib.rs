@@ -8,6 +8,7 @@ pub mod domain;
 pub mod grpc;
 pub mod limits;
 pub mod proto;
+pub mod restore;
 pub mod serve;
 pub mod store;
 pub mod telemetry;

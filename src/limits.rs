@@ -116,6 +116,25 @@ pub const RUN_BYTES_MIN: usize = 512;
 /// An entry of a packed row; a longer one is kept in rows of its own.
 pub const RUN_ENTRY_BYTES_MAX: usize = KIB;
 
+/// Backups that are made at a time; one more is OVERLOADED.
+pub const BACKUPS_MAX: usize = 2;
+/// What one view of a backup gathers, beyond its first item: about a millisecond, since writers wait for it.
+pub const BACKUP_VIEW_BYTES_MAX: usize = 128 * KIB;
+/// Annotations that one view of a backup looks at, about a hundred rows; whatever else it reads counts as several.
+pub const BACKUP_VIEW_ENTRIES_MAX: usize = 2_000;
+/// What a frame of a backup's file may hold.
+pub const BACKUP_FRAME_BYTES_MAX: usize = 512 * KIB;
+/// What a message of a backup may hold of its file.
+pub const BACKUP_CHUNK_BYTES_MAX: usize = 256 * KIB;
+/// Projects that a backup's summary lists.
+pub const BACKUP_PROJECTS_LISTED_MAX: usize = 1_000;
+/// Restoring writes so many rows at once.
+pub const RESTORE_BATCH_ROWS_MAX: usize = 2_048;
+/// Restoring syncs the disk after so much.
+pub const RESTORE_SYNC_BYTES: usize = 64 * MIB;
+/// Restoring gives up when less than this is free on the disk.
+pub const RESTORE_FREE_BYTES_MIN: u64 = 64 * 1_024 * 1_024;
+
 /// Answers that are kept encoded.
 pub const HOT_ANSWER_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
 /// Texts that are kept in memory.

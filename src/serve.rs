@@ -10,12 +10,13 @@ use crate::{
     config::Config,
     domain::Error,
     grpc::{
+        admin_service::Admin,
         annotation_service::Annotations,
         article_service::Articles,
         convert,
         generated::{
-            annotation_service_server::AnnotationServiceServer, article_service_server::ArticleServiceServer,
-            project_service_server::ProjectServiceServer,
+            admin_service_server::AdminServiceServer, annotation_service_server::AnnotationServiceServer,
+            article_service_server::ArticleServiceServer, project_service_server::ProjectServiceServer,
         },
         project_service::Projects,
         server::{ServeError, Server},
@@ -126,6 +127,7 @@ pub fn services(app: &Arc<App>, settings: Settings) -> Services {
         .with(ProjectServiceServer::new(projects).max_decoding_message_size(request_bytes_max))
         .with(ArticleServiceServer::new(articles).max_decoding_message_size(request_bytes_max))
         .with(AnnotationServiceServer::new(annotations).max_decoding_message_size(request_bytes_max))
+        .with(AdminServiceServer::new(Admin::new(Arc::clone(app))))
 }
 
 fn say_ready(address: SocketAddr, data_dir: &Path) {

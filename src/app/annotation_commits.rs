@@ -168,7 +168,8 @@ impl App {
         // A delete of what is missing anyway changes nothing, so changes are matched by id.
         let mut after = HashMap::with_capacity(names.len());
         for change in changes(&commit) {
-            let ResourceChange::Annotation { article, id, before: _, after: annotation } = change? else {
+            let ResourceChange::Annotation { number: _, article, id, before: _, after: annotation } = change?
+            else {
                 return Err(unexpected());
             };
             after.insert((article, id), annotation);
@@ -344,9 +345,10 @@ impl AnnotationCommit {
             (Some(_), None) => drop(index.remove(draft, *id)?),
             (None, None) => {}
         }
-        let article = &article.name.article;
+        let (number, article) = (article.number, &article.name.article);
         let scope = Scope::annotations(self.project.partition, article).number();
-        let record = records::annotation_change(article, *id, stored.map(|entry| entry.value), value);
+        let before = stored.map(|entry| entry.value);
+        let record = records::annotation_change((number, article), *id, before, value);
         draft.change(Change { scope, record });
         Ok(after)
     }

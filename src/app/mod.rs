@@ -6,6 +6,7 @@ pub mod annotation_reads;
 pub mod answers;
 pub mod article_commits;
 pub mod articles;
+pub mod backup;
 pub mod pages;
 pub mod projects;
 pub mod sweeper;
@@ -17,7 +18,7 @@ mod tests;
 use std::{collections::HashMap, fmt, future::Future, sync::Arc, sync::RwLock};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     app::{
@@ -32,7 +33,7 @@ use crate::{
         ids::{ArticleName, ProjectId, ProjectName},
         revisions::ProjectUid,
     },
-    limits::RUNTIME_WORK_BYTES_MAX,
+    limits::{BACKUPS_MAX, RUNTIME_WORK_BYTES_MAX},
     store::{
         engine::{Change, Clock, Commit, Engine},
         records::{self, ResourceChange},
@@ -62,6 +63,8 @@ pub struct App {
     texts: Texts,
     render_annotation: RenderAnnotation,
     sweeps: mpsc::UnboundedSender<Sweep>,
+    /// Places for backups.
+    backups: Arc<Semaphore>,
 }
 
 impl App {
@@ -82,6 +85,7 @@ impl App {
         let projects = projects::recover(engine.as_ref(), &sweeps).await?;
         let app = Self {
             sweeps,
+            backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
             clock,
             settings,
             projects: RwLock::new(projects),

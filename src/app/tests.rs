@@ -30,7 +30,7 @@ use crate::{
     store::{
         committer::{Committer, Options},
         engine::{
-            At, Decision, EngineExt as _, LogError, Maintenance, Mode, Partition, Reading, Revision,
+            At, Decision, EngineExt as _, LogError, LogPin, Maintenance, Mode, Partition, Reading, Revision,
             Timestamp,
         },
         keys, memory,
@@ -102,6 +102,10 @@ impl Engine for Troubled {
 
     async fn trim_log(&self, partition: Partition, through: Revision) -> Result<()> {
         self.inner.trim_log(partition, through).await
+    }
+
+    async fn pin_log(&self, partition: Partition) -> Result<LogPin> {
+        self.inner.pin_log(partition).await
     }
 
     fn head(&self, partition: Partition) -> watch::Receiver<Revision> {

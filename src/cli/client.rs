@@ -8,8 +8,8 @@ use super::failure::Failure;
 use crate::{
     limits::{REQUEST_BYTES_BESIDE_TEXT, TEXT_BYTES_CEILING},
     proto::v1::{
-        annotation_service_client::AnnotationServiceClient, article_service_client::ArticleServiceClient,
-        project_service_client::ProjectServiceClient,
+        admin_service_client::AdminServiceClient, annotation_service_client::AnnotationServiceClient,
+        article_service_client::ArticleServiceClient, project_service_client::ProjectServiceClient,
     },
 };
 
@@ -78,6 +78,10 @@ impl Client {
 
     pub(super) fn articles(&self) -> ArticleServiceClient<Channel> {
         ArticleServiceClient::new(self.0.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    pub(super) fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(self.0.clone())
     }
 
     pub(super) fn annotations(&self) -> AnnotationServiceClient<Channel> {

@@ -7,12 +7,15 @@ mod add;
 mod annotate;
 mod arguments;
 mod article;
+mod backup;
 mod client;
 mod failure;
 mod json;
 mod output;
+mod progress;
 mod project;
 mod render;
+mod restore;
 mod serve;
 mod source;
 mod table;
@@ -67,6 +70,11 @@ enum Command {
     Serve(serve::Serve),
     /// Check that everything in a data folder is as it should be, while no server uses it.
     Verify(verify::Verify),
+    /// Make the file of a backup into a new data folder.
+    ///
+    /// Every project gets a new uid: etags and feeds of its former life end. What was deleted takes no place in the new
+    /// folder, so that a backup and a restore make one small again that has grown and never shrinks by itself.
+    Restore(restore::Restore),
     #[command(flatten)]
     Ask(Ask),
 }
@@ -85,6 +93,10 @@ enum Ask {
     /// Each flag that says where may be given several times: the first of each is about the first part of a
     /// discontinuous mention, the second about the second, and so on.
     Annotate(annotate::Annotate),
+    /// Copy everything that a server keeps into a file, while it goes on serving.
+    ///
+    /// The file takes its name once it is whole. With - it goes to stdout: spandrel backup - | zstd > FILE.
+    Backup(backup::Backup),
 }
 
 /// Runs the command line of this process.
@@ -102,6 +114,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(&mut output),
+        Command::Restore(restore) => restore.run(&mut output),
         Command::Ask(ask) => ask.run(&cli.global.server, &mut output),
     };
     let outcome = outcome.and_then(|()| output.finish());
@@ -125,6 +138,7 @@ impl Ask {
                 Self::Project(project) => project.run(server, output).await,
                 Self::Article(article) => article.run(server, output).await,
                 Self::Annotate(annotate) => annotate.run(server, output).await,
+                Self::Backup(backup) => backup.run(server, output).await,
             }
         })
     }
@@ -159,6 +173,8 @@ mod tests {
         check("spandrel annotate p a --label L --utf8 2..1", 2);
         check("spandrel annotate p a --label L --quote q --id 7", 2);
         check("spandrel project list --server https://example.org", 2);
+        check("spandrel backup", 2);
+        check("spandrel restore backup.spandrel", 2);
     }
 
     #[test]
@@ -182,5 +198,8 @@ mod tests {
         check("spandrel annotate demo a --label ORG --utf8 1..2 --utf16 1..2 --code-points 1..2 --quote x");
         check("spandrel annotate demo a --label ORG --utf8 1..2 --utf8 5..8 --validate-only");
         check("spandrel annotate demo a --label ORG --quote q --id 0190163d-8694-739b-aea5-966c26f8ad91");
+        check("spandrel backup monday.backup --force --json");
+        check("spandrel backup -");
+        check("spandrel restore - --data-dir new");
     }
 }

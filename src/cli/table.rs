@@ -70,6 +70,19 @@ pub(super) fn moment(time: Option<prost_types::Timestamp>) -> String {
     time.map_or_else(String::new, |time| prost_types::Timestamp { nanos: 0, ..time }.to_string())
 }
 
+/// Bytes in a unit that people read: `812 bytes`, `3.4 MiB`.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let (mut tenths, mut unit) = (bytes.saturating_mul(10), None);
+    for next in UNITS {
+        if tenths < 10_240 {
+            break;
+        }
+        (tenths, unit) = (tenths / 1_024, Some(next));
+    }
+    unit.map_or_else(|| format!("{bytes} bytes"), |unit| format!("{}.{} {unit}", tenths / 10, tenths % 10))
+}
+
 /// `3 articles`, `1 article`.
 pub(super) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
@@ -79,6 +92,17 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_read_by_people() {
+        let check = |bytes: u64, expected: &str| assert_eq!(size(bytes), expected);
+        check(0, "0 bytes");
+        check(1_023, "1023 bytes");
+        check(1_024, "1.0 KiB");
+        check(1_048_575, "1023.9 KiB");
+        check(3_565_158, "3.3 MiB");
+        check(5 << 40, "5.0 TiB");
+    }
 
     #[test]
     fn cells_stand_under_their_heads_and_numbers_at_the_right() {

@@ -6,6 +6,7 @@
 //! method: its place under the limit of calls, its deadline, its end when the server drains. `status` is the one
 //! table of codes and reasons.
 
+pub mod admin_service;
 pub mod annotation_service;
 pub mod article_service;
 mod call;

@@ -82,6 +82,16 @@ pub fn insert(draft: &mut Draft<'_>, number: ArticleNumber, stored: &StoredArtic
     put(draft, number, stored)
 }
 
+/// Says which number the id of an article has whose row is there; returns the number that it had before.
+///
+/// # Errors
+///
+/// As every read.
+pub fn index(draft: &mut Draft<'_>, number: ArticleNumber, id: &ArticleId) -> Result<Option<ArticleNumber>> {
+    let before = ids().insert(draft, &id_hash(id.as_str()), &number.0.to_be_bytes())?;
+    before.map(|bytes| read_number(&bytes).map(ArticleNumber)).transpose()
+}
+
 /// Writes an article over what it was.
 ///
 /// # Errors
@@ -140,6 +150,20 @@ pub fn read_text(
         }
     }
     Ok(Some(text.len() >= text_bytes))
+}
+
+/// One chunk of a text; `None` when it is missing: the article was deleted meanwhile.
+///
+/// # Errors
+///
+/// As every read.
+pub fn text_chunk(
+    view: &dyn View,
+    number: ArticleNumber,
+    generation: Generation,
+    chunk: u32,
+) -> Result<Option<Bytes>> {
+    view.get(&keys::text_chunk(number, generation, chunk))
 }
 
 /// The article numbers below this may be in use.

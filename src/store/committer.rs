@@ -14,6 +14,7 @@ mod hand;
 mod head;
 mod log;
 mod partitions;
+mod pins;
 mod readers;
 mod writer;
 
@@ -28,6 +29,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::{Notify, oneshot, watch};
 
 pub(super) use self::head::Head;
@@ -37,17 +39,35 @@ pub use self::{
 };
 use self::{
     partitions::{PartitionState, Partitions},
+    pins::Pins,
     readers::Readers,
     writer::{Progress, Request, Task, Writer},
 };
 use super::engine::{
-    Clock, Commit, Decision, Engine, EngineExt as _, LogError, Maintenance, Mode, Observer, Partition,
-    Reading, Revision,
+    Clock, Commit, Decision, Engine, EngineExt as _, LogError, LogPin, Maintenance, Mode, Observer,
+    Partition, Reading, Revision, Row, Stamp,
 };
+use super::keys;
 use crate::{
     domain::{Error, Problem, Result},
     limits::READER_THREADS_MAX,
 };
+
+/// The rows of a commit in its partition's log, for who builds a partition without an engine.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT when it is longer than any commit.
+pub fn log_rows(commit: &Commit) -> Result<Vec<Row>> {
+    log::rows(commit)
+}
+
+/// The row that says how far a partition has come: its last commit, and the last one that its log does not keep.
+#[must_use]
+pub fn head_row(last: Stamp, log_floor: Revision) -> Row {
+    let head = Head { revision: last.revision, time: last.time, log_floor };
+    (Bytes::from_static(keys::HEAD), head.encode())
+}
 
 /// What an engine is told when it is opened.
 #[derive(Clone)]
@@ -73,6 +93,8 @@ struct Shared {
     /// The backend behind its gate; `None` once it is closed.
     gate: RwLock<Option<Box<dyn Backend>>>,
     partitions: Partitions,
+    /// Whose logs are not to be trimmed.
+    pins: Arc<Pins>,
     /// Why the storage failed for good, and what wakes who waits for that.
     failure: OnceLock<Error>,
     failed: Notify,
@@ -84,6 +106,7 @@ impl Shared {
         Arc::new(Self {
             gate: RwLock::new(Some(backend)),
             partitions: Partitions::default(),
+            pins: Arc::default(),
             failure: OnceLock::new(),
             failed: Notify::new(),
             options,
@@ -252,6 +275,14 @@ impl Engine for Committer {
     async fn trim_log(&self, partition: Partition, through: Revision) -> Result<()> {
         while self.carry_out(partition, Task::TrimLog { through }).await? == Progress::More {}
         Ok(())
+    }
+
+    async fn pin_log(&self, partition: Partition) -> Result<LogPin> {
+        let guard = Box::new(Pins::pin(&self.shared.pins, partition));
+        // What the writer was about to trim is trimmed once it has come to this, and from then on it trims no more.
+        self.carry_out(partition, Task::Write(Maintenance::default())).await?;
+        let Head { revision, time, log_floor } = self.read(partition, |view| Head::read(view)).await?.value;
+        Ok(LogPin { head: Stamp { revision, time }, floor: log_floor, guard })
     }
 
     fn head(&self, partition: Partition) -> watch::Receiver<Revision> {

@@ -25,7 +25,7 @@ use super::{
     committer::{Backend, Batch, Committer, Options},
     engine::{
         Change, Commit, Decision, Draft, Engine, EngineExt as _, Maintenance, Mode, Partition, Revision, Row,
-        Rows, Timestamp, View, successor,
+        Rows, Stamp, Timestamp, View, successor,
     },
     memory::{Disk, MemoryBackend},
     sled_backend::SledBackend,
@@ -96,6 +96,8 @@ every_engine_passes! {
         a_trimmed_log_says_where_it_begins,
         long_entries_are_trimmed_whole,
         the_head_wakes_whoever_waits_for_it,
+        a_pinned_log_is_not_trimmed,
+        a_pin_waits_for_the_trim_before_it,
     }
     model {
         any_sequence_of_writes_does_what_a_map_does,

@@ -197,12 +197,21 @@ pub trait Engine: Send + Sync + fmt::Debug + 'static {
         max_bytes: usize,
     ) -> Result<Vec<Commit>, LogError>;
 
-    /// Forgets the partition's logged commits up to and with `through`, a bounded number of rows at a time.
+    /// Forgets the partition's logged commits up to and with `through`, a bounded number of rows at a time; none
+    /// while the log is pinned.
     ///
     /// # Errors
     ///
     /// As [`Engine::commit`].
     async fn trim_log(&self, partition: Partition, through: Revision) -> Result<()>;
+
+    /// Keeps the partition's log whole from now on, for as long as the pin lives. Erasing the partition takes the log
+    /// with it all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::commit`].
+    async fn pin_log(&self, partition: Partition) -> Result<LogPin>;
 
     /// The partition's durable revision, and a hint to wake up on when it grows.
     fn head(&self, partition: Partition) -> watch::Receiver<Revision>;
@@ -220,6 +229,22 @@ pub trait Engine: Send + Sync + fmt::Debug + 'static {
 
     /// Finishes what was accepted, makes it durable and closes the files. Blocks; later calls are SHUTTING_DOWN.
     fn close(&self);
+}
+
+/// Keeps a log from being trimmed, as long as it lives.
+pub struct LogPin {
+    /// The last durable commit when the log was pinned; zeros if there was none.
+    pub head: Stamp,
+    /// The last commit that the log did not keep any more by then. It keeps all later ones.
+    pub floor: Revision,
+    /// Unpins when it is dropped.
+    pub guard: Box<dyn Send + Sync>,
+}
+
+impl fmt::Debug for LogPin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogPin").field("head", &self.head).field("floor", &self.floor).finish_non_exhaustive()
+    }
 }
 
 /// Why a log cannot be read from where it was asked for.
@@ -392,6 +417,12 @@ impl<'v> Draft<'v> {
     #[must_use]
     pub fn new(base: &'v dyn View, stamp: Stamp) -> Self {
         Self { rows: Overlay::new(base), stamp, changes: Vec::new() }
+    }
+
+    /// The same with what an earlier draft wrote, as [`Draft::into_parts`] gave it.
+    #[must_use]
+    pub fn resumed(base: &'v dyn View, stamp: Stamp, writes: BTreeMap<Bytes, Option<Bytes>>) -> Self {
+        Self { rows: Overlay::resumed(base, writes), stamp, changes: Vec::new() }
     }
 
     /// The revision and time that the commit gets.

@@ -3,6 +3,8 @@
 mod acknowledged;
 pub mod annotation_index;
 pub mod article_table;
+pub mod backup_file;
+pub mod backup_records;
 pub mod catalog;
 pub mod committer;
 #[cfg(test)]
@@ -13,6 +15,7 @@ pub mod keys;
 pub mod long_values;
 pub mod memory;
 pub mod project_table;
+pub mod rebuild;
 pub mod records;
 mod rows_digest;
 pub mod runs;

@@ -49,6 +49,8 @@ pub enum ResourceChange {
     },
     /// To an annotation.
     Annotation {
+        /// The article's internal number.
+        number: ArticleNumber,
         /// The article's id.
         article: ArticleId,
         /// The annotation's id.
@@ -239,12 +241,13 @@ pub fn change(change: &ResourceChange) -> Bytes {
             before: before.as_ref().map(article),
             after: after.as_ref().map(article),
         }),
-        ResourceChange::Annotation { article, id, before, after } => {
+        ResourceChange::Annotation { number, article, id, before, after } => {
             Resource::Annotation(stored::AnnotationChange {
                 article_id: article.as_str().to_owned(),
                 id: Bytes::copy_from_slice(id.as_bytes()),
                 before: before.as_ref().map(annotation),
                 after: after.as_ref().map(annotation),
+                article_number: number.0,
             })
         }
     };
@@ -254,7 +257,7 @@ pub fn change(change: &ResourceChange) -> Bytes {
 /// Encodes a change of an annotation for the log, as [`change`], around what is stored of it.
 #[must_use]
 pub fn annotation_change(
-    article: &ArticleId,
+    (number, article): (ArticleNumber, &ArticleId),
     id: AnnotationId,
     before: Option<Bytes>,
     after: Option<Bytes>,
@@ -276,9 +279,12 @@ pub fn annotation_change(
         before: Option<Bytes>,
         #[prost(bytes = "bytes", optional, tag = "4")]
         after: Option<Bytes>,
+        #[prost(uint64, tag = "5")]
+        article_number: u64,
     }
     let id = Bytes::copy_from_slice(id.as_bytes());
-    let change = EncodedAnnotationChange { article_id: article.as_str().to_owned(), id, before, after };
+    let (article_id, article_number) = (article.as_str().to_owned(), number.0);
+    let change = EncodedAnnotationChange { article_id, id, before, after, article_number };
     Encoded { annotation: Some(change) }.encode_to_vec().into()
 }
 
@@ -300,12 +306,13 @@ pub fn read_change(bytes: &[u8]) -> Result<ResourceChange> {
             before: before.map(read_article).transpose()?,
             after: after.map(read_article).transpose()?,
         }),
-        Resource::Annotation(stored::AnnotationChange { article_id, id, before, after }) => {
+        Resource::Annotation(stored::AnnotationChange { article_id, id, before, after, article_number }) => {
             let id = AnnotationId::from_bytes(
                 id.as_ref().try_into().map_err(|_| Error::corrupt("an annotation's id is not 16 bytes"))?,
             );
             let read = |record| read_annotation(id, record);
             Ok(ResourceChange::Annotation {
+                number: ArticleNumber(article_number),
                 article: ArticleId::parse("article_id", &article_id).map_err(damaged)?,
                 id,
                 before: before.map(read).transpose()?,

@@ -53,6 +53,9 @@ const MARK: (&[u8], &[u8]) = (&[0x00], b"spandrel");
 /// The key of the row that says how many batches were applied, and what all rows but this and the mark amount to.
 const STATE: &[u8] = &[0x01];
 
+/// What sled locks, in the data folder.
+const DATABASE_FILE: &str = "sled/db";
+
 /// How long a database that this process has just closed may take to be free again.
 const RELEASE_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -63,6 +66,25 @@ const RELEASE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// See [`OpenError`].
 pub fn open(path: &Path, cache_bytes: u64, options: Options) -> Result<Arc<Committer>, OpenError> {
     Ok(Committer::start(Box::new(SledBackend::open(path, cache_bytes)?), options)?)
+}
+
+/// Waits until the database in the data folder at `path`, which this process has closed, is free: sled lets go of it,
+/// and of the names of its files, a moment after that.
+///
+/// # Errors
+///
+/// [`OpenError::InUse`] when that takes long.
+pub fn until_released(path: &Path) -> Result<(), OpenError> {
+    let file = path.join(DATABASE_FILE);
+    let started = Instant::now();
+    let lock = File::open(&file).map_err(OpenError::io("open", &file))?;
+    while lock.try_lock().is_err() {
+        if started.elapsed() > RELEASE_WAIT_MAX {
+            return Err(OpenError::InUse { path: path.to_owned() });
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    lock.unlock().map_err(OpenError::io("unlock", &file))
 }
 
 /// Rows in sled.

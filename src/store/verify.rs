@@ -137,13 +137,6 @@ impl Place {
     fn open(checker: &mut Checker<'_>, partition: Partition, name: String) -> Self {
         let view = guard::GuardedView::new(checker.backend, partition);
         let head = checker.noted(&name, Head::read(&view));
-        if let Some(head) = head.filter(|head| head.log_floor > head.revision) {
-            let (floor, revision) = (head.log_floor.0, head.revision.0);
-            checker.problem(
-                &name,
-                &format!("its log begins after revision {floor}, and its last is {revision}"),
-            );
-        }
         Self { partition, name, head }
     }
 }

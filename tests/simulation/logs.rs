@@ -93,7 +93,7 @@ fn change_of(record: &[u8], of: &domain_projects::Project) -> Change {
             let one = |one: Option<records::StoredArticle>| one.map(|one| article(of, &one.article));
             Change::Article { number: number.0, before: one(before), after: one(after) }
         }
-        ResourceChange::Annotation { article, id, before, after } => {
+        ResourceChange::Annotation { number: _, article, id, before, after } => {
             let one = |one: Option<domain_annotations::Annotation>| {
                 one.map(|one| annotation(article.as_str(), of.uid, &one))
             };

@@ -58,7 +58,7 @@ impl Server {
         Self { child, address, arguments, folder: Some(folder), data_dir }
     }
 
-    /// Starts a server over a folder that is there already.
+    /// Starts a server over a folder that is there, and that it leaves there.
     pub fn start_over(data_dir: &Path) -> Self {
         let (child, address) = spawn(data_dir, &[]);
         Self { child, address, arguments: Vec::new(), folder: None, data_dir: data_dir.to_owned() }

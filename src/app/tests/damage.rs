@@ -12,7 +12,7 @@ use self::database::{A, B_SENTENCE, LogEntry, P, Q, Rows, Statistics, annotation
 use super::*;
 use crate::{
     domain::{annotations::Annotation, revisions::ProjectUid},
-    limits::VALUE_BYTES_MAX,
+    limits::{REVISION_MAX, VALUE_BYTES_MAX},
     store::{
         annotation_index::AnnotationIndex,
         article_table,
@@ -125,9 +125,9 @@ fn a_head_that_is_wrong_is_found() {
     let head = |rows: &mut Rows, revision: u64, time: i64, floor: u64| {
         rows.put(P, keys::HEAD, [revision.to_be_bytes(), time.to_be_bytes(), floor.to_be_bytes()].concat());
     };
-    check("its log begins after revision 9, and its last is 8", |rows| head(rows, 8, 2_000, 9));
+    check("a head has revision 8 and a log without the first 9", |rows| head(rows, 8, 2_000, 9));
     check("the log has no entry of revision", |rows| head(rows, rows.head(P) + 1, 1_000_000, 0));
-    check("the log has no entries of revisions", |rows| head(rows, u64::MAX, 1_000_000, 0));
+    check("the log has no entries of revisions", |rows| head(rows, REVISION_MAX, 1_000_000, 0));
     check("it keeps those after 3 up to", |rows| head(rows, rows.head(P), 1_000_000, 3));
     check("what comes after it of 1000000", |rows| head(rows, rows.head(P), 1_000_000, 0));
     check("the last commit was at 5", |rows| head(rows, rows.head(P), 5, 0));
@@ -445,12 +445,14 @@ fn a_log_that_is_wrong_is_found() {
         let stored = rows.read(P, |view| index.get(view, annotation_id(149))).unwrap();
         let stored = records::decode_annotation(annotation_id(149), &stored.value).unwrap();
         let (article, id, before) = (article("b").article, stored.id, Some(stored));
-        let change = ResourceChange::Annotation { article, id, before, after: None };
+        let number = rows.read(P, |view| article_table::number(view, &article)).unwrap();
+        let change = ResourceChange::Annotation { number, article, id, before, after: None };
         edit(rows, rows.head(P), &|entry| entry.changes.push(records::change(&change)));
     });
     check("changes nothing into nothing", |rows| {
         let (article, id) = (article("b").article, annotation_id(1));
-        let change = ResourceChange::Annotation { article, id, before: None, after: None };
+        let number = rows.read(P, |view| article_table::number(view, &article)).unwrap();
+        let change = ResourceChange::Annotation { number, article, id, before: None, after: None };
         edit(rows, rows.head(P), &|entry| entry.changes.push(records::change(&change)));
     });
     check("goes on with a value that has ended", |rows| {

@@ -3,6 +3,7 @@
 
 pub mod annotations;
 pub mod articles;
+pub mod backups;
 pub mod projects;
 pub mod rendering;
 pub mod spans;

@@ -151,6 +151,7 @@ impl Group {
                 touched.write(maintenance.rows, &mut self.size);
                 Ok(Progress::Done)
             }
+            Task::TrimLog { .. } if self.shared.pins.has(partition) => Ok(Progress::Done),
             Task::TrimLog { through } => {
                 let head = touched.head;
                 let trim = touched.over(backend, partition, |state| log::trim(state, head, through))?;

@@ -124,3 +124,50 @@ pub(super) async fn the_head_wakes_whoever_waits_for_it<H: Harness>(mut fixture:
     fixture.reopen();
     assert_eq!(fixture.head(P), Revision(3));
 }
+
+pub(super) async fn a_pinned_log_is_not_trimmed<H: Harness>(fixture: Fixture<H>) {
+    for _ in 0..6 {
+        fixture.commit(P, says(1)).await.unwrap();
+        fixture.commit(Q, says(1)).await.unwrap();
+    }
+    fixture.engine.trim_log(P, Revision(2)).await.unwrap();
+    let pin = fixture.engine.pin_log(P).await.unwrap();
+    let head = Stamp { revision: Revision(6), time: Timestamp(1_000) };
+    assert_eq!((pin.head, pin.floor), (head, Revision(2)));
+    fixture.commit(P, says(1)).await.unwrap();
+    let second = fixture.engine.pin_log(P).await.unwrap();
+    assert_eq!((second.head.revision, second.floor), (Revision(7), Revision(2)));
+
+    fixture.engine.trim_log(Q, Revision(5)).await.unwrap();
+    assert_eq!(revisions(&fixture.log(Q, 5).await), [6], "another log is trimmed all the same");
+    for pin in [pin, second] {
+        fixture.engine.trim_log(P, Revision(u64::MAX)).await.unwrap();
+        assert_eq!(revisions(&fixture.log(P, 2).await), [3, 4, 5, 6, 7]);
+        drop(pin);
+    }
+    fixture.engine.trim_log(P, Revision(5)).await.unwrap();
+    assert_eq!(revisions(&fixture.log(P, 5).await), [6, 7]);
+
+    let empty = fixture.engine.pin_log(Partition(77)).await.unwrap();
+    assert_eq!((empty.head.revision, empty.floor), (Revision(0), Revision(0)));
+}
+
+/// A trim that the writer has begun is done before the log counts as pinned: what the pin promises is there.
+pub(super) async fn a_pin_waits_for_the_trim_before_it<H: Harness>(fixture: Fixture<H>) {
+    for _ in 0..6 {
+        fixture.commit(P, says(1)).await.unwrap();
+    }
+    fixture.faults.hold_syncs();
+    let engine = Arc::clone(&fixture.engine);
+    let trim = begin(async move { engine.trim_log(P, Revision(4)).await }).await;
+    fixture.faults.until_sync_waits().await;
+    let engine = Arc::clone(&fixture.engine);
+    let pinning = begin(async move { engine.pin_log(P).await }).await;
+    a_while().await;
+    assert!(!pinning.is_finished());
+    fixture.faults.release_syncs();
+    trim.await.unwrap().unwrap();
+    let pin = pinning.await.unwrap().unwrap();
+    assert_eq!(pin.floor, Revision(4));
+    assert_eq!(revisions(&fixture.log(P, pin.floor.0).await), [5, 6]);
+}

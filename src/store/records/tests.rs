@@ -126,9 +126,9 @@ fn changes_keep_their_bytes() {
     check(created, &["125d", "08ac02", "1a58", ARTICLE]);
     let (article, id) = (ArticleId::parse("", "a").unwrap(), annotation_id());
     let (before, after) = (Some(a_plain_annotation()), Some(a_full_annotation()));
-    let written = ResourceChange::Annotation { article, id, before, after };
+    let written = ResourceChange::Annotation { number: ArticleNumber(300), article, id, before, after };
     let named = "0a0161121007070707070707070707070707070707";
-    check(written, &["1a6d", named, "1a1f", PLAIN_ANNOTATION, "2235", FULL_ANNOTATION]);
+    check(written, &["1a70", named, "1a1f", PLAIN_ANNOTATION, "2235", FULL_ANNOTATION, "28ac02"]);
 }
 
 /// What an older version wrote without a field is read with its default.
@@ -173,11 +173,9 @@ fn a_change_around_stored_annotations_is_the_change_of_them() {
             one.as_ref().map(|one| Bytes::from(self::annotation(one).encode_to_vec()))
         };
         let (before, after) = (before.clone(), after.clone());
-        let around = annotation_change(&article, id, encoded(&before), encoded(&after));
-        assert_eq!(
-            around,
-            change(&ResourceChange::Annotation { article: article.clone(), id, before, after })
-        );
+        let around = annotation_change((ArticleNumber(300), &article), id, encoded(&before), encoded(&after));
+        let (number, article) = (ArticleNumber(300), article.clone());
+        assert_eq!(around, change(&ResourceChange::Annotation { number, article, id, before, after }));
     }
 }
 
@@ -208,6 +206,7 @@ fn damaged_records() -> impl Strategy<Value = Vec<u8>> {
         })
         .to_vec(),
         change(&ResourceChange::Annotation {
+            number: ArticleNumber(1),
             article: ArticleId::parse("", "a").unwrap(),
             id: annotation_id(),
             before: Some(a_plain_annotation()),

@@ -260,7 +260,7 @@ impl Walk<'_> {
                 let is_deleted = || self.deleted.contains(&article_name(*number));
                 Ok(judged(after.as_ref(), stored.as_ref(), revision, is_deleted))
             }
-            ResourceChange::Annotation { article, id, before: _, after } => {
+            ResourceChange::Annotation { number: written, article, id, before: _, after } => {
                 if after.is_none() {
                     deleted.push(annotation_name(article, *id));
                 }
@@ -268,6 +268,8 @@ impl Walk<'_> {
                 if number.is_some_and(|number| self.unsound.contains(&number)) {
                     return Ok(Ok(false));
                 }
+                // An earlier article of the same id was deleted since. (0 is what was written before there were numbers.)
+                let number = number.filter(|number| written.0 == 0 || number == written);
                 let stored = number.map(|number| self.annotation(number, *id)).transpose()?.flatten();
                 let is_deleted = || {
                     [annotation_name(article, *id), annotations_of(article)]

@@ -99,7 +99,7 @@ impl ChangedVersions {
         match change {
             ResourceChange::Project { before, after } => both(before.as_ref(), after.as_ref()),
             ResourceChange::Article { number: _, before, after } => both(before.as_ref(), after.as_ref()),
-            ResourceChange::Annotation { article: _, id: _, before, after } => {
+            ResourceChange::Annotation { number: _, article: _, id: _, before, after } => {
                 both(before.as_ref(), after.as_ref())
             }
         }

@@ -131,7 +131,7 @@ fn what_stands(mut change: ResourceChange) -> Option<ResourceChange> {
             *before = None;
             after.is_none() || rows.read(P, |view| article_table::get(view, *number)) == *after
         }
-        ResourceChange::Annotation { article, id, before, after } => {
+        ResourceChange::Annotation { number: _, article, id, before, after } => {
             *before = None;
             let number = rows.read(P, |view| article_table::number(view, article));
             let index = number.map(|number| AnnotationIndex::new(number, Generation::FIRST));

@@ -1,0 +1,409 @@
+//! A backup: everything, read in small views while others write, and for each project as it stands at one revision.
+//!
+//! A project is copied row by row, by keys that mean something and not by rows, which split and merge meanwhile. What
+//! changed since the copy began is in the log, which is pinned and copied after it, up to a revision that is not before
+//! the last view. Texts are not in the log: that of an article that was created meanwhile is read when its creation is
+//! met. If it is gone by then, so is the article, and the log is copied up to its deletion.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{App, calculate, projects::ProjectHandle};
+use crate::{
+    domain::{
+        Error, Problem, Result,
+        ids::ProjectName,
+        revisions::{ProjectUid, Revision, Timestamp},
+    },
+    limits::{BACKUP_FRAME_BYTES_MAX, BACKUP_PROJECTS_LISTED_MAX, BACKUP_VIEW_BYTES_MAX},
+    store::{
+        article_table,
+        backup_file::{FileTotals, Framer},
+        backup_records::{CommitPart, ProjectEnd, Record},
+        engine::{At, Change, Commit, Engine, LogError, LogPin, Stamp},
+        keys::ArticleNumber,
+        project_table,
+        records::ResourceChange,
+    },
+};
+
+pub use crate::store::backup_records::Counts;
+
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use scan::{Cursor, Room, Scanned};
+
+/// A backup in the making. Dropping it ends it.
+#[derive(Debug)]
+pub struct Backup {
+    app: Arc<App>,
+    _place: OwnedSemaphorePermit,
+    start_time: Timestamp,
+    waiting: VecDeque<Arc<ProjectHandle>>,
+    copying: Option<Copying>,
+    projects_total: usize,
+    room: Room,
+    listed: Vec<BackedUpProject>,
+    file: BytesMut,
+    /// Gone once the file is ended.
+    framer: Option<Framer>,
+    /// What is told after the end of the file.
+    summary: Option<Summary>,
+}
+
+/// A project in a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackedUpProject {
+    /// Its name.
+    pub name: ProjectName,
+    /// The uid of the project that was copied.
+    pub uid: ProjectUid,
+    /// The revision that the backup holds it at.
+    pub revision: Revision,
+}
+
+/// The next part of a backup.
+#[derive(Debug)]
+pub enum Part {
+    /// Bytes of the file, and how far the backup is with them. There may be none.
+    Bytes(Bytes, Progress),
+    /// What the backup holds; the last part.
+    Summary(Summary),
+}
+
+/// How far a backup is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is copied.
+    pub counts: Counts,
+    /// How many projects there were when it began.
+    pub projects_total: usize,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+}
+
+/// What a backup holds.
+#[derive(Debug)]
+pub struct Summary {
+    /// When it began.
+    pub start_time: Timestamp,
+    /// The projects, at most [`BACKUP_PROJECTS_LISTED_MAX`].
+    pub projects: Vec<BackedUpProject>,
+    /// What it holds.
+    pub counts: Counts,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// SHA-256 of the file.
+    pub sha256: [u8; 32],
+}
+
+/// A project that is being copied.
+#[derive(Debug)]
+struct Copying {
+    project: Arc<ProjectHandle>,
+    pin: LogPin,
+    /// What a view may gather.
+    room: Room,
+    stage: Stage,
+    /// Articles that may have been created since the copy began, and whose texts were read with them.
+    read_early: HashSet<ArticleNumber>,
+    /// Articles whose text was gone when their creation was met, and whose deletion was not met yet.
+    owed: HashSet<ArticleNumber>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The rows, from here on.
+    Rows(Cursor),
+    /// The log after `last`, up to and with `target`.
+    Log { last: Stamp, target: Revision },
+    /// Texts of articles that `commits` create; of the first, `chunk` is the next.
+    Texts { texts: VecDeque<ArticleNumber>, chunk: u32, commits: Vec<Commit>, target: Revision },
+}
+
+impl App {
+    /// Begins a backup of all projects that there are.
+    ///
+    /// # Errors
+    ///
+    /// OVERLOADED when [`crate::limits::BACKUPS_MAX`] backups are being made.
+    pub fn back_up(self: &Arc<Self>) -> Result<Backup> {
+        let place = Arc::clone(&self.backups).try_acquire_owned().map_err(|_| Problem::Overloaded)?;
+        let mut projects = Vec::new();
+        self.change_projects(|all| projects.extend(all.values().cloned()));
+        projects.sort_unstable_by_key(|project| project.partition);
+        let start_time = (self.clock)();
+        let mut file = BytesMut::new();
+        let mut framer = Framer::begin(&mut file);
+        framer.record(&mut file, Record::Start(start_time))?;
+        Ok(Backup {
+            app: Arc::clone(self),
+            _place: place,
+            start_time,
+            projects_total: projects.len(),
+            waiting: projects.into(),
+            copying: None,
+            room: Room::OF_A_VIEW,
+            listed: Vec::new(),
+            file,
+            framer: Some(framer),
+            summary: None,
+        })
+    }
+}
+
+impl Backup {
+    /// Goes on for a bounded number of rows; `None` after the summary.
+    ///
+    /// # Errors
+    ///
+    /// STORAGE_UNAVAILABLE, STORAGE_CORRUPT, SHUTTING_DOWN; the backup is of no use then.
+    pub async fn next(&mut self) -> Result<Option<Part>> {
+        if let Some(summary) = self.summary.take() {
+            return Ok(Some(Part::Summary(summary)));
+        }
+        if self.framer.is_none() {
+            return Ok(None);
+        }
+        let records = self.step().await?;
+        let Some(mut framer) = self.framer.take() else { return Ok(None) };
+        let mut file = std::mem::take(&mut self.file);
+        let Some(records) = records else {
+            let FileTotals { counts, bytes: file_bytes, sha256 } = framer.end(&mut file)?;
+            let (start_time, projects) = (self.start_time, std::mem::take(&mut self.listed));
+            self.summary = Some(Summary { start_time, projects, counts, file_bytes, sha256 });
+            return Ok(Some(Part::Bytes(file.freeze(), self.progress(counts, file_bytes))));
+        };
+        let written = calculate(BACKUP_FRAME_BYTES_MAX, move || {
+            for record in records {
+                framer.record(&mut file, record)?;
+            }
+            Ok::<_, Error>((framer, file))
+        });
+        let (framer, file) = written.await??;
+        let progress = self.progress(framer.counts(), framer.bytes());
+        self.framer = Some(framer);
+        Ok(Some(Part::Bytes(file.freeze(), progress)))
+    }
+
+    fn progress(&self, counts: Counts, file_bytes: u64) -> Progress {
+        Progress { counts, projects_total: self.projects_total, file_bytes }
+    }
+
+    /// The next records; `None` once there are no more.
+    async fn step(&mut self) -> Result<Option<Vec<Record>>> {
+        let engine = Arc::clone(&self.app.engine);
+        loop {
+            let Some(copying) = &mut self.copying else {
+                let Some(project) = self.waiting.front() else { return Ok(None) };
+                let room = self.room;
+                let begun = patiently(|| Copying::begin(engine.as_ref(), Arc::clone(project), room)).await?;
+                self.waiting.pop_front();
+                // It may have been deleted while it waited.
+                if let Some((copying, records)) = begun {
+                    self.copying = Some(copying);
+                    return Ok(Some(records));
+                }
+                continue;
+            };
+            match copying.step(engine.as_ref()).await {
+                Ok(Step::Records(records)) => return Ok(Some(records)),
+                Ok(Step::End(head, numbers_below)) => {
+                    let project = &copying.project;
+                    if self.listed.len() < BACKUP_PROJECTS_LISTED_MAX {
+                        let (name, uid, revision) = (project.name(), project.uid, head.revision);
+                        self.listed.push(BackedUpProject { name, uid, revision });
+                    }
+                    self.copying = None;
+                    return Ok(Some(vec![Record::ProjectEnd(ProjectEnd::At { head, numbers_below })]));
+                }
+                Err(error) if error.problem == Problem::Overloaded => tokio::time::sleep(PAUSE).await,
+                Err(error) => {
+                    // Of a project that was deleted rows are missing, in whichever order they are swept.
+                    let project = &copying.project;
+                    let there = patiently(|| project.read(engine.as_ref(), |_| Ok(()))).await;
+                    if !is_missing(&there) {
+                        return Err(error);
+                    }
+                    self.copying = None;
+                    return Ok(Some(vec![Record::ProjectEnd(ProjectEnd::Deleted)]));
+                }
+            }
+        }
+    }
+}
+
+/// What a step of copying a project gives.
+enum Step {
+    Records(Vec<Record>),
+    /// The project is copied: its final revision, and the article numbers that may be in use.
+    End(Stamp, u64),
+}
+
+impl Copying {
+    /// Begins a project, unless it is deleted.
+    async fn begin(
+        engine: &dyn Engine,
+        project: Arc<ProjectHandle>,
+        room: Room,
+    ) -> Result<Option<(Self, Vec<Record>)>> {
+        let pin = engine.pin_log(project.partition).await?;
+        let read = project.read(engine, |view| project_table::get(view)).await;
+        if is_missing(&read) {
+            return Ok(None);
+        }
+        let Some(found) = read?.value else { return Ok(None) };
+        let begun = Record::Project { project: found, base: pin.head.revision, log_floor: pin.floor };
+        let (read_early, owed, stage) = (HashSet::new(), HashSet::new(), Stage::Rows(Cursor::START));
+        Ok(Some((Self { project, pin, room, stage, read_early, owed }, vec![begun])))
+    }
+
+    /// Goes on. After OVERLOADED, the same step may be tried again.
+    async fn step(&mut self, engine: &dyn Engine) -> Result<Step> {
+        match &self.stage {
+            Stage::Rows(cursor) => {
+                let (cursor, base, room) = (cursor.clone(), self.pin.head.revision, self.room);
+                let read =
+                    self.project.read(engine, move |view| scan::scan(view, cursor, base, room)).await?;
+                let At { value: Scanned { records, next, changed }, revision } = read;
+                self.read_early.extend(changed);
+                let last = Stamp { revision: self.pin.floor, ..self.pin.head };
+                self.stage = next.map_or(Stage::Log { last, target: revision }, Stage::Rows);
+                Ok(Step::Records(records))
+            }
+            Stage::Log { last, target } if last.revision >= *target => {
+                if !self.owed.is_empty() {
+                    return Err(Error::corrupt(
+                        "the log does not say that an article was deleted that is gone",
+                    ));
+                }
+                let head = if self.pin.head.revision == *target { self.pin.head } else { *last };
+                let numbers = self.project.read(engine, |view| article_table::numbers_in_use(view)).await?;
+                Ok(Step::End(head, numbers.value))
+            }
+            Stage::Log { last, target } => {
+                let (after, target) = (last.revision, *target);
+                let read = engine.log_after(self.project.partition, after, self.room.bytes).await;
+                let mut commits = read.map_err(|error| match error {
+                    LogError::Failed(error) => error,
+                    LogError::Compacted { .. } => Error::corrupt("a log was trimmed that is pinned"),
+                })?;
+                commits.retain(|commit| commit.stamp.revision <= target);
+                if commits.is_empty() {
+                    return Err(Error::corrupt(format!("the log ends at revision {}", after.0)));
+                }
+                let texts = self.created_in(&commits)?;
+                self.stage = Stage::Texts { texts, chunk: 0, commits, target };
+                Ok(Step::Records(Vec::new()))
+            }
+            Stage::Texts { .. } => self.read_text_or_go_on(engine).await,
+        }
+    }
+
+    /// The articles that these commits create and do not delete, and whose texts were not read.
+    fn created_in(&mut self, commits: &[Commit]) -> Result<VecDeque<ArticleNumber>> {
+        let mut texts = VecDeque::new();
+        for commit in commits.iter().filter(|commit| commit.stamp.revision > self.pin.head.revision) {
+            for change in super::changes(commit) {
+                match change? {
+                    ResourceChange::Article { number, before: None, after: Some(_) }
+                        if !self.read_early.contains(&number) =>
+                    {
+                        texts.push_back(number);
+                    }
+                    ResourceChange::Article { number, before: _, after: None } => {
+                        texts.retain(|created| *created != number);
+                        self.owed.remove(&number);
+                    }
+                    ResourceChange::Project { .. }
+                    | ResourceChange::Article { .. }
+                    | ResourceChange::Annotation { .. } => {}
+                }
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Reads on in the first text that is to be read before the commits; when there is none, gives the commits.
+    async fn read_text_or_go_on(&mut self, engine: &dyn Engine) -> Result<Step> {
+        let Stage::Texts { texts, chunk, commits, target } = &mut self.stage else {
+            return Ok(Step::Records(Vec::new()));
+        };
+        let Some(number) = texts.front().copied() else {
+            let last = commits.last().map_or(self.pin.head, |commit| commit.stamp);
+            let records = commit_records(std::mem::take(commits));
+            self.stage = Stage::Log { last, target: *target };
+            return Ok(Step::Records(records));
+        };
+        let (first, room) = (*chunk, self.room);
+        let read = self.project.read(engine, move |view| {
+            let Some(stored) = article_table::get(view, number)? else { return Ok(None) };
+            scan::text(view, number, &stored, first, room).map(Some)
+        });
+        let At { value, revision } = read.await?;
+        let Some((record, next)) = value else {
+            self.owed.insert(number);
+            *target = revision.max(*target);
+            (*chunk, _) = (0, texts.pop_front());
+            return Ok(Step::Records(Vec::new()));
+        };
+        *chunk = next.unwrap_or(0);
+        if next.is_none() {
+            texts.pop_front();
+        }
+        Ok(Step::Records(record.into_iter().collect()))
+    }
+}
+
+/// The records of some commits, each within a frame.
+fn commit_records(commits: Vec<Commit>) -> Vec<Record> {
+    const COMMIT_BYTES: usize = 32;
+    const CHANGE_BYTES: usize = 8;
+    let (mut records, mut parts, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for Commit { stamp, changes } in commits {
+        let mut part = CommitPart { stamp, changes: Vec::new(), continued: false };
+        bytes += COMMIT_BYTES;
+        for Change { scope: _, record } in changes {
+            if bytes >= BACKUP_VIEW_BYTES_MAX {
+                let rest = CommitPart { stamp, changes: Vec::new(), continued: false };
+                let full = std::mem::replace(&mut part, rest);
+                parts.push(CommitPart { continued: true, ..full });
+                records.push(Record::Commits(std::mem::take(&mut parts)));
+                bytes = COMMIT_BYTES;
+            }
+            bytes += CHANGE_BYTES + record.len();
+            part.changes.push(record);
+        }
+        parts.push(part);
+    }
+    if !parts.is_empty() {
+        records.push(Record::Commits(parts));
+    }
+    records
+}
+
+fn is_missing<T>(read: &Result<T>) -> bool {
+    matches!(read, Err(Error { problem: Problem::ResourceNotFound { .. }, .. }))
+}
+
+/// How long a backup waits when the server has too much to do for it.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Tries as often as the server has too much to do.
+async fn patiently<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
+    loop {
+        match attempt().await {
+            Err(error) if error.problem == Problem::Overloaded => tokio::time::sleep(PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+}

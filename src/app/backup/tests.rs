@@ -1,0 +1,280 @@
+//! A backup beside which everything goes on: what is restored from it is the state at one revision, to the byte.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    app::{
+        Settings,
+        annotation_commits::{Content, Write, WriteOp},
+        answers::Versions,
+        article_commits::{ArticleUpdate, NewArticle},
+        projects::{Deletion, ProjectUpdate},
+    },
+    domain::{
+        annotations::{Annotation, Label},
+        articles::{Article, ArticleDetails},
+        details::Mask,
+        ids::{AnnotationId, ArticleId, ArticleName, ProjectId},
+        projects::ProjectDetails,
+        spans::SpanRequest,
+        text::Utf8Range,
+    },
+    limits::{BACKUPS_MAX, TEXT_STAGED_ABOVE_BYTES, VALUE_BYTES_MAX},
+    store::{
+        annotation_index::AnnotationIndex,
+        backup_file::FileReader,
+        catalog,
+        committer::{Backend, Committer, Options, PartitionView},
+        engine::{Clock, EngineExt as _, Mode, Partition, View},
+        keys::{self, Generation},
+        memory::{Disk, MemoryBackend},
+        rebuild::{Rebuild, RestoredProject},
+    },
+};
+
+use super::*;
+
+mod busy;
+#[path = "../../../tests/support/seeded.rs"]
+#[allow(missing_docs, dead_code, unreachable_pub, reason = "it is shared with the tests of the binary")]
+mod seeded;
+
+use busy::{Busy, State, article, deletion, open, project};
+use seeded::Seeded;
+
+const TEXT: &str = "日本語の👍🏽 text, é and more of it";
+
+async fn whole_log(app: &App, partition: Partition) -> Vec<Commit> {
+    let mut log: Vec<Commit> = Vec::new();
+    loop {
+        let after = log.last().map_or(Revision(0), |commit| commit.stamp.revision);
+        let more = app.engine.log_after(partition, after, usize::MAX).await.unwrap();
+        if more.is_empty() {
+            return log;
+        }
+        log.extend(more);
+    }
+}
+
+/// A backup in steps, and the bytes of its file so far.
+struct Steps {
+    backup: Backup,
+    file: Vec<u8>,
+    taken: usize,
+}
+
+impl Steps {
+    /// Views are as small as they can be, so that there is much between them.
+    fn begin(app: &Arc<App>, room: Room) -> Self {
+        let mut backup = app.back_up().unwrap();
+        backup.room = room;
+        Self { backup, file: Vec::new(), taken: 0 }
+    }
+
+    /// Goes on; the summary at the end.
+    async fn step(&mut self) -> Option<Summary> {
+        self.taken += 1;
+        match self.backup.next().await.unwrap().unwrap() {
+            Part::Bytes(bytes, _) => {
+                self.file.extend_from_slice(&bytes);
+                None
+            }
+            Part::Summary(summary) => Some(summary),
+        }
+    }
+
+    async fn finish(&mut self) -> Summary {
+        loop {
+            if let Some(summary) = self.step().await {
+                return summary;
+            }
+        }
+    }
+}
+
+fn restored(file: &[u8]) -> (Box<dyn Backend>, Vec<RestoredProject>) {
+    let mut reader = FileReader::open(file).unwrap();
+    let mut rebuild = Rebuild::new(Box::new(MemoryBackend::open(&Disk::default())));
+    while let Some(record) = reader.next_record().unwrap() {
+        rebuild.add(record).unwrap();
+    }
+    rebuild.finish().unwrap()
+}
+
+/// Backs up while others write between all steps, and restores.
+async fn check(seed: u64) {
+    let mut busy = Busy::new(seed).await;
+    for _ in 0..30 {
+        busy.act().await;
+    }
+    if seed.is_multiple_of(3) {
+        busy.app.engine.trim_log(busy.partition(), Revision(10)).await.unwrap();
+    }
+    let room = Room { entries: 1 + busy.seeded.below(60), bytes: 1 + busy.seeded.below(3 * VALUE_BYTES_MAX) };
+    let mut backup = Steps::begin(&busy.app, room);
+    let summary = loop {
+        if let Some(summary) = backup.step().await {
+            break summary;
+        }
+        // Less and less, or the small views would never come to the end of the articles.
+        for _ in 0..busy.seeded.below(1 + 60 / backup.taken) {
+            busy.act().await;
+        }
+    };
+    busy.act().await;
+    let [listed] = summary.projects.try_into().unwrap();
+    let revision = listed.revision;
+    let (backend, projects) = restored(&backup.file);
+    let view = PartitionView::new(&*backend, Partition(1));
+    let (expected, found) = (State::at(revision, &busy.journal), State::stored(&view));
+    assert_eq!(found, expected, "seed {seed} at {revision:?}");
+    assert_eq!(view.ascending(&keys::sweep(ArticleNumber(0)), &[0x41]).count(), 0);
+    let uid = project_table::get(&view).unwrap().unwrap().uid;
+    let catalog = PartitionView::new(&*backend, Partition::CATALOG);
+    let entry = catalog::find(&catalog, &project("p").project).unwrap().unwrap();
+    assert_eq!((entry.partition, entry.uid, entry.state), (Partition(1), uid, catalog::State::Active));
+    assert_ne!(uid, listed.uid);
+    assert_eq!((projects.len(), projects[0].revision, projects[0].uid), (1, revision, uid));
+    assert_eq!(projects[0].articles, u64::try_from(found.articles.len()).unwrap());
+
+    // What nobody can reach is not there, neither.
+    for (key, _) in view.ascending(&[0x22], &[0x34]).map(Result::unwrap) {
+        let number = ArticleNumber(keys::number_of(&key).unwrap());
+        assert!(article_table::get(&view, number).unwrap().is_some(), "{key:02x?} is nobody's");
+    }
+    check_goes_on(&busy, backend, revision).await;
+}
+
+/// The log is the same, but for the uid, and new writes follow it.
+async fn check_goes_on(busy: &Busy, backend: Box<dyn Backend>, revision: Revision) {
+    let app = open(backend).await;
+    let partition = Partition(1);
+    assert_eq!(*app.engine.head(partition).borrow(), revision);
+    let floor = app.engine.pin_log(partition).await.unwrap().floor;
+    let uid = app.project(&project("p")).unwrap().uid;
+    let log = app.engine.log_after(partition, floor, usize::MAX).await.unwrap();
+    let before = busy.app.engine.log_after(busy.partition(), floor, usize::MAX).await.unwrap();
+    for (one, other) in log.iter().zip(&before) {
+        assert_eq!(one.stamp, other.stamp);
+        for (one, other) in one.changes.iter().zip(&other.changes) {
+            match crate::store::records::read_change(&one.record).unwrap() {
+                ResourceChange::Project { after, .. } => assert_eq!(after.unwrap().uid, uid),
+                ResourceChange::Article { .. } | ResourceChange::Annotation { .. } => assert_eq!(one, other),
+            }
+        }
+    }
+    let text = TEXT.to_owned();
+    let (path, details) = (String::new(), ArticleDetails::default());
+    let new = NewArticle { path, id: Some(article("new").article), details, text };
+    let created = app.create_articles(&project("p"), vec![new], Mode::Apply).await.unwrap();
+    assert_eq!(created.revision, revision.next());
+    app.engine.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_restored_is_the_state_at_one_revision() {
+    for seed in 0..24 {
+        check(seed).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_a_backup_too() {
+    let app = open(Box::new(MemoryBackend::open(&Disk::default()))).await;
+    let mut backup = Steps::begin(&app, Room::OF_A_VIEW);
+    let summary = backup.finish().await;
+    assert_eq!((summary.counts, summary.projects.len()), (Counts::default(), 0));
+    assert_eq!(summary.file_bytes, u64::try_from(backup.file.len()).unwrap());
+    assert!(backup.backup.next().await.unwrap().is_none());
+    let (backend, projects) = restored(&backup.file);
+    assert_eq!(projects, []);
+    assert_eq!(backend.ascending(&[], &[0xff; 64]).count(), 0);
+}
+
+/// A project is copied or it is not: one that is deleted meanwhile is not, nor is one that came later.
+#[tokio::test]
+async fn projects_that_come_and_go_are_not_restored() {
+    for steps in 0..12 {
+        let app = open(Box::new(MemoryBackend::open(&Disk::default()))).await;
+        for id in ["p", "q", "r"] {
+            app.create_project(Some(project(id).project), ProjectDetails::default(), Mode::Apply)
+                .await
+                .unwrap();
+            let new = |number| NewArticle {
+                path: String::new(),
+                id: Some(article(&format!("a{number}")).article),
+                details: ArticleDetails::default(),
+                text: TEXT.to_owned(),
+            };
+            app.create_articles(&project(id), (0..3).map(new).collect(), Mode::Apply).await.unwrap();
+        }
+        let mut backup = Steps::begin(&app, Room { entries: 1, bytes: 1 });
+        for _ in 0..steps * 2 {
+            assert!(backup.step().await.is_none());
+        }
+        let copied_already = backup.backup.listed.iter().any(|listed| listed.name == project("q"));
+        app.delete_project(deletion(project("q")), Mode::Apply).await.unwrap();
+        for id in ["q", "s"] {
+            app.create_project(Some(project(id).project), ProjectDetails::default(), Mode::Apply)
+                .await
+                .unwrap();
+        }
+        let summary = backup.finish().await;
+        let (_, projects) = restored(&backup.file);
+        let ids: Vec<_> = projects.iter().map(|project| project.id.as_str()).collect();
+        let expected: &[&str] = if copied_already { &["p", "q", "r"] } else { &["p", "r"] };
+        assert_eq!(ids, expected, "after {steps}");
+        assert!(projects.iter().all(|project| project.articles == 3));
+        assert_eq!(summary.counts.projects, u64::try_from(expected.len()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_backup_holds_its_place_and_its_log_until_it_is_dropped() {
+    let busy = Busy::new(1).await;
+    let partition = busy.partition();
+    let mut backups: Vec<_> = (0..BACKUPS_MAX).map(|_| Steps::begin(&busy.app, Room::OF_A_VIEW)).collect();
+    assert_eq!(busy.app.back_up().unwrap_err().problem, Problem::Overloaded);
+    for _ in 0..2 {
+        backups[0].step().await;
+    }
+    busy.app.engine.trim_log(partition, Revision(1)).await.unwrap();
+    assert_eq!(busy.log().await.len(), 1);
+    drop(backups);
+    busy.app.engine.trim_log(partition, Revision(1)).await.unwrap();
+    let trimmed = busy.app.engine.log_after(partition, Revision(0), 1).await;
+    assert_eq!(trimmed, Err(LogError::Compacted { earliest: Revision(2) }));
+    busy.app.back_up().unwrap();
+}
+
+/// A commit of thousands of changes is longer than a frame.
+#[test]
+fn long_commits_are_cut_into_parts() {
+    let commit = |revision, changes: &[usize]| Commit {
+        stamp: Stamp { revision: Revision(revision), time: Timestamp(1) },
+        changes: changes.iter().map(|bytes| Change { scope: 0, record: vec![7; *bytes].into() }).collect(),
+    };
+    let commits = vec![commit(1, &[]), commit(2, &[100_000; 30]), commit(3, &[1; 3]), commit(4, &[200_000])];
+    let records = commit_records(commits.clone());
+    let mut file = BytesMut::new();
+    let mut framer = Framer::begin(&mut file);
+    let mut parts = Vec::new();
+    for record in records {
+        framer.record(&mut file, record.clone()).unwrap();
+        let Record::Commits(some) = record else { panic!("{record:?}") };
+        parts.extend(some);
+    }
+    assert_eq!(framer.counts().commits, 4);
+    assert!(parts.len() > 15, "{} parts", parts.len());
+    let mut joined: Vec<Commit> = Vec::new();
+    let mut continued = false;
+    for part in parts {
+        if !continued {
+            joined.push(Commit { stamp: part.stamp, changes: Vec::new() });
+        }
+        continued = part.continued;
+        let changes = part.changes.into_iter().map(|record| Change { scope: 0, record });
+        joined.last_mut().unwrap().changes.extend(changes);
+    }
+    assert_eq!(joined, commits);
+}

@@ -1,0 +1,305 @@
+//! An application to which everything is done that can be, and what it acknowledged.
+
+use super::*;
+
+/// What was acknowledged, with its revision.
+pub(super) enum Event {
+    Project(ProjectDetails),
+    Article(ArticleId, Option<(Article, Option<String>)>),
+    Annotation(ArticleId, AnnotationId, Option<Annotation>),
+}
+
+/// An article with its text and annotations.
+pub(super) type ArticleState = (Article, String, BTreeMap<[u8; 16], Annotation>);
+
+/// A project as it stands at a revision.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct State {
+    pub(super) details: ProjectDetails,
+    pub(super) articles: BTreeMap<String, ArticleState>,
+}
+
+impl State {
+    /// What the events up to `revision` amount to.
+    pub(super) fn at(revision: Revision, journal: &[(Revision, Event)]) -> Self {
+        let mut state = Self::default();
+        let events = journal.iter().filter(|(at, _)| *at <= revision);
+        events.for_each(|(_, event)| state.apply(event));
+        state
+    }
+
+    pub(super) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Project(details) => self.details = details.clone(),
+            Event::Article(id, None) => drop(self.articles.remove(id.as_str())),
+            Event::Article(id, Some((article, Some(text)))) => {
+                let content = (article.clone(), text.clone(), BTreeMap::new());
+                self.articles.insert(id.to_string(), content);
+            }
+            Event::Article(id, Some((article, None))) => {
+                self.articles.get_mut(id.as_str()).unwrap().0 = article.clone();
+            }
+            Event::Annotation(article, id, annotation) => {
+                let annotations = &mut self.articles.get_mut(article.as_str()).unwrap().2;
+                match annotation {
+                    Some(annotation) => drop(annotations.insert(*id.as_bytes(), annotation.clone())),
+                    None => drop(annotations.remove(id.as_bytes())),
+                }
+            }
+        }
+    }
+
+    /// What is stored in a partition, every part of which is checked.
+    pub(super) fn stored(view: &dyn View) -> Self {
+        let details = project_table::get(view).unwrap().unwrap().details;
+        let mut articles = BTreeMap::new();
+        for article in article_table::articles(view, ArticleNumber(0)) {
+            let (number, stored) = article.unwrap();
+            let id = &stored.article.id;
+            assert_eq!(article_table::number(view, id), Ok(Some(number)));
+            let mut text = BytesMut::new();
+            let bytes = usize::try_from(stored.article.text.length.utf8).unwrap();
+            let whole =
+                article_table::read_text(view, number, stored.text_generation, &mut text, bytes, usize::MAX);
+            assert_eq!(whole, Ok(Some(true)), "the text of {id}");
+            let index = AnnotationIndex::new(number, Generation::FIRST);
+            index.verify(view).unwrap();
+            let annotations = index.in_document_order(view, None, None).unwrap().map(|entry| {
+                let entry = entry.unwrap();
+                let id = entry.key.id();
+                (*id.as_bytes(), crate::store::records::decode_annotation(id, &entry.value).unwrap())
+            });
+            let content =
+                (stored.article.clone(), String::from_utf8(text.to_vec()).unwrap(), annotations.collect());
+            articles.insert(id.to_string(), content);
+        }
+        Self { details, articles }
+    }
+}
+
+/// An application whose calls are written down.
+pub(super) struct Busy {
+    pub(super) app: Arc<App>,
+    pub(super) seeded: Seeded,
+    pub(super) journal: Vec<(Revision, Event)>,
+    /// As it stands now.
+    pub(super) now: State,
+}
+
+pub(super) fn settings() -> Settings {
+    Settings { text_bytes_max: 4 * TEXT_STAGED_ABOVE_BYTES }
+}
+
+pub(super) async fn open(backend: Box<dyn Backend>) -> Arc<App> {
+    let versions = Versions::new();
+    // Time stands still: nothing may depend on its telling commits apart.
+    let clock: Clock = Arc::new(|| Timestamp(1_000));
+    let observer = versions.observer();
+    let options = Options { clock: Arc::clone(&clock), observer, free_space_floor_bytes: 0 };
+    let engine = Committer::start(backend, options).unwrap();
+    let render = |article: &ArticleName, _, annotation: &Annotation| {
+        article.annotation(annotation.id).to_string().into()
+    };
+    let (app, sweeper) = App::open(engine, versions, clock, settings(), render).await.unwrap();
+    tokio::spawn(sweeper.run());
+    app
+}
+
+pub(super) fn project(id: &str) -> ProjectName {
+    ProjectName { project: ProjectId::parse("id", id).unwrap() }
+}
+
+pub(super) fn article(id: &str) -> ArticleName {
+    project("p").article(ArticleId::parse("id", id).unwrap())
+}
+
+pub(super) fn deletion<N>(name: N) -> Deletion<N> {
+    Deletion { name, etag: String::new(), force: true, allow_missing: false }
+}
+
+impl Busy {
+    pub(super) async fn new(seed: u64) -> Self {
+        let app = open(Box::new(MemoryBackend::open(&Disk::default()))).await;
+        let mut busy = Self { app, seeded: Seeded::new(seed), journal: Vec::new(), now: State::default() };
+        let details = ProjectDetails::default();
+        let id = Some(project("p").project);
+        let created = busy.app.create_project(id, details.clone(), Mode::Apply).await.unwrap();
+        busy.record(created.revision, Event::Project(details));
+        busy
+    }
+
+    pub(super) fn record(&mut self, revision: Revision, event: Event) {
+        self.now.apply(&event);
+        self.journal.push((revision, event));
+    }
+
+    pub(super) fn partition(&self) -> Partition {
+        self.app.project(&project("p")).unwrap().partition
+    }
+
+    /// The articles that there are, and some annotations of one of them.
+    pub(super) fn known(&mut self) -> Option<(ArticleId, Vec<Annotation>)> {
+        let ids: Vec<_> = self.now.articles.keys().collect();
+        if ids.is_empty() {
+            return None;
+        }
+        let id = *self.seeded.pick(&ids);
+        Some((article(id).article, self.now.articles[id].2.values().cloned().collect()))
+    }
+
+    /// Does one thing, whatever comes.
+    pub(super) async fn act(&mut self) {
+        match (self.seeded.below(20), self.known()) {
+            (0..=1, _) | (_, None) => self.create_article().await,
+            (2, Some((id, _))) => self.delete_article(id).await,
+            // Deleted and created again under its id, at once.
+            (3, Some((id, _))) => {
+                self.delete_article(id.clone()).await;
+                self.create_article_called(id, TEXT.to_owned()).await;
+            }
+            (4, Some((id, _))) => self.update_article(id).await,
+            (5, Some(_)) => self.update_project().await,
+            (6..=10, Some((id, _))) => {
+                let count = 1 + self.seeded.below(40);
+                let ops = (0..count).map(|_| self.creation(None)).collect();
+                self.write(id, ops).await;
+            }
+            (11..=16, Some((id, annotations))) if !annotations.is_empty() => {
+                let one = self.seeded.pick(&annotations).id;
+                self.move_annotation(id, one).await;
+            }
+            // Deleted, and often created again under its id.
+            (17, Some((id, annotations))) if !annotations.is_empty() => {
+                let one = self.seeded.pick(&annotations).id;
+                let delete = WriteOp::Delete { id: one, etag: String::new(), allow_missing: false };
+                self.write(id.clone(), vec![delete]).await;
+                if self.seeded.below(2) == 0 {
+                    let create = self.creation(Some(one));
+                    self.write(id, vec![create]).await;
+                }
+            }
+            // So many that rows merge.
+            (_, Some((id, annotations))) => {
+                let deletes = annotations.iter().filter(|_| self.seeded.below(3) > 0).map(|annotation| {
+                    WriteOp::Delete { id: annotation.id, etag: String::new(), allow_missing: false }
+                });
+                let deletes = deletes.collect();
+                self.write(id, deletes).await;
+            }
+        }
+    }
+
+    pub(super) fn content(&mut self) -> Content {
+        let ends = [0, 3, 6, 9, 12, 20, 21, 22, 23, 24, 25, 26];
+        let (one, other) = (*self.seeded.pick(&ends), *self.seeded.pick(&ends));
+        let (start, end) = if one == other { (0, 3) } else { (one.min(other), one.max(other)) };
+        let utf8 = Some(Utf8Range { start, end });
+        let label = "x".repeat(1 + self.seeded.below(200));
+        Content {
+            layer: None,
+            label: Some(Label::parse("label", &label).unwrap()),
+            spans: Some(vec![SpanRequest { utf8, ..SpanRequest::default() }]),
+            text_revision: 0,
+        }
+    }
+
+    pub(super) fn creation(&mut self, id: Option<AnnotationId>) -> WriteOp {
+        WriteOp::Create { id, content: self.content() }
+    }
+
+    pub(super) async fn move_annotation(&mut self, article: ArticleId, id: AnnotationId) {
+        let mask = Mask::parse("mask", Some(&["anchor".to_owned(), "label".to_owned()])).unwrap();
+        let content = self.content();
+        let update = WriteOp::Update { id, content, mask, etag: String::new(), allow_missing: false };
+        self.write(article, vec![update]).await;
+    }
+
+    pub(super) async fn write(&mut self, id: ArticleId, ops: Vec<WriteOp>) {
+        let name = project("p").article(id.clone());
+        let writes = ops.into_iter().map(|op| Write { path: String::new(), article: name.clone(), op });
+        let written =
+            self.app.commit_annotations(&project("p"), writes.collect(), Mode::Apply).await.unwrap();
+        for one in written.value {
+            let event = Event::Annotation(id.clone(), one.name.annotation, one.annotation);
+            self.record(written.revision, event);
+        }
+    }
+
+    pub(super) async fn create_article(&mut self) {
+        // Few ids, so that they are used again.
+        let id = article(&format!("a{}", self.seeded.below(12))).article;
+        if self.now.articles.contains_key(id.as_str()) {
+            return;
+        }
+        let text = match self.seeded.below(8) {
+            0 => TEXT.repeat(TEXT_STAGED_ABOVE_BYTES / TEXT.len() + 2),
+            1 => TEXT.repeat(VALUE_BYTES_MAX / TEXT.len() * 3),
+            _ => TEXT.to_owned(),
+        };
+        self.create_article_called(id, text).await;
+    }
+
+    pub(super) async fn create_article_called(&mut self, id: ArticleId, text: String) {
+        let (path, details) = (String::new(), ArticleDetails::default());
+        let new = NewArticle { path, id: Some(id.clone()), details, text: text.clone() };
+        let mut created = self.app.create_articles(&project("p"), vec![new], Mode::Apply).await.unwrap();
+        let article = created.value.remove(0).article;
+        self.record(created.revision, Event::Article(id, Some((article, Some(text)))));
+    }
+
+    pub(super) async fn update_article(&mut self, id: ArticleId) {
+        let title = format!("title {}", self.seeded.number());
+        let update = ArticleUpdate {
+            name: project("p").article(id.clone()),
+            details: ArticleDetails { title, ..ArticleDetails::default() },
+            text: String::new(),
+            mask: Mask::parse("mask", Some(&["title".to_owned()])).unwrap(),
+            etag: String::new(),
+            allow_missing: false,
+        };
+        let updated = self.app.update_article(update, Mode::Apply).await.unwrap();
+        self.record(updated.revision, Event::Article(id, Some((updated.value.article, None))));
+    }
+
+    pub(super) async fn update_project(&mut self) {
+        let display_name = format!("name {}", self.seeded.number());
+        let details = ProjectDetails { display_name, ..ProjectDetails::default() };
+        let update = ProjectUpdate {
+            name: project("p"),
+            details: details.clone(),
+            mask: Mask::parse("mask", Some(&["display_name".to_owned()])).unwrap(),
+            etag: String::new(),
+            allow_missing: false,
+        };
+        let updated = self.app.update_project(update, Mode::Apply).await.unwrap();
+        self.record(updated.revision, Event::Project(details));
+    }
+
+    pub(super) async fn delete_article(&mut self, id: ArticleId) {
+        let name = project("p").article(id.clone());
+        self.app.delete_article(deletion(name), Mode::Apply).await.unwrap();
+        let revision = *self.app.engine.head(self.partition()).borrow();
+        self.record(revision, Event::Article(id, None));
+        // So that its rows are gone, and not only out of reach, when the backup comes to them.
+        if self.seeded.below(2) == 0 {
+            self.until_swept().await;
+        }
+    }
+
+    pub(super) async fn until_swept(&self) {
+        loop {
+            let marks = self.app.engine.read(self.partition(), |view| {
+                let (from, to) = (keys::sweep(ArticleNumber(0)), keys::sweep(ArticleNumber(u64::MAX)));
+                Ok(view.ascending(&from, &to).count())
+            });
+            if marks.await.unwrap().value == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(super) async fn log(&self) -> Vec<Commit> {
+        whole_log(&self.app, self.partition()).await
+    }
+}

@@ -1,0 +1,111 @@
+//! What was copied and what the log says are put together here: the newer revision wins.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::{
+    domain::{
+        Error, Result,
+        annotations::Annotation,
+        ids::AnnotationId,
+        revisions::{ProjectUid, Revision},
+    },
+    store::{
+        annotation_index::AnnotationIndex,
+        article_table,
+        engine::{Change, Draft},
+        keys::{self, ArticleNumber, Generation},
+        long_values,
+        records::{self, ResourceChange},
+        sort_key::SortKey,
+    },
+};
+
+/// A change of the log as the project's new life has it.
+pub(super) fn renewed(record: &Bytes, uid: ProjectUid) -> Result<Change> {
+    let record = match records::read_change(record)? {
+        ResourceChange::Project { mut before, mut after } => {
+            for project in [&mut before, &mut after].into_iter().flatten() {
+                project.uid = uid;
+            }
+            records::change(&ResourceChange::Project { before, after })
+        }
+        ResourceChange::Article { .. } | ResourceChange::Annotation { .. } => record.clone(),
+    };
+    Ok(Change { scope: 0, record })
+}
+
+/// Carries out a change of an article or an annotation that the commit `revision` made, unless what is there is newer.
+pub(super) fn apply(draft: &mut Draft<'_>, revision: Revision, change: ResourceChange) -> Result<()> {
+    match change {
+        ResourceChange::Project { .. } => Ok(()),
+        ResourceChange::Article { number, before: _, after: None } => {
+            long_values::delete(draft, &keys::article(number))?;
+            draft.put(keys::sweep(number), Bytes::new());
+            Ok(())
+        }
+        ResourceChange::Article { number, before, after: Some(after) } => {
+            let is_newer = match article_table::get(draft, number)? {
+                Some(there) => there.article.revision < revision,
+                // One that was there before and is not there now is deleted further on.
+                None => before.is_none(),
+            };
+            if is_newer { article_table::put(draft, number, &after) } else { Ok(()) }
+        }
+        ResourceChange::Annotation { number: ArticleNumber(0), article, .. } => {
+            Err(Error::corrupt(format!("a change does not say which article {article} was")))
+        }
+        ResourceChange::Annotation { number, article: _, id, before: _, after } => {
+            if draft_has_no(draft, number)? {
+                return Ok(());
+            }
+            let index = AnnotationIndex::new(number, Generation::FIRST);
+            match after {
+                Some(after) => put_newer(draft, &index, &after, &records::annotation(&after).encode_to_vec()),
+                None => match index.get(draft, id)? {
+                    Some(there) if records::decode_annotation(id, &there.value)?.revision < revision => {
+                        index.remove(draft, id).map(drop)
+                    }
+                    Some(_) | None => Ok(()),
+                },
+            }
+        }
+    }
+}
+
+/// Puts an annotation that was copied.
+pub(super) fn put_annotation(
+    draft: &mut Draft<'_>,
+    (number, generation): (ArticleNumber, Generation),
+    id: AnnotationId,
+    value: &Bytes,
+) -> Result<()> {
+    let annotation = records::decode_annotation(id, value)?;
+    put_newer(draft, &AnnotationIndex::new(number, generation), &annotation, value)
+}
+
+fn put_newer(
+    draft: &mut Draft<'_>,
+    index: &AnnotationIndex,
+    annotation: &Annotation,
+    value: &[u8],
+) -> Result<()> {
+    let hull = annotation.mention.anchor.hull();
+    let key = SortKey::of(hull.start.utf8, hull.end.utf8, annotation.id);
+    if index.insert(draft, key, value)? {
+        return Ok(());
+    }
+    let there = index.get(draft, annotation.id)?;
+    let there =
+        there.ok_or_else(|| Error::corrupt(format!("annotation {} is and is not there", annotation.id)))?;
+    if records::decode_annotation(annotation.id, &there.value)?.revision < annotation.revision {
+        index.replace(draft, there.key, key, value)?;
+    }
+    Ok(())
+}
+
+/// Whether an article is not there: it was deleted before it was copied.
+fn draft_has_no(draft: &Draft<'_>, number: ArticleNumber) -> Result<bool> {
+    use crate::store::engine::View as _;
+    Ok(draft.get(&keys::article(number))?.is_none())
+}
