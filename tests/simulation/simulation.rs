@@ -266,6 +266,10 @@ impl<'w> Simulation<'w> {
                 }
             }
         }
+        let ends = steps == usize::MAX && !self.world.machine.disk.is_broken();
+        if ends {
+            server::finish(&mut server.hand).await;
+        }
         if self.world.machine.disk.is_broken() {
             let (engine, failed) = (Arc::clone(&server.engine), Duration::from_secs(1));
             let failed = tokio::time::timeout(failed, engine.failed());
@@ -277,8 +281,7 @@ impl<'w> Simulation<'w> {
         if failed && failures.iter().all(|(_, failure)| *failure == Failure::Error) {
             return Err("the engine failed though no write did".to_owned());
         }
-        if steps == usize::MAX {
-            server::finish(&mut server.hand).await;
+        if ends {
             if self.world.journal().busy.contains(&true) {
                 return Err("a call is never answered".to_owned());
             }
