@@ -117,7 +117,7 @@ async fn a_damaged_record_is_data_loss_and_the_others_are_served() {
         Ok(view.ascending(&range.from, &range.to).next().transpose()?.map(|(key, _)| key))
     });
     let key = first.await.unwrap().value.unwrap();
-    let damage = Maintenance { rows: vec![(key, Some("\0\0\0\x05what?".into()))] };
+    let damage = Maintenance { rows: vec![(key, Some("\0\0\0\x05what?".into()))], fence: None };
     engine.maintain(project, damage).await.unwrap();
     engine.close();
     drop(engine);

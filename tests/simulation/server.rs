@@ -193,7 +193,12 @@ fn inspect_rows(backend: &DiskBackend) -> std::result::Result<(), String> {
             return Err(format!("{id} is {state:?} in the catalog"));
         }
         partitions.insert(partition);
-        inspect_project(&PartitionView::new(backend, partition)).map_err(|wrong| format!("{id}: {wrong}"))?;
+        let view = PartitionView::new(backend, partition);
+        let project = project_table::get(&view).map_err(|error| error.to_string())?;
+        if project.is_none_or(|project| project.id != id) {
+            return Err(format!("{id} is in the catalog, and there is no such project"));
+        }
+        inspect_project(&view).map_err(|wrong| format!("{id}: {wrong}"))?;
     }
     for row in backend.ascending(&[], &[u8::MAX; 64]) {
         let (key, _) = row.map_err(|error| error.to_string())?;
