@@ -65,6 +65,8 @@ struct State {
     broken: bool,
     writes_when_broken: usize,
     short_of_space: bool,
+    /// Nothing fails or is counted while somebody looks at what is there.
+    looked_at: bool,
 }
 
 /// What is left when the machine is not.
@@ -99,6 +101,14 @@ impl Disk {
         self.state().broken
     }
 
+    /// Lets `look` read what is there.
+    pub fn look_at<T>(&self, look: impl FnOnce(&DiskBackend) -> T) -> T {
+        self.state().looked_at = true;
+        let seen = look(&DiskBackend(self.clone()));
+        self.state().looked_at = false;
+        seen
+    }
+
     /// How many writes were tried although one had failed.
     pub fn writes_when_broken(&self) -> usize {
         self.state().writes_when_broken
@@ -128,6 +138,9 @@ fn write(rows: &mut BTreeMap<Bytes, Bytes>, batch: Batch) {
 
 impl State {
     fn fails(&mut self, operation: Operation) -> Option<Failure> {
+        if self.looked_at {
+            return None;
+        }
         self.operations.push(operation);
         let writes = matches!(operation, Operation::Apply | Operation::Sync);
         if writes && self.broken {

@@ -20,7 +20,7 @@ use spandrel::{
         committer::{Backend as _, Committer, Hand, Options, PartitionView},
         engine::{Clock, Commit, Engine, EngineExt as _, LogError, Observer, Partition, Revision, Timestamp},
         keys::{ArticleNumber, Generation},
-        verify,
+        project_table, verify,
     },
 };
 
@@ -176,12 +176,15 @@ async fn compare_logs(machine: &Arc<Machine>, engine: &Arc<Committer>, hand: &mu
 
 /// What is wrong with the rows of a disk whose server has finished everything, and swept.
 pub fn inspect(disk: &Disk) -> std::result::Result<(), String> {
-    let backend = DiskBackend(disk.clone());
-    let report = verify::verify(&backend, &mut |_| {}).map_err(|error| error.to_string())?;
+    disk.look_at(inspect_rows)
+}
+
+fn inspect_rows(backend: &DiskBackend) -> std::result::Result<(), String> {
+    let report = verify::verify(backend, &mut |_| {}).map_err(|error| error.to_string())?;
     if report.problem_count > 0 || report.unswept > 0 {
         return Err(format!("the disk is not as it should be: {report:#?}"));
     }
-    let catalog = PartitionView::new(&backend, Partition::CATALOG);
+    let catalog = PartitionView::new(backend, Partition::CATALOG);
     let entries = catalog::entries(&catalog, Partition::CATALOG).collect::<Result<Vec<_>>>();
     let entries = entries.map_err(|error| error.to_string())?;
     let mut partitions = BTreeSet::from([Partition::CATALOG]);
@@ -190,8 +193,12 @@ pub fn inspect(disk: &Disk) -> std::result::Result<(), String> {
             return Err(format!("{id} is {state:?} in the catalog"));
         }
         partitions.insert(partition);
-        inspect_project(&PartitionView::new(&backend, partition))
-            .map_err(|wrong| format!("{id}: {wrong}"))?;
+        let view = PartitionView::new(backend, partition);
+        let project = project_table::get(&view).map_err(|error| error.to_string())?;
+        if project.is_none_or(|project| project.id != id) {
+            return Err(format!("{id} is in the catalog, and there is no such project"));
+        }
+        inspect_project(&view).map_err(|wrong| format!("{id}: {wrong}"))?;
     }
     for row in backend.ascending(&[], &[u8::MAX; 64]) {
         let (key, _) = row.map_err(|error| error.to_string())?;

@@ -29,6 +29,9 @@ struct Mood {
     group_max: usize,
 }
 
+/// Where among the weights that of [`Step::Space`] stands.
+const SPACE: usize = 6;
+
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Client,
@@ -48,7 +51,7 @@ impl Mood {
         if troubles {
             weights[4] = *dice.pick(&[0, 0, 1, 5]);
             weights[5] = *dice.pick(&[0, 1, 5]);
-            weights[6] = *dice.pick(&[0, 0, 0, 2]);
+            weights[SPACE] = *dice.pick(&[0, 0, 0, 2]);
         }
         Self { weights, group_max: *dice.pick(&[1, 2, 4, usize::MAX]) }
     }
@@ -240,6 +243,7 @@ impl<'w> Simulation<'w> {
 
     /// Lets clients and server live, until all is done or the end comes.
     async fn live(&mut self, mut server: Server) -> Result<(), String> {
+        let failures_before = self.world.machine.disk.failures().len();
         let mut clients = self.begin(&server);
         let mood = Mood::roll(&mut self.dice, self.plan.troubles);
         // Some end in the middle, others when they are done; of those some close.
@@ -262,6 +266,10 @@ impl<'w> Simulation<'w> {
                 }
             }
         }
+        let ends = steps == usize::MAX && !self.world.machine.disk.is_broken();
+        if ends {
+            server::finish(&mut server.hand).await;
+        }
         if self.world.machine.disk.is_broken() {
             let (engine, failed) = (Arc::clone(&server.engine), Duration::from_secs(1));
             let failed = tokio::time::timeout(failed, engine.failed());
@@ -273,10 +281,14 @@ impl<'w> Simulation<'w> {
         if failed && failures.iter().all(|(_, failure)| *failure == Failure::Error) {
             return Err("the engine failed though no write did".to_owned());
         }
-        if steps == usize::MAX {
-            server::finish(&mut server.hand).await;
+        if ends {
             if self.world.journal().busy.contains(&true) {
                 return Err("a call is never answered".to_owned());
+            }
+            let space_was_short = mood.weights[SPACE] > 0;
+            if failures.len() == failures_before && !space_was_short {
+                // Nothing is left for the next start.
+                server::inspect(&self.world.machine.disk)?;
             }
             if self.dice.below(2) == 0 {
                 self.world.journal().trace("the server closes".to_owned());
