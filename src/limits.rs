@@ -126,6 +126,8 @@ pub const BACKUP_VIEW_ENTRIES_MAX: usize = 2_000;
 pub const BACKUP_FRAME_BYTES_MAX: usize = 512 * KIB;
 /// What a message of a backup may hold of its file.
 pub const BACKUP_CHUNK_BYTES_MAX: usize = 256 * KIB;
+/// What a client writes of a backup before it syncs it.
+pub const BACKUP_UNSYNCED_BYTES_MAX: usize = 4 * MIB;
 /// Projects that a backup's summary lists.
 pub const BACKUP_PROJECTS_LISTED_MAX: usize = 1_000;
 /// Restoring writes so many rows at once.

@@ -17,7 +17,10 @@ use super::{
     render::printable,
     table::{Table, counted, size, thousands},
 };
-use crate::proto::v1::{self, backup_response::Event};
+use crate::{
+    limits::BACKUP_UNSYNCED_BYTES_MAX,
+    proto::v1::{self, backup_response::Event},
+};
 
 const SUMMARY: &str = "spandrel.v1.BackupSummary";
 /// The file that is stdout.
@@ -164,6 +167,7 @@ struct Part {
     path: PathBuf,
     unfinished: PathBuf,
     file: File,
+    unsynced_bytes: usize,
     is_finished: bool,
 }
 
@@ -188,7 +192,7 @@ impl Part {
             Err(TryLockError::Error(error)) => return Err(cannot(error)),
         }
         file.set_len(0).map_err(cannot)?;
-        Ok(Self { path: path.to_owned(), unfinished, file, is_finished: false })
+        Ok(Self { path: path.to_owned(), unfinished, file, unsynced_bytes: 0, is_finished: false })
     }
 
     /// Makes the file durable and gives it its name.
@@ -215,8 +219,15 @@ fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
 }
 
 impl Write for Part {
+    /// Syncs now and then: at the end, the server's syncs would wait for all of it if it writes to the same disk.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let written = self.file.write(bytes)?;
+        self.unsynced_bytes += written;
+        if self.unsynced_bytes >= BACKUP_UNSYNCED_BYTES_MAX {
+            self.unsynced_bytes = 0;
+            self.file.sync_data()?;
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

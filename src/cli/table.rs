@@ -84,9 +84,10 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// `3 articles`, `1 article`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+pub(super) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
     let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", thousands(u64::try_from(count).unwrap_or(u64::MAX)))
+    format!("{} {noun}{plural}", thousands(count))
 }
 
 #[cfg(test)]

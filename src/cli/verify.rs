@@ -1,18 +1,14 @@
 //! `spandrel verify`.
 
-use std::{
-    io::{self, IsTerminal as _},
-    time::{Duration, Instant},
-};
-
 use clap::Args;
 use serde_json::json;
 
 use super::{
     failure::Failure,
-    output::{Output, note},
+    output::Output,
+    progress::Progress,
     render::printable,
-    table::thousands,
+    table::{counted, thousands},
 };
 use crate::{
     config::VerifyArgs,
@@ -30,9 +26,10 @@ impl Verify {
     /// Checks the folder and says what was found.
     pub(super) fn run(self, output: &mut Output) -> Result<(), Failure> {
         let VerifyArgs { data_dir, cache } = self.args;
-        let mut progress = Progress::new();
-        let report = verify::run(&data_dir, cache, &mut |report| progress.show(report));
-        progress.clear();
+        let report = {
+            let mut progress = Progress::new();
+            verify::run(&data_dir, cache, &mut |report| progress.say(|| line(report)))
+        };
         let report = report.map_err(|failure| Failure::Local(failure.to_string()))?;
         if output.json {
             print_json(output, &report)?;
@@ -114,45 +111,15 @@ fn print_json(output: &mut Output, report: &Report) -> Result<(), Failure> {
     } }))
 }
 
-/// One line on a terminal that says how far it is, written again and again.
-struct Progress {
-    is_terminal: bool,
-    shown: Option<Instant>,
-}
-
-impl Progress {
-    const EVERY: Duration = Duration::from_millis(100);
-
-    fn new() -> Self {
-        Self { is_terminal: io::stderr().is_terminal(), shown: None }
-    }
-
-    fn show(&mut self, report: &Report) {
-        if !self.is_terminal || self.shown.is_some_and(|shown| shown.elapsed() < Self::EVERY) {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let line = format!(
-            "{}, {}, {}, {} in the logs, {}",
-            counted(report.rows, "row"),
-            counted(report.articles, "article"),
-            counted(report.annotations, "annotation"),
-            counted(report.log_commits, "commit"),
-            counted(report.problem_count, "problem"),
-        );
-        note(&format!("\r\u{1b}[K{line}"));
-    }
-
-    fn clear(&self) {
-        if self.shown.is_some() {
-            note("\r\u{1b}[K");
-        }
-    }
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", thousands(count))
+fn line(report: &Report) -> String {
+    format!(
+        "checking: {}, {}, {}, {} in the logs, {}",
+        counted(report.rows, "row"),
+        counted(report.articles, "article"),
+        counted(report.annotations, "annotation"),
+        counted(report.log_commits, "commit"),
+        counted(report.problem_count, "problem"),
+    )
 }
 
 #[cfg(test)]
