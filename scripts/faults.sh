@@ -104,14 +104,10 @@ command -v cc >/dev/null || notes+=("no cc: I/O errors in the process and the po
 # One after another: each of them keeps the machine busy.
 run "Faults" cargo test --locked --test faults -- --nocapture --include-ignored --test-threads 1 ${tests[@]+"${tests[@]}"}
 if [ ${#tests[@]} = 0 ]; then
-  if [ -d tests/simulation ] || [ -f tests/simulation.rs ]; then
-    run "Simulation" cargo test --locked --test simulation -- --nocapture
-  else
-    notes+=("there is no simulation test")
-  fi
-  if [ -x scripts/fuzz.sh ]; then
+  run "Simulation" cargo test --locked --test simulation -- --nocapture
+  if command -v cargo-fuzz >/dev/null; then
     run "Fuzzing" scripts/fuzz.sh
   else
-    notes+=("there is no scripts/fuzz.sh: nothing was fuzzed")
+    notes+=("no cargo-fuzz: nothing was fuzzed; cargo install cargo-fuzz --locked")
   fi
 fi
