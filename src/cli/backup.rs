@@ -151,11 +151,11 @@ fn as_text(summary: &v1::BackupSummary, file: &Path) -> String {
     };
     let file = if file.as_os_str() == STDOUT { "stdout".into() } else { file.to_string_lossy() };
     format!(
-        "{table}{more}backed up {} with {} articles, {} annotations and {} commits\n  {}  {}\n  sha256  {}\n",
+        "{table}{more}backed up {} with {}, {} and {}\n  {}  {}\n  sha256  {}\n",
         counted(projects, "project"),
-        thousands(summary.articles),
-        thousands(summary.annotations),
-        thousands(summary.commits),
+        counted(summary.articles, "article"),
+        counted(summary.annotations, "annotation"),
+        counted(summary.commits, "commit"),
         printable(&file),
         size(summary.file_bytes),
         summary.sha256,
