@@ -248,12 +248,12 @@ impl App {
         }
         let app = Arc::clone(self);
         detached(async move {
+            // Not the project, which may be what is missing by now.
+            let missing = Problem::ResourceNotFound { name: deletion.name.to_string() };
             let allow_missing = deletion.allow_missing;
             let decision = article_deletion(Arc::clone(&project), deletion);
             let commit = match app.engine.commit(project.partition, Arc::new(decision), mode).await {
-                Err(error) if allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) => {
-                    return Ok(());
-                }
+                Err(error) if allow_missing && error.problem == missing => return Ok(()),
                 commit => commit?,
             };
             if mode == Mode::Apply

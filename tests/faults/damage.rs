@@ -74,7 +74,7 @@ async fn templates(lives: usize, names: [&'static str; 2], seed: u64) -> Vec<Tem
         if life == 1 {
             workload.set_up(&server).await;
         }
-        let working = workload.begin(&server).await;
+        let working = workload.begin(&server);
         tokio::time::sleep(Duration::from_millis(300)).await;
         server.kill();
         workload.end(working).await;

@@ -55,7 +55,7 @@ async fn writes_are_refused_below_the_floor_and_go_on_above_it() {
     let mut server = launch.start().unwrap();
     workload.set_up(&server).await;
     for _ in 0..rounds(2, 20) {
-        let working = workload.begin(&server).await;
+        let working = workload.begin(&server);
         tokio::time::sleep(Duration::from_millis(300)).await;
         fill(disk.path(), 15 * 1_024 * 1_024);
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -116,7 +116,7 @@ async fn a_disk_that_is_full_ends_the_server_and_loses_nothing() {
         let launch = Launch::over(&data_dir);
         let mut server = launch.start().unwrap();
         workload.set_up(&server).await;
-        let working = workload.begin(&server).await;
+        let working = workload.begin(&server);
         tokio::time::sleep(Duration::from_millis(u64::try_from(seeded.below(500)).unwrap())).await;
         fill(disk.path(), seeded.below(3 * 1_024 * 1_024));
         let started = Instant::now();

@@ -90,7 +90,7 @@ async fn nothing_acknowledged_is_lost_when_writes_and_syncs_fail() {
         let story = format!("{} {} at call {at}", failure.op, failure.how);
         let ended = match launch.start() {
             Ok(mut server) => {
-                let working = workload.begin(&server).await;
+                let working = workload.begin(&server);
                 // Files are cut rarely: the failure may not come.
                 let waits_max = if failure.op == "cut" { 25 } else { 100 };
                 let mut waits = 0;

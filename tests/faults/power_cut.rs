@@ -45,7 +45,7 @@ impl Disk {
             if self.is_fresh {
                 self.workload.set_up(&server).await;
             }
-            let working = self.workload.begin(&server).await;
+            let working = self.workload.begin(&server);
             tokio::time::sleep(after).await;
             server.freeze();
             let left = self.image.copy();

@@ -39,7 +39,7 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         if is_fresh {
             workload.set_up(&server).await;
         }
-        let working = workload.begin(&server).await;
+        let working = workload.begin(&server);
         let longest = if is_long() { 970 } else { 370 };
         tokio::time::sleep(Duration::from_millis(30 + u64::try_from(seeded.below(longest)).unwrap())).await;
         server.kill();

@@ -93,6 +93,11 @@ impl Running {
         Client::connect(&self.address).await
     }
 
+    /// A client, although the server may have ended.
+    pub fn client_lazily(&self) -> Client {
+        Client::connect_lazily(&self.address)
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

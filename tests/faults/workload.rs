@@ -77,11 +77,11 @@ impl Workload {
     }
 
     /// Lets all clients write.
-    pub async fn begin(&mut self, server: &Running) -> Working {
+    pub fn begin(&mut self, server: &Running) -> Working {
         let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
         for ledger in self.ledgers.drain(..) {
-            let client = server.client().await;
+            let client = server.client_lazily();
             tasks.spawn(Worker { client, ledger, scale: self.scale }.run(Arc::clone(&stop)));
         }
         Working { tasks, stop }

@@ -94,13 +94,13 @@ fn update_article(title: &str) -> Call {
     }
 }
 
-fn delete_article() -> Call {
+fn delete_article(allow_missing: bool) -> Call {
     Call::DeleteArticle {
         project: "p".to_owned(),
         article: "a".to_owned(),
         etag: None,
         force: true,
-        allow_missing: false,
+        allow_missing,
         check: false,
     }
 }
@@ -133,7 +133,7 @@ fn an_update_that_may_create_an_article_outlives_its_delete() {
     Story::tell(async |story| {
         story.call(create_project()).await;
         story.call(create_article()).await;
-        let delete = story.begin(delete_article()).await;
+        let delete = story.begin(delete_article(false)).await;
         let update = story.begin(update_article("again")).await;
         story.read_all().await;
         assert_eq!(story.end(delete).await, Outcome::Ok(Answer::Done, None));
@@ -159,6 +159,21 @@ fn a_lenient_delete_of_a_project_does_not_mind_who_deletes_it() {
         let other = story.begin(delete_project(true)).await;
         assert_eq!(story.end(one).await, Outcome::Ok(Answer::Done, None));
         assert_eq!(story.end(other).await, Outcome::Ok(Answer::Done, None));
+    });
+}
+
+/// That the article may be missing does not say that the project may: while its project was deleted, the delete of an
+/// article that was there was once answered as done, and nothing had deleted it.
+#[test]
+fn a_lenient_delete_of_an_article_minds_that_its_project_is_gone() {
+    Story::tell(async |story| {
+        story.call(create_project()).await;
+        story.call(create_article()).await;
+        let lenient = story.begin(delete_article(true)).await;
+        let project = story.begin(delete_project(false)).await;
+        story.read_all().await;
+        assert_eq!(story.end(project).await, Outcome::Ok(Answer::Done, None));
+        assert_eq!(story.end(lenient).await, Outcome::Refused("RESOURCE_NOT_FOUND".into()));
     });
 }
 

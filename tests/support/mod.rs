@@ -183,7 +183,15 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(address: &str) -> Self {
-        let channel = channel_to(address).await;
+        Self::over(channel_to(address).await)
+    }
+
+    /// A client of a server that may be gone already; its calls fail then.
+    pub fn connect_lazily(address: &str) -> Self {
+        Self::over(Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy())
+    }
+
+    fn over(channel: Channel) -> Self {
         Self {
             projects: ProjectServiceClient::new(channel.clone()),
             articles: ArticleServiceClient::new(channel.clone()),
