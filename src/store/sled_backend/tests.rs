@@ -309,7 +309,9 @@ fn a_segment_that_lost_its_header_never_brings_back_what_was_there_before() {
             let mut bytes = whole.clone();
             bytes[at..].iter_mut().take(zeroed).for_each(|byte| *byte = 0);
             fs::write(damaged.path().join("sled/db"), &bytes).unwrap();
-            let Ok(backend) = SledBackend::open(damaged.path(), DATABASE_CACHE_BYTES_DEFAULT) else { continue };
+            let Ok(backend) = SledBackend::open(damaged.path(), DATABASE_CACHE_BYTES_DEFAULT) else {
+                continue;
+            };
             for number in 0..ROWS {
                 // A row that is refused is not another one.
                 if let Ok(Ok(found)) = catch_panic(|| backend.get(&key(number))) {
