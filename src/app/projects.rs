@@ -18,7 +18,7 @@ use crate::{
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{At, Draft, Engine, EngineExt, Maintenance, Mode, Partition, View},
+        engine::{At, Draft, Engine, EngineExt, LogError, Maintenance, Mode, Partition, View},
         keys::{self, ArticleNumber},
         project_table,
         records::ResourceChange,
@@ -458,6 +458,11 @@ pub(super) async fn recover(
                     };
                     engine.commit(Partition::CATALOG, Arc::new(activate), Mode::Apply).await?;
                 }
+                (State::Active, false) if !is_fenced(engine, partition).await? => {
+                    // Released, it would be swept.
+                    let what = format!("project {} is in use, and has no row of its own", entry.id);
+                    return Err(Error::corrupt(what));
+                }
                 (State::Reserved | State::Active, false) => {
                     let release = move |draft: &mut Draft<'_>| catalog::release(draft, &entry);
                     engine.commit(Partition::CATALOG, Arc::new(release), Mode::Apply).await?;
@@ -472,5 +477,20 @@ pub(super) async fn recover(
             let _ = sweeps.send(Sweep::LeftOvers(partition, below));
             projects.insert(entry.id.clone(), ProjectHandle::new(&entry));
         }
+    }
+}
+
+/// Whether the last commit of a project deleted it.
+async fn is_fenced(engine: &dyn Engine, partition: Partition) -> Result<bool> {
+    let head = engine.head(partition).borrow().0;
+    let Some(before) = head.checked_sub(1) else { return Ok(false) };
+    match engine.log_after(partition, Revision(before), 1).await {
+        Ok(commits) => Ok(commits
+            .iter()
+            .flat_map(changes)
+            .any(|change| matches!(change, Ok(ResourceChange::Project { before: Some(_), after: None })))),
+        // Then nobody can tell.
+        Err(LogError::Compacted { .. }) => Ok(true),
+        Err(LogError::Failed(error)) => Err(error),
     }
 }

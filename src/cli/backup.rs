@@ -1,8 +1,9 @@
 //! `spandrel backup`.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, Metadata, TryLockError},
     io::{self, IsTerminal as _, Write},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -181,16 +182,26 @@ impl Part {
         let unfinished = PathBuf::from(unfinished);
         let cannot =
             |error: io::Error| Failure::Local(format!("cannot write {}: {error}", unfinished.display()));
-        // One that is left by a backup that was killed is nobody's, and written over.
-        let file =
-            File::options().create(true).truncate(false).write(true).open(&unfinished).map_err(cannot)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Failure::Local(format!("another backup is writing {name}; name another file")));
+        let file = loop {
+            // One that is left by a backup that was killed is nobody's, and written over.
+            let file = File::options().create(true).truncate(false).write(true).open(&unfinished);
+            let file = file.map_err(cannot)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Failure::Local(format!(
+                        "another backup is writing {name}; name another file"
+                    )));
+                }
+                Err(TryLockError::Error(error)) => return Err(cannot(error)),
             }
-            Err(TryLockError::Error(error)) => return Err(cannot(error)),
-        }
+            // The one that was opened may have been given its name, or removed, before it was locked.
+            let locked = file.metadata().map_err(cannot)?;
+            let is_same = |there: &Metadata| (there.dev(), there.ino()) == (locked.dev(), locked.ino());
+            if fs::metadata(&unfinished).is_ok_and(|there| is_same(&there)) {
+                break file;
+            }
+        };
         file.set_len(0).map_err(cannot)?;
         Ok(Self { path: path.to_owned(), unfinished, file, unsynced_bytes: 0, is_finished: false })
     }

@@ -147,6 +147,8 @@ impl SledBackend {
         }
         let file =
             File::options().read(true).write(true).open(&path).map_err(OpenError::io("open", &path))?;
+        // A process that was killed leaves what it wrote and did not sync. It is read from now on, and counted.
+        file.sync_data().map_err(OpenError::io("sync", &path))?;
         remove_unfinished_snapshots(&database)?;
         let rows = open_database(&database, cache_bytes)?;
         let check = || {

@@ -27,6 +27,8 @@ use std::{
 
 const HEADER_BYTES: usize = 20;
 const MESSAGE_HEADER_BYTES_MAX: usize = 32;
+/// As much of a segment as is looked at to see whether it is blank: more than a disk loses at once by itself.
+const BLANK_LOOK_BYTES: usize = 64 * 1_024;
 const LSN_MASK: u64 = 0x7fff_ffff_ffff_ffff;
 
 const KIND_CORRUPTED: u8 = 0;
@@ -42,6 +44,7 @@ pub(super) fn doubt(folder: &Path, segment_bytes: usize) -> io::Result<Option<St
     let snapshot_lsn = last_snapshot(folder)?;
     let mut file = File::open(folder.join("db"))?;
     let mut replayed = Vec::new();
+    let mut blank = Vec::new();
     let (mut offset, file_bytes) = (0, file.metadata()?.len());
     let size = u64::try_from(segment_bytes).unwrap_or(u64::MAX);
     while offset + number(HEADER_BYTES) <= file_bytes {
@@ -51,12 +54,15 @@ pub(super) fn doubt(folder: &Path, segment_bytes: usize) -> io::Result<Option<St
         match lsn_of(header) {
             Some(lsn) if lsn.saturating_add(size) > snapshot_lsn => replayed.push((lsn, offset)),
             Some(_) => {}
-            None if header == [0; HEADER_BYTES] => {}
+            None if header == [0; HEADER_BYTES] => blank.push(offset),
             None => return Ok(Some(format!("the segment at byte {offset} has no header"))),
         }
         offset += size;
     }
     replayed.sort_unstable();
+    if let Some(doubt) = doubt_of_blank(&mut file, &blank, size, snapshot_lsn, &replayed)? {
+        return Ok(Some(doubt));
+    }
     // Whatever breaks off in the newest segment is the end of the log, which the count of acknowledged writes knows.
     replayed.pop();
     let mut segment = Vec::with_capacity(segment_bytes);
@@ -70,6 +76,31 @@ pub(super) fn doubt(folder: &Path, segment_bytes: usize) -> io::Result<Option<St
         }
     }
     Ok(None)
+}
+
+/// Whether a segment whose header is zeros may have had another one: sled passes over it. One that is not used is blank
+/// from end to end. One that is, and was used since the snapshot, is missed among those that are replayed; but so is one
+/// that sled has used again, so that this is a doubt only where both are found.
+fn doubt_of_blank(
+    file: &mut File,
+    blank: &[u64],
+    size: u64,
+    snapshot_lsn: u64,
+    replayed: &[(u64, u64)],
+) -> io::Result<Option<String>> {
+    let Some(first) = blank.first() else { return Ok(None) };
+    let mut begin = Vec::with_capacity(BLANK_LOOK_BYTES);
+    for offset in blank {
+        begin.clear();
+        file.seek(SeekFrom::Start(*offset))?;
+        file.by_ref().take(number(BLANK_LOOK_BYTES).min(size)).read_to_end(&mut begin)?;
+        if begin.iter().any(|byte| *byte != 0) {
+            return Ok(Some(format!("the segment at byte {offset} has lost its header")));
+        }
+    }
+    let expected = (snapshot_lsn / size..).map(|number| number * size);
+    let is_missed = replayed.iter().zip(expected).any(|((lsn, _), expected)| *lsn != expected);
+    Ok(is_missed.then(|| format!("the segment at byte {first} is blank, and one of the log is missing")))
 }
 
 /// The lsn that the newest snapshot reaches to; 0 without one.

@@ -93,7 +93,8 @@ async fn nothing_acknowledged_is_lost_when_the_power_is_cut() {
             disk = Disk::new(&mut seeded).unwrap();
         }
         let after = after(&mut seeded);
-        if disk.cut(&mut row, after, &[]).await.is_err() {
+        if let Err(why) = disk.cut(&mut row, after, &[]).await {
+            row.add_story(why);
             disk = Disk::new(&mut seeded).unwrap();
         }
     }

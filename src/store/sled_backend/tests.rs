@@ -282,3 +282,43 @@ fn check_nothing_else_is_read(folder: &Path, model: &Model, what: &str) -> &'sta
     let _ = catch_panic(|| Box::new(backend).close());
     outcome
 }
+
+/// A header of zeros is that of a segment which is not used: sled passed over what stood behind it, older rows came
+/// back, and nobody was told.
+#[test]
+fn a_segment_that_lost_its_header_never_brings_back_what_was_there_before() {
+    const ROWS: usize = 4_000;
+    let folder = tempfile::tempdir().unwrap();
+    // Each row is written once before the last snapshot and once after it, in another order.
+    for (value, stride) in [(1, 1), (2, 37)] {
+        let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+        let row = |number: usize| (key(number * stride % ROWS), Some(Bytes::from(vec![value; 1_000])));
+        for first in (0..ROWS).step_by(50) {
+            backend.apply((first..first + 50).map(row).collect()).unwrap();
+            backend.sync().unwrap();
+        }
+        Box::new(backend).close();
+        until_released(folder.path()).unwrap();
+    }
+    let newest = Bytes::from(vec![2; 1_000]);
+    let whole = fs::read(folder.path().join("sled/db")).unwrap();
+    for zeroed in [512, 4_096, SEGMENT_BYTES] {
+        for at in (0..whole.len()).step_by(SEGMENT_BYTES) {
+            let damaged = tempfile::tempdir().unwrap();
+            copy(folder.path(), damaged.path());
+            let mut bytes = whole.clone();
+            bytes[at..].iter_mut().take(zeroed).for_each(|byte| *byte = 0);
+            fs::write(damaged.path().join("sled/db"), &bytes).unwrap();
+            let Ok(backend) = SledBackend::open(damaged.path(), DATABASE_CACHE_BYTES_DEFAULT) else {
+                continue;
+            };
+            for number in 0..ROWS {
+                // A row that is refused is not another one.
+                if let Ok(Ok(found)) = catch_panic(|| backend.get(&key(number))) {
+                    assert_eq!(found.as_ref(), Some(&newest), "row {number}, {zeroed} bytes zeroed at {at}");
+                }
+            }
+            let _ = catch_panic(|| Box::new(backend).close());
+        }
+    }
+}

@@ -91,7 +91,12 @@ fn is_harmless(rows: &Rows, key: &Bytes, damaged: &Rows) -> bool {
     };
     let old = &rows.0[key];
     match key[4] {
-        0x02 => said(rows, key).is_some_and(|before| Some(before) == said(damaged, key)),
+        // An entry that has lost its changes has no time that is held against them; only what was superseded may be lost.
+        0x02 => said(rows, key).zip(said(damaged, key)).is_some_and(
+            |((time, stands), (new_time, still_stands))| {
+                stands == still_stands && (new_time.is_none() || new_time == time)
+            },
+        ),
         // Numbers that nobody uses may be left out; that none in use is given away is tested by itself.
         0x11 | 0x52 => new.len() == old.len(),
         0x33 => counts(old).is_some_and(|before| Some(before) == counts(new)),
