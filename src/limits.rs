@@ -126,6 +126,8 @@ pub const BACKUP_VIEW_ENTRIES_MAX: usize = 2_000;
 pub const BACKUP_FRAME_BYTES_MAX: usize = 512 * KIB;
 /// What a message of a backup may hold of its file.
 pub const BACKUP_CHUNK_BYTES_MAX: usize = 256 * KIB;
+/// How long a backup waits for a client that takes nothing: meanwhile no log is trimmed, and its place is taken.
+pub const BACKUP_STALL_MAX: Duration = Duration::from_mins(10);
 /// What a client writes of a backup before it syncs it.
 pub const BACKUP_UNSYNCED_BYTES_MAX: usize = 4 * MIB;
 /// Projects that a backup's summary lists.

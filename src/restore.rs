@@ -5,9 +5,9 @@
 //! a restore that was killed has left is removed by the next one.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, Metadata, TryLockError},
     io::{self, BufReader, ErrorKind, Read},
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, chown},
     path::{Path, PathBuf},
 };
 
@@ -246,7 +246,10 @@ impl From<crate::store::rebuild::RestoredProject> for RestoredProject {
 fn check(site: &Site, progress: &mut dyn FnMut(Progress)) -> Result<(), RestoreFailure> {
     let backend = Box::new(SledBackend::open(&site.path, DATABASE_CACHE_BYTES_DEFAULT)?);
     let report = verify::verify(&*backend, &mut |report| progress(Progress::Checking { rows: report.rows }));
-    let report = report.map_err(|error| site.failed(&error.problem));
+    let mut report = report.map_err(|error| site.failed(&error.problem));
+    if let (Ok(report), Err(error)) = (&mut report, backend.check_digest()) {
+        report.add_problem(error.to_string());
+    }
     backend.close();
     sled_backend::until_released(&site.path)?;
     let report = report?;
@@ -346,12 +349,21 @@ impl Site {
             }
             // The one that was opened may have been put in its place, or removed, before it was locked.
             let locked = lock.metadata().map_err(refused("look at", &path))?;
-            let is_same = |there: &fs::Metadata| (there.dev(), there.ino()) == (locked.dev(), locked.ino());
+            let is_same = |there: &Metadata| (there.dev(), there.ino()) == (locked.dev(), locked.ino());
             if fs::metadata(&path).is_ok_and(|there| is_same(&there)) {
                 clear(&path)?;
                 return Ok(Self { path, lock, is_in_place: false });
             }
         }
+    }
+
+    /// Takes over who owns a folder, for all that is in this one, and who may enter it.
+    fn become_like(&self, folder: &Metadata) -> io::Result<()> {
+        let own = fs::metadata(&self.path)?;
+        if (own.uid(), own.gid()) != (folder.uid(), folder.gid()) {
+            give_to(&self.path, folder)?;
+        }
+        fs::set_permissions(&self.path, folder.permissions())
     }
 
     fn failed(&self, problem: &Problem) -> RestoreFailure {
@@ -366,6 +378,10 @@ impl Site {
     /// Gives the folder its name.
     fn put_in_place(mut self, target: &Target) -> Result<(), RestoreFailure> {
         let path = target.path.clone();
+        if let Ok(there) = fs::metadata(&path) {
+            // The empty folder may have been made for a server that runs as somebody else.
+            self.become_like(&there).map_err(refused("give the owner and the mode to", &self.path))?;
+        }
         fs::rename(&self.path, &path).map_err(|error| {
             let is = |kinds: &[ErrorKind]| kinds.contains(&error.kind());
             if is(&[ErrorKind::ResourceBusy, ErrorKind::CrossesDevices]) {
@@ -391,6 +407,16 @@ impl Drop for Site {
         }
         let _ = self.lock.unlock();
     }
+}
+
+/// Gives a path, and all in it, to the owner of `folder`.
+fn give_to(path: &Path, folder: &Metadata) -> io::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give_to(&entry?.path(), folder)?;
+        }
+    }
+    chown(path, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// Removes what a restore has left in its folder, and nothing else.

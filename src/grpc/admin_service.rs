@@ -15,6 +15,7 @@ use super::{
 use crate::{
     app::{App, backup::Backup},
     domain::Result,
+    limits::BACKUP_STALL_MAX,
     proto::v1,
 };
 
@@ -68,8 +69,10 @@ async fn stream(mut backup: Backup, sender: &mpsc::Sender<Streamed>) -> Result<(
         };
         let Some(part) = part else { return Ok(()) };
         for message in messages.of(part) {
-            if sender.send(Ok(message)).await.is_err() {
-                return Ok(());
+            match tokio::time::timeout(BACKUP_STALL_MAX, sender.send(Ok(message))).await {
+                Ok(Ok(())) => {}
+                // It went away, or takes nothing any more; what it has has no end, and is seen to be cut off.
+                Ok(Err(_)) | Err(_) => return Ok(()),
             }
         }
     }

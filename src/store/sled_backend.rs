@@ -329,7 +329,11 @@ fn open_database(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
             .cache_capacity(cache_bytes)
             .flush_every_ms(None)
             .print_profile_on_drop(false);
-        match catch_panic(|| config.open()).map_err(|panic| damaged(path, panic))? {
+        let opened = catch_panic(|| config.open()).map_err(|panic| {
+            tracing::debug!(panic, "the database cannot be opened");
+            damaged(path, "what stands in its files does not agree")
+        })?;
+        match opened {
             Ok(rows) => return Ok(rows),
             // The folder is locked, so this process itself still has it open: sled lets go a moment after it is closed.
             Err(sled::Error::Io(error)) if is_lock_refused(&error) => {

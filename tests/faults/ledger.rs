@@ -67,8 +67,6 @@ pub struct Ledger {
     pub revisions: Vec<(String, u64)>,
     /// Writes that were acknowledged since they were last checked.
     pub acknowledged: u64,
-    /// Calls that were refused for want of space.
-    pub refused: u64,
     /// What such a refusal said.
     pub refusal: String,
     /// Answers that nothing explains.
@@ -86,7 +84,6 @@ impl Ledger {
             contended: Vec::new(),
             revisions: Vec::new(),
             acknowledged: 0,
-            refused: 0,
             refusal: String::new(),
             surprises: Vec::new(),
             serial: 0,

@@ -8,6 +8,8 @@ use std::{
 
 use tempfile::TempDir;
 
+const FREE_MEMORY_BYTES_MIN: u64 = 2 * 1_024 * 1_024 * 1_024;
+
 /// Runs a program; the error is what it says.
 fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
     let output =
@@ -20,8 +22,15 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
 
 /// A folder in memory, where that can be: it is copied often, and what the kernel has written to a file there is there.
 pub fn folder_in_memory() -> TempDir {
-    let memory = std::env::var_os("SPANDREL_FAULTS_MEMORY").unwrap_or_else(|| "/dev/shm".into());
-    TempDir::new_in(memory).or_else(|_| TempDir::new()).unwrap()
+    let memory = std::env::var_os("SPANDREL_FAULTS_MEMORY").map_or_else(|| "/dev/shm".into(), PathBuf::from);
+    // Containers often have 64 MiB there, and two images are kept at a time.
+    let is_large = rustix::fs::statvfs(&memory)
+        .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= FREE_MEMORY_BYTES_MIN);
+    if is_large {
+        TempDir::new_in(memory).or_else(|_| TempDir::new()).unwrap()
+    } else {
+        TempDir::new().unwrap()
+    }
 }
 
 /// Something that is mounted until it is dropped.

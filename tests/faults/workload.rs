@@ -204,7 +204,6 @@ impl Worker {
         let details = status.get_error_details();
         match details.error_info().map(|info| info.reason.as_str()) {
             Some("STORAGE_UNAVAILABLE") if status.message().contains("below the floor") => {
-                self.ledger.refused += 1;
                 status.message().clone_into(&mut self.ledger.refusal);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }

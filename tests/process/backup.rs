@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Output, Stdio},
     sync::{
@@ -351,9 +352,12 @@ async fn an_empty_server_is_backed_up_and_restored() {
     let (file, data_dir) = (folder.path().join("empty.backup"), folder.path().join("data"));
     let (out, _) = spandrel(0, &["--server", &server.address, "backup", text(&file)]);
     assert!(out.contains("0 projects"), "{out}");
+    // Nobody else may look into it, and that stays so.
     fs::create_dir(&data_dir).unwrap();
+    fs::set_permissions(&data_dir, fs::Permissions::from_mode(0o700)).unwrap();
     let (out, _) = spandrel(0, &["restore", text(&file), "--data-dir", text(&data_dir)]);
     assert!(out.contains("restored 0 projects"), "{out}");
+    assert_eq!(fs::metadata(&data_dir).unwrap().permissions().mode() & 0o777, 0o700);
     let restored = Server::start_over(&data_dir);
     assert_eq!(restored.client().await.create_project("p").await.revision, 1);
     check_refused(
