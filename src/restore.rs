@@ -4,12 +4,15 @@
 //! would, checked, synced, and then renamed. Whoever builds it holds a lock on it, so that two restores do not meet; what
 //! a restore that was killed has left is removed by the next one.
 
+mod site;
+
 use std::{
-    fs::{self, File, Metadata, TryLockError},
-    io::{self, BufReader, ErrorKind, Read},
-    os::unix::fs::{MetadataExt as _, chown},
+    fs::File,
+    io::{self, BufReader, Read},
     path::{Path, PathBuf},
 };
+
+use self::site::{Site, Target};
 
 use crate::{
     domain::{
@@ -19,27 +22,29 @@ use crate::{
     },
     limits::DATABASE_CACHE_BYTES_DEFAULT,
     store::{
-        backup_file::{FileError, FileReader},
+        backup_file::{self, FileError, FileReader},
         committer::Backend as _,
         data_dir::OpenError,
         rebuild::Rebuild,
         sled_backend::{self, SledBackend},
-        verify,
+        verify::{self, Report},
     },
 };
 
 /// The file that is stdin.
 pub const STDIN: &str = "-";
 
-/// Behind the name of a folder that is being built.
-const UNFINISHED: &str = ".restoring";
-
 /// What is read of the file at once.
 const READ_AHEAD_BYTES: usize = 256 * 1_024;
 
-/// What stands in a data folder, so that something else is not taken for what a restore has left.
-const OWN: [&str; 8] =
-    ["ACKNOWLEDGED", "ACKNOWLEDGED.new", "DOUBT", "FORMAT", "FORMAT.new", "LOCK", "sled", "sled.new"];
+/// Whether `file` is empty or begins as a backup does, so that nobody misses it who finds another backup there.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn may_be_part_of_a_backup(file: &mut File) -> io::Result<bool> {
+    backup_file::may_be_part(file)
+}
 
 /// Why nothing was restored.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +158,12 @@ pub enum Progress {
     Checking {
         /// Rows that were looked at.
         rows: u64,
+        /// Articles, with their texts.
+        articles: u64,
+        /// Annotations.
+        annotations: u64,
+        /// Commits of the logs.
+        commits: u64,
     },
 }
 
@@ -212,7 +223,8 @@ pub fn run(
     let target = Target::at(data_dir)?;
     let site = Site::prepare(&target)?;
 
-    let mut rebuild = Rebuild::new(Box::new(SledBackend::open(&site.path, DATABASE_CACHE_BYTES_DEFAULT)?));
+    let backend = SledBackend::open_restoring(&site.path, DATABASE_CACHE_BYTES_DEFAULT)?;
+    let mut rebuild = Rebuild::new(Box::new(backend));
     let outcome = |error: Error, at: u64| {
         if let Problem::StorageCorrupt(what) = error.problem {
             RestoreFailure::Senseless { path: from.to_owned(), at, what }
@@ -220,15 +232,22 @@ pub fn run(
             site.failed(&error.problem)
         }
     };
-    while let Some(record) = reader.next_record().map_err(wrong)? {
-        rebuild.add(record).map_err(|error| outcome(error, reader.bytes()))?;
-        progress(Progress::Restoring { bytes: reader.bytes(), total });
+    let mut add_all = || {
+        while let Some(record) = reader.next_record().map_err(wrong)? {
+            rebuild.add(record).map_err(|error| outcome(error, reader.bytes()))?;
+            progress(Progress::Restoring { bytes: reader.bytes(), total });
+        }
+        Ok(())
+    };
+    if let Err(failure) = add_all() {
+        rebuild.abandon();
+        return Err(failure);
     }
     let (backend, projects) = rebuild.finish().map_err(|error| outcome(error, reader.bytes()))?;
     backend.close();
     sled_backend::until_released(&site.path)?;
     check(&site, progress)?;
-    let folder_bytes = sync_all(&site.path)?;
+    let folder_bytes = site.finish()?;
     site.put_in_place(&target)?;
     let projects = projects.into_iter().map(RestoredProject::from).collect();
     Ok(Restored { data_dir: target.path, projects, file_bytes: reader.bytes(), folder_bytes })
@@ -244,8 +263,11 @@ impl From<crate::store::rebuild::RestoredProject> for RestoredProject {
 
 /// Opens what was built as a server does, and checks it.
 fn check(site: &Site, progress: &mut dyn FnMut(Progress)) -> Result<(), RestoreFailure> {
-    let backend = Box::new(SledBackend::open(&site.path, DATABASE_CACHE_BYTES_DEFAULT)?);
-    let report = verify::verify(&*backend, &mut |report| progress(Progress::Checking { rows: report.rows }));
+    let backend = Box::new(SledBackend::open_restoring(&site.path, DATABASE_CACHE_BYTES_DEFAULT)?);
+    let report =
+        verify::verify(&*backend, &mut |&Report { rows, articles, annotations, log_commits, .. }| {
+            progress(Progress::Checking { rows, articles, annotations, commits: log_commits });
+        });
     let mut report = report.map_err(|error| site.failed(&error.problem));
     if let (Ok(report), Err(error)) = (&mut report, backend.check_digest()) {
         report.add_problem(error.to_string());
@@ -258,202 +280,4 @@ fn check(site: &Site, progress: &mut dyn FnMut(Progress)) -> Result<(), RestoreF
     }
     let first = report.problems.into_iter().next().unwrap_or_default();
     Err(RestoreFailure::Unsound { count: report.problem_count, first })
-}
-
-fn refused(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RestoreFailure {
-    let path = path.to_owned();
-    move |source| RestoreFailure::Inaccessible { action, path, source }
-}
-
-/// Where the folder is to be.
-struct Target {
-    path: PathBuf,
-    parent: PathBuf,
-}
-
-impl Target {
-    /// Checks that a folder may be put at `path`.
-    fn at(path: &Path) -> Result<Self, RestoreFailure> {
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Self::new_at(path),
-            Err(error) => return Err(refused("look at", path)(error)),
-        };
-        if !metadata.is_dir() {
-            return Err(RestoreFailure::NotAFolder { path: path.to_owned() });
-        }
-        // Behind links, so that the folder is replaced and not the link to it.
-        let path = path.canonicalize().map_err(refused("look at", path))?;
-        if let Some(entry) = fs::read_dir(&path).map_err(refused("read", &path))?.next() {
-            let found = entry.map_err(refused("read", &path))?.file_name().to_string_lossy().into_owned();
-            let lock = File::open(path.join("LOCK")).map(|lock| lock.try_lock());
-            return Err(match lock {
-                Ok(Err(TryLockError::WouldBlock)) => RestoreFailure::InUse { path },
-                _ => RestoreFailure::NotEmpty { path, found },
-            });
-        }
-        let Some(parent) = path.parent().map(Path::to_owned) else {
-            return Err(RestoreFailure::MountPoint { path });
-        };
-        let around = fs::metadata(&parent).map_err(refused("look at", &parent))?;
-        if around.dev() != metadata.dev() {
-            return Err(RestoreFailure::MountPoint { path });
-        }
-        Ok(Self { path, parent })
-    }
-
-    fn new_at(path: &Path) -> Result<Self, RestoreFailure> {
-        let parent = match path.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-            Some(parent) => parent,
-            None => return Err(RestoreFailure::NotAFolder { path: path.to_owned() }),
-        };
-        let name = path.file_name().ok_or_else(|| RestoreFailure::NotAFolder { path: path.to_owned() })?;
-        let parent = match parent.canonicalize() {
-            Ok(parent) if parent.is_dir() => parent,
-            Ok(_) => return Err(RestoreFailure::NotAFolder { path: parent.to_owned() }),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(RestoreFailure::NoParent { path: parent.to_owned() });
-            }
-            Err(error) => return Err(refused("look at", parent)(error)),
-        };
-        Ok(Self { path: parent.join(name), parent })
-    }
-}
-
-/// The folder that is being built; removed when it is dropped before it is in its place.
-struct Site {
-    path: PathBuf,
-    lock: File,
-    is_in_place: bool,
-}
-
-impl Site {
-    /// Makes an empty folder, and locks it.
-    fn prepare(target: &Target) -> Result<Self, RestoreFailure> {
-        let mut name = target.path.file_name().unwrap_or_default().to_owned();
-        name.push(UNFINISHED);
-        let path = target.parent.join(name);
-        loop {
-            match fs::create_dir(&path) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    return Err(refused("make the folder", &path)(error));
-                }
-                Ok(()) | Err(_) => {}
-            }
-            let lock = File::open(&path).map_err(refused("open", &path))?;
-            match lock.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(RestoreFailure::InUse { path }),
-                Err(TryLockError::Error(error)) => return Err(refused("lock", &path)(error)),
-            }
-            // The one that was opened may have been put in its place, or removed, before it was locked.
-            let locked = lock.metadata().map_err(refused("look at", &path))?;
-            let is_same = |there: &Metadata| (there.dev(), there.ino()) == (locked.dev(), locked.ino());
-            if fs::metadata(&path).is_ok_and(|there| is_same(&there)) {
-                clear(&path)?;
-                return Ok(Self { path, lock, is_in_place: false });
-            }
-        }
-    }
-
-    /// Takes over who owns a folder, for all that is in this one, and who may enter it.
-    fn become_like(&self, folder: &Metadata) -> io::Result<()> {
-        let own = fs::metadata(&self.path)?;
-        if (own.uid(), own.gid()) != (folder.uid(), folder.gid()) {
-            give_to(&self.path, folder)?;
-        }
-        fs::set_permissions(&self.path, folder.permissions())
-    }
-
-    fn failed(&self, problem: &Problem) -> RestoreFailure {
-        let what = if let Problem::StorageUnavailable(what) | Problem::StorageCorrupt(what) = problem {
-            what.clone()
-        } else {
-            problem.to_string()
-        };
-        RestoreFailure::Storage { path: self.path.clone(), what }
-    }
-
-    /// Gives the folder its name.
-    fn put_in_place(mut self, target: &Target) -> Result<(), RestoreFailure> {
-        let path = target.path.clone();
-        if let Ok(there) = fs::metadata(&path) {
-            // The empty folder may have been made for a server that runs as somebody else.
-            self.become_like(&there).map_err(refused("give the owner and the mode to", &self.path))?;
-        }
-        fs::rename(&self.path, &path).map_err(|error| {
-            let is = |kinds: &[ErrorKind]| kinds.contains(&error.kind());
-            if is(&[ErrorKind::ResourceBusy, ErrorKind::CrossesDevices]) {
-                RestoreFailure::MountPoint { path: path.clone() }
-            } else if is(&[ErrorKind::DirectoryNotEmpty, ErrorKind::AlreadyExists]) {
-                let found = "what came into it meanwhile".to_owned();
-                RestoreFailure::NotEmpty { path: path.clone(), found }
-            } else {
-                refused("make", &path)(error)
-            }
-        })?;
-        self.is_in_place = true;
-        sync(&target.parent)
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if !self.is_in_place {
-            // What still writes there would put back what is removed; what stays is removed by the next restore.
-            let _ = sled_backend::until_released(&self.path);
-            let _ = fs::remove_dir_all(&self.path);
-        }
-        let _ = self.lock.unlock();
-    }
-}
-
-/// Gives a path, and all in it, to the owner of `folder`.
-fn give_to(path: &Path, folder: &Metadata) -> io::Result<()> {
-    if path.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give_to(&entry?.path(), folder)?;
-        }
-    }
-    chown(path, Some(folder.uid()), Some(folder.gid()))
-}
-
-/// Removes what a restore has left in its folder, and nothing else.
-fn clear(path: &Path) -> Result<(), RestoreFailure> {
-    let entries = fs::read_dir(path).map_err(refused("read", path))?;
-    let entries: Vec<_> = entries.collect::<io::Result<_>>().map_err(refused("read", path))?;
-    for entry in &entries {
-        let found = entry.file_name().to_string_lossy().into_owned();
-        if !OWN.contains(&found.as_str()) {
-            return Err(RestoreFailure::NotEmpty { path: path.to_owned(), found });
-        }
-    }
-    for entry in entries {
-        let path = entry.path();
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        removed.map_err(refused("remove", &path))?;
-    }
-    Ok(())
-}
-
-/// Makes a folder and all in it durable, and returns how many bytes its files have.
-fn sync_all(path: &Path) -> Result<u64, RestoreFailure> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(path).map_err(refused("read", path))? {
-        let path = entry.map_err(refused("read", path))?.path();
-        let metadata = fs::metadata(&path).map_err(refused("look at", &path))?;
-        if metadata.is_dir() {
-            bytes += sync_all(&path)?;
-        } else {
-            bytes += metadata.len();
-            sync(&path)?;
-        }
-    }
-    sync(path)?;
-    Ok(bytes)
-}
-
-fn sync(path: &Path) -> Result<(), RestoreFailure> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(refused("sync", path))
 }

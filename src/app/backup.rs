@@ -49,6 +49,9 @@ pub struct Backup {
     _place: OwnedSemaphorePermit,
     start_time: Timestamp,
     waiting: VecDeque<Arc<ProjectHandle>>,
+    /// Projects that were deleted since the backup began. Those that are there again by its end are copied then, once.
+    gone: Vec<ProjectName>,
+    looked_again: bool,
     copying: Option<Copying>,
     projects_total: usize,
     room: Room,
@@ -151,6 +154,8 @@ impl App {
             start_time,
             projects_total: projects.len(),
             waiting: projects.into(),
+            gone: Vec::new(),
+            looked_again: false,
             copying: None,
             room: Room::OF_A_VIEW,
             listed: Vec::new(),
@@ -199,20 +204,37 @@ impl Backup {
         Progress { counts, projects_total: self.projects_total, file_bytes }
     }
 
+    /// Lets wait what was deleted and is there again under the same id; once, so that a backup comes to its end.
+    fn look_again(&mut self) -> bool {
+        if std::mem::replace(&mut self.looked_again, true) {
+            return false;
+        }
+        let gone = std::mem::take(&mut self.gone);
+        self.app.change_projects(|all| {
+            self.waiting.extend(gone.iter().filter_map(|name| all.get(&name.project)).cloned());
+        });
+        !self.waiting.is_empty()
+    }
+
     /// The next records; `None` once there are no more.
     async fn step(&mut self) -> Result<Option<Vec<Record>>> {
         let engine = Arc::clone(&self.app.engine);
         loop {
             let Some(copying) = &mut self.copying else {
-                let Some(project) = self.waiting.front() else { return Ok(None) };
+                let Some(project) = self.waiting.front() else {
+                    if self.look_again() {
+                        continue;
+                    }
+                    return Ok(None);
+                };
                 let room = self.room;
                 let begun = patiently(|| Copying::begin(engine.as_ref(), Arc::clone(project), room)).await?;
-                self.waiting.pop_front();
-                // It may have been deleted while it waited.
+                let waited = self.waiting.pop_front();
                 if let Some((copying, records)) = begun {
                     self.copying = Some(copying);
                     return Ok(Some(records));
                 }
+                self.gone.extend(waited.map(|project| project.name()));
                 continue;
             };
             match copying.step(engine.as_ref()).await {
@@ -234,6 +256,7 @@ impl Backup {
                     if !is_missing(&there) {
                         return Err(error);
                     }
+                    self.gone.push(project.name());
                     self.copying = None;
                     return Ok(Some(vec![Record::ProjectEnd(ProjectEnd::Deleted)]));
                 }

@@ -1,33 +1,31 @@
 //! `spandrel backup`.
 
 use std::{
-    fs::{self, File, Metadata, TryLockError},
     io::{self, IsTerminal as _, Write},
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use clap::Args;
 use sha2::{Digest as _, Sha256};
+use tokio::{sync::mpsc, task};
 
 use super::{
     client::{Client, Server},
     failure::Failure,
     output::{Output, note},
+    part_file::PartFile,
     progress::Progress,
     render::printable,
     table::{Table, counted, size, thousands},
 };
-use crate::{
-    limits::BACKUP_UNSYNCED_BYTES_MAX,
-    proto::v1::{self, backup_response::Event},
-};
+use crate::proto::v1::{self, backup_response::Event};
 
 const SUMMARY: &str = "spandrel.v1.BackupSummary";
 /// The file that is stdout.
 const STDOUT: &str = "-";
-/// Behind the name of a file that is not whole yet.
-const UNFINISHED: &str = ".part";
+/// Chunks that wait to be written.
+const CHUNKS_AHEAD: usize = 4;
 
 /// What `backup` takes.
 #[derive(Debug, Args)]
@@ -51,13 +49,9 @@ impl Backup {
         }
         let client = Client::connect(server).await?;
         let summary = if to_stdout {
-            let mut out = io::stdout().lock();
-            let summary = receive(&client, &mut out).await?;
-            out.flush()?;
-            summary
+            receive(&client, io::stdout()).await?.0
         } else {
-            let mut part = Part::create(&file, force)?;
-            let summary = receive(&client, &mut part).await?;
+            let (summary, part) = receive(&client, PartFile::create(&file, force)?).await?;
             part.finish(force)?;
             summary
         };
@@ -74,22 +68,55 @@ impl Backup {
     }
 }
 
-/// A failure to write what was received.
-trait Sink: Write {
-    /// What is written, in words.
+/// Where a backup goes.
+pub(super) trait Sink: Write + Send + 'static {
+    /// A failure to write there, in words.
     fn failed(&self, error: io::Error) -> Failure;
 }
 
-impl Sink for io::StdoutLock<'_> {
+impl Sink for io::Stdout {
     fn failed(&self, error: io::Error) -> Failure {
         // Whoever stopped reading has half a backup: unlike with an answer, that is no success.
         Failure::Local(format!("the backup was cut off, for stdout cannot be written: {error}"))
     }
 }
 
+/// Writes on a thread of its own: while a disk or whoever reads stdout takes its time, the connection stays alive.
+struct Writing<S> {
+    chunks: mpsc::Sender<Bytes>,
+    ended: task::JoinHandle<Result<S, Failure>>,
+}
+
+impl<S: Sink> Writing<S> {
+    fn begin(mut sink: S) -> Self {
+        let (chunks, mut waiting) = mpsc::channel::<Bytes>(CHUNKS_AHEAD);
+        let ended = task::spawn_blocking(move || {
+            while let Some(chunk) = waiting.blocking_recv() {
+                sink.write_all(&chunk).map_err(|error| sink.failed(error))?;
+            }
+            sink.flush().map_err(|error| sink.failed(error))?;
+            Ok(sink)
+        });
+        Self { chunks, ended }
+    }
+
+    /// Whether more is taken; if not, `end` says why.
+    async fn write(&self, chunk: Bytes) -> bool {
+        self.chunks.send(chunk).await.is_ok()
+    }
+
+    /// Waits until all is written.
+    async fn end(self) -> Result<S, Failure> {
+        let Self { chunks, ended } = self;
+        drop(chunks);
+        ended.await.map_err(|error| Failure::Local(format!("the backup cannot be written: {error}")))?
+    }
+}
+
 /// Receives the file, and checks it.
-async fn receive(client: &Client, file: &mut impl Sink) -> Result<v1::BackupSummary, Failure> {
+async fn receive<S: Sink>(client: &Client, sink: S) -> Result<(v1::BackupSummary, S), Failure> {
     let mut stream = client.admin().backup(v1::BackupRequest {}).await?.into_inner();
+    let writing = Writing::begin(sink);
     let mut progress = Progress::new();
     let (mut sha256, mut received) = (Sha256::new(), 0_u64);
     let damaged = |what: &str| {
@@ -105,7 +132,9 @@ async fn receive(client: &Client, file: &mut impl Sink) -> Result<v1::BackupSumm
                 }
                 sha256.update(&data);
                 received += u64::try_from(data.len()).unwrap_or(u64::MAX);
-                file.write_all(&data).map_err(|error| file.failed(error))?;
+                if !writing.write(data.into()).await {
+                    break;
+                }
             }
             Some(Event::Progress(at)) => progress.say(|| line(&at)),
             Some(Event::Summary(summary)) => {
@@ -114,12 +143,13 @@ async fn receive(client: &Client, file: &mut impl Sink) -> Result<v1::BackupSumm
                 if summary.file_bytes != received || summary.sha256 != found {
                     return Err(damaged("its checksum is another one"));
                 }
-                return Ok(summary);
+                return Ok((summary, writing.end().await?));
             }
             // A newer server says more than this client knows.
             None => {}
         }
     }
+    writing.end().await?;
     Err(damaged("its end is missing"))
 }
 
@@ -161,102 +191,4 @@ fn as_text(summary: &v1::BackupSummary, file: &Path) -> String {
         size(summary.file_bytes),
         summary.sha256,
     )
-}
-
-/// A file that is not whole yet; removed when it is dropped before it is.
-struct Part {
-    path: PathBuf,
-    unfinished: PathBuf,
-    file: File,
-    unsynced_bytes: usize,
-    is_finished: bool,
-}
-
-impl Part {
-    /// Makes the file `path` with `.part` behind its name.
-    fn create(path: &Path, force: bool) -> Result<Self, Failure> {
-        let name = path.display();
-        check_free(path, force)?;
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(UNFINISHED);
-        let unfinished = PathBuf::from(unfinished);
-        let cannot =
-            |error: io::Error| Failure::Local(format!("cannot write {}: {error}", unfinished.display()));
-        let file = loop {
-            // One that is left by a backup that was killed is nobody's, and written over.
-            let file = File::options().create(true).truncate(false).write(true).open(&unfinished);
-            let file = file.map_err(cannot)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Failure::Local(format!(
-                        "another backup is writing {name}; name another file"
-                    )));
-                }
-                Err(TryLockError::Error(error)) => return Err(cannot(error)),
-            }
-            // The one that was opened may have been given its name, or removed, before it was locked.
-            let locked = file.metadata().map_err(cannot)?;
-            let is_same = |there: &Metadata| (there.dev(), there.ino()) == (locked.dev(), locked.ino());
-            if fs::metadata(&unfinished).is_ok_and(|there| is_same(&there)) {
-                break file;
-            }
-        };
-        file.set_len(0).map_err(cannot)?;
-        Ok(Self { path: path.to_owned(), unfinished, file, unsynced_bytes: 0, is_finished: false })
-    }
-
-    /// Makes the file durable and gives it its name.
-    fn finish(mut self, force: bool) -> Result<(), Failure> {
-        self.file.sync_all().map_err(|error| self.failed(error))?;
-        check_free(&self.path, force)?;
-        fs::rename(&self.unfinished, &self.path).map_err(|error| self.failed(error))?;
-        self.is_finished = true;
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        File::open(parent).and_then(|folder| folder.sync_all()).map_err(|error| self.failed(error))
-    }
-}
-
-fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
-    let name = path.display();
-    match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(Failure::Local(format!("{name} is a folder; name a file in it"))),
-        Ok(_) if !force => {
-            Err(Failure::Local(format!("{name} exists; name another file, or replace it with --force")))
-        }
-        Ok(_) | Err(_) => Ok(()),
-    }
-}
-
-impl Write for Part {
-    /// Syncs now and then: at the end, the server's syncs would wait for all of it if it writes to the same disk.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.unsynced_bytes += written;
-        if self.unsynced_bytes >= BACKUP_UNSYNCED_BYTES_MAX {
-            self.unsynced_bytes = 0;
-            self.file.sync_data()?;
-        }
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Sink for Part {
-    fn failed(&self, error: io::Error) -> Failure {
-        Failure::Local(format!("cannot write {}: {error}; nothing was kept of it", self.path.display()))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            // What cannot be removed is written over by the next backup.
-            let _ = fs::remove_file(&self.unfinished);
-        }
-    }
 }

@@ -17,6 +17,9 @@ use crate::{
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 const DEFAULT_PORT: &str = "50051";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server may say nothing before it is asked whether it is there, and how long it may take to answer that.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// An answer with the largest text that an operator may allow.
 const MESSAGE_BYTES_MAX: usize = TEXT_BYTES_CEILING + REQUEST_BYTES_BESIDE_TEXT;
 
@@ -67,7 +70,12 @@ pub(super) struct Client(Channel);
 impl Client {
     /// Connects, or says that nobody listens there.
     pub(super) async fn connect(server: &Server) -> Result<Self, Failure> {
-        let endpoint = Endpoint::from(server.0.clone()).connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+        let endpoint = Endpoint::from(server.0.clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            // Else a stream from a host that is gone, or a way to it that was forgotten, is waited for without end.
+            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
         let channel = endpoint.connect().await.map_err(|error| Failure::unreachable(server, &error))?;
         Ok(Self(channel))
     }

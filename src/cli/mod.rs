@@ -12,6 +12,7 @@ mod client;
 mod failure;
 mod json;
 mod output;
+mod part_file;
 mod progress;
 mod project;
 mod render;

@@ -47,7 +47,13 @@ fn line(at: restore::Progress) -> String {
             format!("restoring: {} of {}", size(bytes), size(total))
         }
         restore::Progress::Restoring { bytes, total: None } => format!("restoring: {}", size(bytes)),
-        restore::Progress::Checking { rows } => format!("checking: {} rows", thousands(rows)),
+        restore::Progress::Checking { rows, articles, annotations, commits } => format!(
+            "checking: {} rows, {} articles, {} annotations, {} commits",
+            thousands(rows),
+            thousands(articles),
+            thousands(annotations),
+            thousands(commits),
+        ),
     }
 }
 

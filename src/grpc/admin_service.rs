@@ -10,11 +10,10 @@ use super::{
     convert::backups as convert,
     generated::admin_service_server::AdminService,
     reply::{Reply, reply},
-    status::status,
+    status::{deadline_exceeded, status},
 };
 use crate::{
     app::{App, backup::Backup},
-    domain::Result,
     limits::BACKUP_STALL_MAX,
     proto::v1,
 };
@@ -48,8 +47,8 @@ impl AdminService for Admin {
             let backup = self.app.back_up()?;
             let (sender, receiver) = mpsc::channel(BACKUP_MESSAGES_AHEAD);
             tokio::spawn(async move {
-                if let Err(error) = stream(backup, &sender).await {
-                    let _ = sender.send(Err(status(&error))).await;
+                if let Err(status) = stream(backup, &sender).await {
+                    let _ = sender.send(Err(status)).await;
                 }
             });
             Ok(ReceiverStream::new(receiver))
@@ -59,11 +58,11 @@ impl AdminService for Admin {
 }
 
 /// Sends a backup until it or the client comes to an end.
-async fn stream(mut backup: Backup, sender: &mpsc::Sender<Streamed>) -> Result<()> {
+async fn stream(mut backup: Backup, sender: &mpsc::Sender<Streamed>) -> Result<(), Status> {
     let mut messages = convert::Messages::default();
     loop {
         let part = tokio::select! {
-            part = backup.next() => part?,
+            part = backup.next() => part.map_err(|error| status(&error))?,
             // Who went away needs neither the rest nor the place that the backup takes.
             () = sender.closed() => return Ok(()),
         };
@@ -71,8 +70,14 @@ async fn stream(mut backup: Backup, sender: &mpsc::Sender<Streamed>) -> Result<(
         for message in messages.of(part) {
             match tokio::time::timeout(BACKUP_STALL_MAX, sender.send(Ok(message))).await {
                 Ok(Ok(())) => {}
-                // It went away, or takes nothing any more; what it has has no end, and is seen to be cut off.
-                Ok(Err(_)) | Err(_) => return Ok(()),
+                Ok(Err(_)) => return Ok(()),
+                Err(_) => {
+                    tracing::warn!(
+                        "a backup ends, for its client took nothing of it for {BACKUP_STALL_MAX:?}"
+                    );
+                    // Should it go on reading, it learns that what it has is not whole.
+                    return Err(deadline_exceeded(BACKUP_STALL_MAX));
+                }
             }
         }
     }

@@ -162,6 +162,17 @@ pub enum FileError {
     Io(#[from] io::Error),
 }
 
+/// Whether `file` begins as a backup does, as far as it goes: empty files do.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn may_be_part(file: &mut impl Read) -> io::Result<bool> {
+    let mut begin = Vec::with_capacity(MAGIC.len());
+    file.take(u64::try_from(MAGIC.len()).unwrap_or(u64::MAX)).read_to_end(&mut begin)?;
+    Ok(MAGIC.starts_with(&begin))
+}
+
 /// Reads records out of a file, with memory for one frame.
 #[derive(Debug)]
 pub struct FileReader<R> {

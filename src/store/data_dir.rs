@@ -6,6 +6,7 @@
 //! sled/          the database
 //! ACKNOWLEDGED   how many batches are durable (`acknowledged.rs`)
 //! DOUBT          what gave a doubt about the database; gone once a look at all rows has settled it
+//! RESTORING      that a restore has not finished what is in here
 //! ```
 
 use std::{
@@ -21,13 +22,16 @@ pub const FORMAT: u32 = 1;
 
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_FILE_UNFINISHED: &str = "FORMAT.new";
-const LOCK_FILE: &str = "LOCK";
+/// Locked by the process that uses the folder.
+pub const LOCK_FILE: &str = "LOCK";
+/// Says that a restore has not finished what is in the folder.
+pub const RESTORING_FILE: &str = "RESTORING";
 const DATABASE: &str = "sled";
 const DOUBT_FILE: &str = "DOUBT";
 
 /// What may lie in a folder that is to become a data folder: what a start that was cut off leaves, and what
 /// file systems put there.
-const HARMLESS: [&str; 3] = [LOCK_FILE, FORMAT_FILE_UNFINISHED, "lost+found"];
+const HARMLESS: [&str; 4] = [LOCK_FILE, FORMAT_FILE_UNFINISHED, RESTORING_FILE, "lost+found"];
 
 /// Why a data folder cannot be opened, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +57,15 @@ pub enum OpenError {
     #[error("{} is no data folder of Spandrel; name the folder that a server keeps its data in", .path.display())]
     NoData {
         /// The path.
+        path: PathBuf,
+    },
+    /// A restore did not finish it.
+    #[error(
+        "{} is what a restore makes or was cut off in, and is not whole; wait for it, or restore again: spandrel restore \
+         FILE --data-dir FOLDER", .path.display()
+    )]
+    Restoring {
+        /// The folder.
         path: PathBuf,
     },
     /// Another process uses the folder.
@@ -128,6 +141,16 @@ impl DataDir {
     ///
     /// A folder that is refused is left as it was.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        check_restored(path)?;
+        Self::open_restoring(path)
+    }
+
+    /// As [`DataDir::open`], of a folder that a restore makes.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_restoring(path: &Path) -> Result<Self, OpenError> {
         make_folder(path)?;
         let known = read_format(path)?;
         if !known {
@@ -156,6 +179,7 @@ impl DataDir {
             }
             Ok(_) | Err(_) => {}
         }
+        check_restored(path)?;
         if !read_format(path)? {
             return Err(OpenError::NoData { path: path.to_owned() });
         }
@@ -203,6 +227,34 @@ impl DataDir {
         }
         sync_folder(&self.path)
     }
+}
+
+/// Says of a folder that a restore has not finished what is in it.
+///
+/// # Errors
+///
+/// When that cannot be written.
+pub fn mark_restoring(path: &Path) -> Result<(), OpenError> {
+    let file = path.join(RESTORING_FILE);
+    File::create(&file).and_then(|file| file.sync_all()).map_err(OpenError::io("write", &file))?;
+    sync_folder(path)
+}
+
+/// Says so no more; the folder is left to be synced.
+///
+/// # Errors
+///
+/// When that cannot be removed.
+pub fn unmark_restoring(path: &Path) -> Result<(), OpenError> {
+    let file = path.join(RESTORING_FILE);
+    fs::remove_file(&file).map_err(OpenError::io("remove", &file))
+}
+
+fn check_restored(path: &Path) -> Result<(), OpenError> {
+    if path.join(RESTORING_FILE).exists() {
+        return Err(OpenError::Restoring { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 /// Makes the entries of a folder durable.

@@ -78,6 +78,8 @@ struct Open {
     /// The changes so far of a commit that goes on.
     begun: Option<(Stamp, Vec<Bytes>)>,
     writes: Writes,
+    /// The article numbers that the log speaks of are below this.
+    numbers_logged_below: u64,
     /// What there is at the end.
     articles: u64,
     annotations: u64,
@@ -134,8 +136,23 @@ impl Rebuild {
     ///
     /// # Errors
     ///
-    /// As [`Rebuild::add`].
+    /// As [`Rebuild::add`]; the backend is closed then.
     pub fn finish(mut self) -> Result<(Box<dyn Backend>, Vec<RestoredProject>)> {
+        match self.end() {
+            Ok(()) => Ok((self.backend, self.restored)),
+            Err(error) => {
+                self.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes the backend of what is not to be finished.
+    pub fn abandon(self) {
+        self.backend.close();
+    }
+
+    fn end(&mut self) -> Result<()> {
         if !self.started || self.project.is_some() {
             return Err(misplaced("the end"));
         }
@@ -145,8 +162,7 @@ impl Rebuild {
             let (key, value) = head_row(last, last.revision);
             self.apply(Partition::CATALOG, [(key, Some(value))].into())?;
         }
-        self.backend.sync()?;
-        Ok((self.backend, self.restored))
+        self.backend.sync()
     }
 
     fn begin_project(&mut self, project: Project, base: Revision, log_floor: Revision) -> Result<()> {
@@ -166,6 +182,7 @@ impl Rebuild {
             last: Stamp { revision: log_floor, time: Timestamp(i64::MIN) },
             begun: None,
             writes: Writes::new(),
+            numbers_logged_below: 0,
             articles: 0,
             annotations: 0,
         });
@@ -195,9 +212,11 @@ impl Rebuild {
         self.write(|open, draft| {
             let changes = all.iter().map(|record| replay::renewed(record, open.project.uid));
             let changes: Vec<Change> = changes.collect::<Result<_>>()?;
-            if stamp.revision > open.base {
-                for change in &changes {
-                    let change = records::read_change(&change.record)?;
+            for change in &changes {
+                let change = records::read_change(&change.record)?;
+                let number = change.article_number().map_or(0, |number| number.0.saturating_add(1));
+                open.numbers_logged_below = open.numbers_logged_below.max(number);
+                if stamp.revision > open.base {
                     if let ResourceChange::Project { after, .. } = change {
                         let after = after.ok_or_else(|| misplaced("the project's deletion"))?;
                         if after.revision > open.project.revision {
@@ -234,6 +253,9 @@ impl Rebuild {
         let log_is_whole = open.last.revision == head.revision && open.begun.is_none();
         if !log_is_whole || open.base > head.revision || open.project.revision > head.revision {
             return Err(misplaced("a project's end"));
+        }
+        if open.numbers_logged_below > numbers_below {
+            return Err(Error::corrupt("the log speaks of an article with a number that was never given"));
         }
         self.sweep()?;
         self.index_articles(numbers_below)?;

@@ -62,6 +62,17 @@ pub enum ResourceChange {
     },
 }
 
+impl ResourceChange {
+    /// The internal number of the article that it is of.
+    #[must_use]
+    pub fn article_number(&self) -> Option<ArticleNumber> {
+        match self {
+            Self::Project { .. } => None,
+            Self::Article { number, .. } | Self::Annotation { number, .. } => Some(*number),
+        }
+    }
+}
+
 /// Encodes a project.
 #[must_use]
 pub fn project(project: &Project) -> stored::ProjectRecord {

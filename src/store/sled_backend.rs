@@ -105,7 +105,19 @@ impl SledBackend {
     ///
     /// See [`OpenError`].
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
-        let data_dir = DataDir::open(path)?;
+        Self::open_or_create(DataDir::open(path)?, cache_bytes)
+    }
+
+    /// As [`SledBackend::open`], of a folder that a restore makes.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open_restoring(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
+        Self::open_or_create(DataDir::open_restoring(path)?, cache_bytes)
+    }
+
+    fn open_or_create(data_dir: DataDir, cache_bytes: u64) -> Result<Self, OpenError> {
         let said = read_acknowledged(&data_dir)?;
         let database = data_dir.database();
         if !database.exists() && said == Said::Nothing {

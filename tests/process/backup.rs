@@ -478,6 +478,7 @@ async fn a_restore_that_is_killed_leaves_no_folder() {
         } else {
             assert!(!status.success());
             killed += 1;
+            check_not_served(&folder.path().join("data.restoring"));
         }
         assert!(
             names(folder.path()).iter().all(|name| ["whole.backup", "data.restoring"].contains(&&**name))
@@ -486,6 +487,98 @@ async fn a_restore_that_is_killed_leaves_no_folder() {
     assert!(killed > 0, "{finished} finished before they were killed");
     spandrel(0, &["restore", text(&file), "--data-dir", text(&data_dir)]);
     assert_eq!(names(folder.path()), ["data", "whole.backup"]);
+}
+
+/// What a restore has not finished looks like a data folder in which much is missing.
+#[track_caller]
+fn check_not_served(unfinished: &Path) {
+    if !unfinished.join("RESTORING").exists() {
+        return;
+    }
+    let before = names(unfinished);
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["verify"]] {
+        let (_, error) = spandrel(1, &[command, &["--data-dir", text(unfinished)]].concat());
+        assert!(error.contains("is not whole") && error.contains("spandrel restore"), "{error}");
+    }
+    assert_eq!(names(unfinished), before);
+}
+
+/// What a restore would clear may be served by now: it was renamed back, or its restore was cut off last of all.
+#[tokio::test]
+async fn a_restore_does_not_clear_what_is_served() {
+    let folder = TempDir::new().unwrap();
+    let file = backup_in(folder.path()).await;
+    let (data_dir, beside) = (folder.path().join("data"), folder.path().join("data.restoring"));
+    spandrel(0, &["restore", text(&file), "--data-dir", text(&data_dir)]);
+    fs::rename(&data_dir, &beside).unwrap();
+    let server = Server::start_over(&beside);
+    let (_, error) = spandrel(1, &["restore", text(&file), "--data-dir", text(&data_dir)]);
+    assert!(error.contains("another process uses"), "{error}");
+    let article = v1::GetArticleRequest { name: "projects/p0/articles/a".to_owned(), view: 0 };
+    server.client().await.send(article).await.unwrap();
+    drop(server);
+    spandrel(0, &["restore", text(&file), "--data-dir", text(&data_dir)]);
+    assert_eq!(names(folder.path()), ["data", "whole.backup"]);
+}
+
+/// Who stops reading before the end has no backup, and hears of it, however little was left.
+#[tokio::test]
+async fn a_backup_that_nobody_reads_to_its_end_is_a_failure() {
+    let server = server().await;
+    let mut client = server.client().await;
+    client.create_article("projects/p0", "a", TEXT).await;
+    for read_bytes in [0, 19] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_spandrel"))
+            .args(["--server", &server.address, "backup", "-"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        std::io::Read::read_exact(&mut stdout, &mut vec![0; read_bytes]).unwrap();
+        drop(stdout);
+        let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        // A small backup may be in the pipe as a whole before it is closed.
+        if read_bytes == 0 || output.status.code() != Some(0) {
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains("the backup was cut off"), "{said}");
+        }
+    }
+}
+
+/// A backup's unfinished file takes the place of nothing that is not one, and its file is as private as the one before.
+#[tokio::test]
+async fn a_backup_replaces_only_what_it_may() {
+    let server = server().await;
+    let folder = TempDir::new().unwrap();
+    let (file, part) = (folder.path().join("all.backup"), folder.path().join("all.backup.part"));
+    let backup = |code| spandrel(code, &["--server", &server.address, "backup", text(&file), "--force"]).1;
+    let check_refused = || {
+        let error = backup(1);
+        assert!(error.contains("all.backup.part is in the way") && error.contains("name another"), "{error}");
+    };
+    let precious = folder.path().join("thesis.tex");
+    fs::write(&precious, "precious").unwrap();
+    fs::copy(&precious, &part).unwrap();
+    check_refused();
+    assert_eq!(fs::read_to_string(&part).unwrap(), "precious");
+    fs::remove_file(&part).unwrap();
+    for target in [precious.as_path(), Path::new("nowhere")] {
+        std::os::unix::fs::symlink(target, &part).unwrap();
+        check_refused();
+        fs::remove_file(&part).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    // What a backup that was killed has left.
+    for left in ["", "spandrel", "spandrel backup 1\nand more"] {
+        fs::write(&part, left).unwrap();
+        backup(0);
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    backup(0);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(names(folder.path()), ["all.backup", "thesis.tex"]);
 }
 
 /// Two restores of one folder do not meet, and one through stdin is as good as one of a file.

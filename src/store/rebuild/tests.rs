@@ -169,6 +169,15 @@ fn what_cannot_be_is_refused() {
     );
     check(
         |records| {
+            // Deleted by now, but its number was given.
+            let deleted =
+                ResourceChange::Article { number: ArticleNumber(2), before: Some(stored(2)), after: None };
+            records[8] = commit(4, vec![records::change(&deleted)]);
+        },
+        "the log speaks of an article with a number",
+    );
+    check(
+        |records| {
             records[3] = Record::Text {
                 number: ARTICLE,
                 generation: Generation::FIRST,

@@ -56,9 +56,12 @@ pub(super) fn check(
     logged: &Logged,
     tally: &Tally,
 ) {
+    // What cannot be read was said.
+    let numbers_below = article_table::numbers_in_use(view).unwrap_or(u64::MAX);
     let mut walk = Walk {
         place,
         view,
+        numbers_below,
         deleted: HashSet::new(),
         met: 0,
         is_whole: tally.is_whole,
@@ -181,6 +184,8 @@ fn name_hash(parts: &[&[u8]]) -> NameHash {
 struct Walk<'w> {
     place: &'w Place,
     view: &'w GuardedView<'w>,
+    /// The article numbers that were given away are below this.
+    numbers_below: u64,
     /// What a newer entry deleted.
     deleted: HashSet<NameHash>,
     /// Changes that are stored.
@@ -207,6 +212,12 @@ impl Walk<'_> {
             if !names.insert(name_of(&change)) {
                 checker.problem(&at, &format!("it changes {} twice", self.describe(&change)));
                 continue;
+            }
+            if let Some(number) = change.article_number().filter(|number| number.0 >= self.numbers_below) {
+                let (number, below) = (number.0, self.numbers_below);
+                let what =
+                    format!("it is of article number {number}, and numbers below {below} were given away");
+                checker.problem(&at, &what);
             }
             if let Some(wrong) = ChangedVersions::of(&change).wrong(revision, time) {
                 checker.problem(&at, &format!("its change of {} {wrong}", self.describe(&change)));
