@@ -10,6 +10,7 @@ pub mod committer;
 #[cfg(test)]
 mod conformance;
 pub mod data_dir;
+mod draft;
 pub mod engine;
 pub mod keys;
 pub mod long_values;
