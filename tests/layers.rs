@@ -51,7 +51,7 @@ const BELONGS: [(&str, &[&str]); 17] = [
     ("prost_reflect", &["cli"]),
     ("clap", &["cli", "config", "telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("sled", &["store/sled_backend.rs"]),
+    ("sled", &["store/sled_backend.rs", "store/sled_backend/state.rs"]),
     ("rustix", &["store/sled_backend.rs"]),
     ("std::time::SystemTime", &["clock.rs"]),
 ];

@@ -1,13 +1,20 @@
 //! The data folder: what it is, who uses it, and in which format it is written.
 //!
 //! ```text
-//! FORMAT         "spandrel 1\n": that this is a data folder, and how to read it; written before anything else
+//! FORMAT         "spandrel 2\n": that this is a data folder, and how to read it; written before anything else
 //! LOCK           locked by the process that uses the folder
 //! sled/          the database
 //! ACKNOWLEDGED   how many batches are durable (`acknowledged.rs`)
 //! DOUBT          what gave a doubt about the database; gone once a look at all rows has settled it
 //! RESTORING      that a restore has not finished what is in here
 //! ```
+//!
+//! Formats so far:
+//!
+//! 1. Nothing tells whether the database has all that was written.
+//! 2. A row of the database counts its batches and amounts to all rows, and `ACKNOWLEDGED` knows the count: see
+//!    `sled_backend.rs`. A version that writes format 1 would leave both behind, so it must not open this. A folder in
+//!    format 1 is counted and becomes one in format 2 when it is first served.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -17,8 +24,11 @@ use std::{
 
 use crate::domain::Error;
 
-/// The format that this version reads and writes.
-pub const FORMAT: u32 = 1;
+/// The format that this version writes.
+pub const FORMAT: u32 = 2;
+
+/// The oldest format that this version reads.
+const FORMAT_MIN: u32 = 1;
 
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_FILE_UNFINISHED: &str = "FORMAT.new";
@@ -76,8 +86,8 @@ pub enum OpenError {
     },
     /// A newer version wrote the folder.
     #[error(
-        "{} is in format {found}, and this version of Spandrel knows only format {FORMAT}; use the newer version that \
-         wrote it", .path.display()
+        "{} is in format {found}, and this version of Spandrel knows none after format {FORMAT}; use the newer version \
+         that wrote it", .path.display()
     )]
     Newer {
         /// The folder.
@@ -131,6 +141,7 @@ impl OpenError {
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
+    format: u32,
     _lock: File,
 }
 
@@ -152,16 +163,16 @@ impl DataDir {
     /// As there.
     pub fn open_restoring(path: &Path) -> Result<Self, OpenError> {
         make_folder(path)?;
-        let known = read_format(path)?;
-        if !known {
+        if read_format(path)?.is_none() {
             check_vacant(path)?;
         }
         let lock = lock(path)?;
-        // Somebody else may have made it a data folder while this process waited for the lock.
-        if !known && !read_format(path)? {
-            write_format(path)?;
-        }
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        // Somebody else may have made it a data folder, or raised its format, before this process had the lock.
+        let format = match read_format(path)? {
+            Some(format) => format,
+            None => write_format(path)?,
+        };
+        Ok(Self { path: path.to_owned(), format, _lock: lock })
     }
 
     /// Opens the data folder at `path`, and does not make one.
@@ -180,10 +191,11 @@ impl DataDir {
             Ok(_) | Err(_) => {}
         }
         check_restored(path)?;
-        if !read_format(path)? {
-            return Err(OpenError::NoData { path: path.to_owned() });
-        }
-        Ok(Self { path: path.to_owned(), _lock: lock(path)? })
+        let no_data = || OpenError::NoData { path: path.to_owned() };
+        read_format(path)?.ok_or_else(no_data)?;
+        let lock = lock(path)?;
+        let format = read_format(path)?.ok_or_else(no_data)?;
+        Ok(Self { path: path.to_owned(), format, _lock: lock })
     }
 
     /// The folder itself.
@@ -196,6 +208,19 @@ impl DataDir {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
+    }
+
+    /// The format that it is in.
+    pub(super) fn format(&self) -> u32 {
+        self.format
+    }
+
+    /// Says that it is in the newest format, now that it is, durably.
+    pub(super) fn raise_format(&mut self) -> Result<(), OpenError> {
+        if self.format < FORMAT {
+            self.format = write_format(&self.path)?;
+        }
+        Ok(())
     }
 
     /// The doubt about the database that was not settled yet, if there is one.
@@ -279,17 +304,17 @@ fn is_there(path: &Path) -> bool {
     path.as_os_str().is_empty() || path.exists()
 }
 
-/// Whether the folder says that it is a data folder, of a format that can be read.
-fn read_format(path: &Path) -> Result<bool, OpenError> {
+/// The format that the folder says it is in, if it is a data folder.
+fn read_format(path: &Path) -> Result<Option<u32>, OpenError> {
     let file = path.join(FORMAT_FILE);
     let content = match fs::read(&file) {
         Ok(content) => content,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(OpenError::io("read", &file)(error)),
     };
     let number = std::str::from_utf8(&content).ok().and_then(|text| text.strip_prefix("spandrel "));
     match number.and_then(|number| number.trim_end().parse().ok()) {
-        Some(FORMAT) => Ok(true),
+        Some(found @ FORMAT_MIN..=FORMAT) => Ok(Some(found)),
         Some(found) if found > FORMAT => Err(OpenError::Newer { path: path.to_owned(), found }),
         Some(_) | None => {
             let what = format!("it does not say \"spandrel {FORMAT}\"");
@@ -298,7 +323,7 @@ fn read_format(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-fn write_format(path: &Path) -> Result<(), OpenError> {
+fn write_format(path: &Path) -> Result<u32, OpenError> {
     let (unfinished, file) = (path.join(FORMAT_FILE_UNFINISHED), path.join(FORMAT_FILE));
     let write = |unfinished: &Path| {
         let mut file = File::create(unfinished)?;
@@ -307,7 +332,8 @@ fn write_format(path: &Path) -> Result<(), OpenError> {
     };
     write(&unfinished).map_err(OpenError::io("write", &unfinished))?;
     fs::rename(&unfinished, &file).map_err(OpenError::io("write", &file))?;
-    sync_folder(path)
+    sync_folder(path)?;
+    Ok(FORMAT)
 }
 
 /// Refuses a folder that is somebody else's.
@@ -362,7 +388,7 @@ mod tests {
             let data_dir = DataDir::open(&path).unwrap();
             assert_eq!(data_dir.database(), path.join("sled"));
             assert_eq!(names(&path), ["FORMAT", "LOCK"]);
-            assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "spandrel 1\n");
+            assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "spandrel 2\n");
         }
     }
 
@@ -412,6 +438,33 @@ mod tests {
     }
 
     #[test]
+    fn an_older_format_is_read_and_raised_by_whoever_has_made_it_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let says = || fs::read_to_string(folder.path().join("FORMAT")).unwrap();
+        fs::write(folder.path().join("FORMAT"), "spandrel 1\n").unwrap();
+        for _ in 0..2 {
+            assert_eq!(DataDir::open(folder.path()).unwrap().format(), 1);
+            assert_eq!(says(), "spandrel 1\n");
+        }
+        DataDir::open(folder.path()).unwrap().raise_format().unwrap();
+        assert_eq!(says(), "spandrel 2\n");
+        assert_eq!(DataDir::open_existing(folder.path()).unwrap().format(), 2);
+    }
+
+    #[test]
+    fn what_a_restore_has_not_finished_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        mark_restoring(folder.path()).unwrap();
+        check_refused(folder.path(), &["is not whole", "spandrel restore"]);
+        assert_eq!(names(folder.path()), ["RESTORING"]);
+        drop(DataDir::open_restoring(folder.path()).unwrap());
+        check_refused(folder.path(), &["is not whole"]);
+        assert!(matches!(DataDir::open_existing(folder.path()), Err(OpenError::Restoring { .. })));
+        unmark_restoring(folder.path()).unwrap();
+        DataDir::open(folder.path()).unwrap();
+    }
+
+    #[test]
     fn a_file_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         check_refused(file.path(), &["is not a folder"]);
@@ -431,9 +484,9 @@ mod tests {
             check_refused(folder.path(), parts);
             assert_eq!(names(folder.path()), ["FORMAT"]);
         };
-        check("spandrel 2\n", &["format 2", "newer version"]);
+        check("spandrel 3\n", &["format 3", "newer version"]);
         let way_out = "spandrel restore FILE --data-dir";
-        check("spandrel 0\n", &["is damaged", "spandrel 1", way_out]);
+        check("spandrel 0\n", &["is damaged", "spandrel 2", way_out]);
         check("spandrel\n", &["is damaged", way_out]);
         check("", &["is damaged", way_out]);
         check("postgres 1\n", &["is damaged", way_out]);

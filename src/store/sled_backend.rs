@@ -17,6 +17,8 @@
 //!   what a start will read again is looked at first (`sled_segments.rs`).
 //! - A snapshot whose writing was cut off is taken for the newest one, and then for damage: such files are removed.
 
+mod state;
+
 use std::{
     any::Any,
     borrow::Cow,
@@ -33,6 +35,7 @@ use std::{
 
 use bytes::Bytes;
 
+use self::state::{FORMAT_THAT_COUNTS, MARK, ROWS_DIFFER, STATE, State};
 use super::{
     acknowledged::{Acknowledged, Said},
     committer::{Backend, Batch, Committer, Options},
@@ -46,12 +49,6 @@ use crate::domain::{Error, Problem, Result};
 
 /// Fixed when a database is made.
 const SEGMENT_BYTES: usize = 512 * 1_024;
-
-/// The row that says that a database is ours; its key is shorter than a partition.
-const MARK: (&[u8], &[u8]) = (&[0x00], b"spandrel");
-
-/// The key of the row that says how many batches were applied, and what all rows but this and the mark amount to.
-const STATE: &[u8] = &[0x01];
 
 /// What sled locks, in the data folder.
 const DATABASE_FILE: &str = "sled/db";
@@ -123,7 +120,10 @@ impl SledBackend {
         if !database.exists() && said == Said::Nothing {
             create(&data_dir, &database, cache_bytes)?;
         }
-        Self::over(data_dir, said, cache_bytes)
+        let mut backend = Self::over(data_dir, said, cache_bytes)?;
+        // What a folder in the format before lacked is there and synced.
+        backend.data_dir.raise_format()?;
+        Ok(backend)
     }
 
     /// Opens the data folder at `path`, and makes nothing that is not there.
@@ -163,9 +163,14 @@ impl SledBackend {
         file.sync_data().map_err(OpenError::io("sync", &path))?;
         remove_unfinished_snapshots(&database)?;
         let rows = open_database(&database, cache_bytes)?;
+        let counts = data_dir.format() >= FORMAT_THAT_COUNTS;
         let check = || {
-            check_mark(&rows)?;
-            check_state(&rows, said, doubt.as_deref())
+            state::check_mark(&rows)?;
+            if counts {
+                state::check_state(&rows, said, doubt.as_deref())
+            } else {
+                state::begin_to_count(&rows, &file, doubt.as_deref())
+            }
         };
         let state = catch_panic(check).unwrap_or_else(Err).map_err(|what| damaged(&path, what))?;
         let acknowledged = Acknowledged::create(data_dir.path(), state.batches);
@@ -180,7 +185,7 @@ impl SledBackend {
     ///
     /// STORAGE_CORRUPT.
     pub fn check_digest(&self) -> Result<()> {
-        let digest = catch_panic(|| digest(&self.rows)).unwrap_or_else(Err).map_err(Error::corrupt)?;
+        let digest = catch_panic(|| state::digest(&self.rows)).unwrap_or_else(Err).map_err(Error::corrupt)?;
         if digest != self.state.digest {
             return Err(Error::corrupt(ROWS_DIFFER));
         }
@@ -201,27 +206,6 @@ impl SledBackend {
         Ok(digest)
     }
 }
-
-/// What the state row says. Stored as batches:8 digest:16, big-endian.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct State {
-    batches: u64,
-    digest: RowsDigest,
-}
-
-impl State {
-    fn encode(self) -> Vec<u8> {
-        [&self.batches.to_be_bytes()[..], &self.digest.to_bytes()].concat()
-    }
-
-    fn decode(row: &[u8]) -> Option<Self> {
-        let (batches, digest) = row.split_first_chunk()?;
-        let digest = RowsDigest::from_bytes(digest.try_into().ok()?);
-        Some(Self { batches: u64::from_be_bytes(*batches), digest })
-    }
-}
-
-const ROWS_DIFFER: &str = "some of its rows are missing or are older than what was acknowledged";
 
 fn read_acknowledged(data_dir: &DataDir) -> Result<Said, OpenError> {
     Acknowledged::read(data_dir.path()).map_err(OpenError::io("read the count in", data_dir.path()))
@@ -247,55 +231,6 @@ fn find_doubt(database: &Path) -> Result<Option<String>, OpenError> {
     }
 }
 
-fn check_mark(rows: &sled::Db) -> Result<(), String> {
-    match rows.get(MARK.0) {
-        Ok(Some(mark)) if mark == MARK.1 => Ok(()),
-        Ok(_) => Err("nothing that Spandrel wrote can be found in it".to_owned()),
-        Err(error) => Err(in_words(&error)),
-    }
-}
-
-/// Checks that the database has what was acknowledged, and returns its state.
-fn check_state(rows: &sled::Db, said: Said, doubt: Option<&str>) -> Result<State, String> {
-    let words = |error| in_words(&error);
-    let state = if let Some(row) = rows.get(STATE).map_err(words)? {
-        State::decode(&row).ok_or("the row that counts its batches cannot be read")?
-    } else {
-        // Made before batches were counted, or never written to.
-        let state = State { batches: 0, digest: digest(rows)? };
-        rows.insert(STATE, state.encode()).map_err(words)?;
-        state
-    };
-    match said {
-        Said::Count(count) if count > state.batches => {
-            return Err(format!(
-                "the newest {} of its {count} batches of writes are missing",
-                count - state.batches
-            ));
-        }
-        Said::Count(_) if doubt.is_none() => return Ok(state),
-        // What a crash cut off looks like damage, and the count may have been damaged itself.
-        Said::Count(_) | Said::Garbled | Said::Nothing => {}
-    }
-    tracing::info!(doubt = doubt.unwrap_or("how much was acknowledged is not known"), "looking at all rows");
-    if digest(rows)? == state.digest {
-        return Ok(state);
-    }
-    Err(doubt.map_or_else(|| ROWS_DIFFER.to_owned(), |doubt| format!("{doubt}; {ROWS_DIFFER}")))
-}
-
-/// What all rows amount to, read one by one.
-fn digest(rows: &sled::Db) -> Result<RowsDigest, String> {
-    let mut digest = RowsDigest::default();
-    for row in rows.iter() {
-        let (key, value) = row.map_err(|error| in_words(&error))?;
-        if key != MARK.0 && key != STATE {
-            digest.add(&key, &value);
-        }
-    }
-    Ok(digest)
-}
-
 /// Makes a database that is there either wholly or not at all.
 fn create(data_dir: &DataDir, database: &Path, cache_bytes: u64) -> Result<(), OpenError> {
     let unfinished = database.with_extension("new");
@@ -306,7 +241,10 @@ fn create(data_dir: &DataDir, database: &Path, cache_bytes: u64) -> Result<(), O
         Ok(()) | Err(_) => {}
     }
     let rows = open_database(&unfinished, cache_bytes)?;
-    let marked = rows.insert(MARK.0, MARK.1).and_then(|_| rows.flush());
+    let marked = rows
+        .insert(MARK.0, MARK.1)
+        .and_then(|_| rows.insert(STATE, State::default().encode()))
+        .and_then(|_| rows.flush());
     marked.map_err(|error| explain(error, &unfinished))?;
     drop(rows);
     for entry in fs::read_dir(&unfinished).map_err(OpenError::io("read", &unfinished))? {

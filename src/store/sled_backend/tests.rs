@@ -123,6 +123,33 @@ fn a_lost_count_of_what_was_acknowledged_is_counted_again() {
     check(|file| fs::write(file, "00000000000000099999 00000000\n").unwrap());
 }
 
+/// A version that knew nothing of counts wrote to a folder that had one, and was then refused what it had written itself.
+#[test]
+fn a_folder_of_the_format_without_counts_is_counted() {
+    let folder = filled();
+    let says = || fs::read_to_string(folder.path().join("FORMAT")).unwrap();
+    let write_as_before = || {
+        let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+        backend.rows.insert(&key(1_000_000)[..], "a row that no count has").unwrap();
+        Box::new(backend).close();
+        fs::write(folder.path().join("FORMAT"), "spandrel 1\n").unwrap();
+        fs::write(folder.path().join("ACKNOWLEDGED"), "00000000000000000042 4ee7e60b\n").unwrap();
+    };
+    write_as_before();
+    // Whoever only looks does not make it another version's.
+    let backend = SledBackend::open_existing(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+    assert_eq!(backend.check_digest(), Ok(()));
+    Box::new(backend).close();
+    assert_eq!(says(), "spandrel 1\n");
+    write_as_before();
+    for _ in 0..2 {
+        let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+        assert_eq!(backend.check_digest(), Ok(()));
+        assert_eq!(says(), "spandrel 2\n");
+        Box::new(backend).close();
+    }
+}
+
 /// A doubt that was not settled when the process was killed is met by the next start, too.
 #[test]
 fn a_doubt_is_kept_until_it_is_settled() {
