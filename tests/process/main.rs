@@ -14,7 +14,10 @@
 mod support;
 
 mod backup;
+mod command;
 mod environment;
 mod formats;
 mod plug;
+mod restore;
 mod verify;
+mod writers;
