@@ -8,7 +8,7 @@ use crate::{
     app::{App, Settings, answers::Versions, sweeper::Sweeper},
     clock,
     config::Config,
-    domain::Error,
+    domain::{Error, Problem},
     grpc::{
         admin_service::Admin,
         annotation_service::Annotations,
@@ -43,12 +43,25 @@ pub enum ServeFailure {
          backup into a new one: spandrel restore FILE --data-dir FOLDER"
     )]
     Recover(Error),
+    /// What is stored cannot be read now.
+    #[error("cannot start over the stored data: {0}")]
+    Unavailable(Error),
     /// A thread or runtime cannot be started.
     #[error("cannot start: {0}")]
     Start(io::Error),
     /// The transport.
     #[error(transparent)]
     Serve(#[from] ServeError),
+}
+
+impl ServeFailure {
+    fn of_opening(error: Error) -> Self {
+        if let Problem::StorageUnavailable(_) = error.problem {
+            Self::Unavailable(error)
+        } else {
+            Self::Recover(error)
+        }
+    }
 }
 
 /// Serves until SIGTERM or SIGINT, then drains, and closes the database last. Blocks. One line on stdout says when it
@@ -87,7 +100,7 @@ fn serve(
     let runtime = runtime.map_err(ServeFailure::Start)?;
     let render = convert::rendering::rendered;
     let opening = App::open(Arc::clone(engine), versions, clock::system(), settings, render);
-    let (app, sweeper) = runtime.block_on(opening).map_err(ServeFailure::Recover)?;
+    let (app, sweeper) = runtime.block_on(opening).map_err(ServeFailure::of_opening)?;
     let (stop_sweeper, stopped) = oneshot::channel::<()>();
     let sweeper = thread::Builder::new()
         .name("spandrel-sweeper".to_owned())

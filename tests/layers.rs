@@ -51,8 +51,8 @@ const BELONGS: [(&str, &[&str]); 17] = [
     ("prost_reflect", &["cli"]),
     ("clap", &["cli", "config", "telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("sled", &["store/sled_backend.rs", "store/sled_backend/state.rs"]),
-    ("rustix", &["store/sled_backend.rs"]),
+    ("sled", &["store/sled_backend.rs", "store/sled_backend/state.rs", "store/sled_backend/watch.rs"]),
+    ("rustix", &["store/sled_backend.rs", "store/sled_segments.rs"]),
     ("std::time::SystemTime", &["clock.rs"]),
 ];
 

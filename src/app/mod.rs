@@ -9,6 +9,7 @@ pub mod articles;
 pub mod backup;
 pub mod pages;
 pub mod projects;
+mod recovery;
 pub mod sweeper;
 pub mod texts;
 
@@ -82,7 +83,7 @@ impl App {
         render_annotation: RenderAnnotation,
     ) -> Result<(Arc<Self>, sweeper::Sweeper)> {
         let (sweeps, receiver) = mpsc::unbounded_channel();
-        let projects = projects::recover(engine.as_ref(), &sweeps).await?;
+        let projects = recovery::recover(engine.as_ref(), &sweeps).await?;
         let app = Self {
             sweeps,
             backups: Arc::new(Semaphore::new(BACKUPS_MAX)),

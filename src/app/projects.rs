@@ -1,8 +1,8 @@
 //! Projects: created and deleted in steps that a crash may cut off and the next start finishes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{App, answers::Scope, changed, changes, detached, pages, sweeper::Sweep, unexpected};
@@ -18,7 +18,7 @@ use crate::{
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{At, Draft, Engine, EngineExt, LogError, Maintenance, Mode, Partition, View},
+        engine::{At, Draft, Engine, EngineExt, Maintenance, Mode, Partition, View},
         keys::{self, ArticleNumber},
         project_table,
         records::ResourceChange,
@@ -38,7 +38,7 @@ pub struct ProjectHandle {
 }
 
 impl ProjectHandle {
-    fn new(entry: &Entry) -> Arc<Self> {
+    pub(super) fn new(entry: &Entry) -> Arc<Self> {
         let Entry { id, partition, uid, state: _ } = entry.clone();
         Arc::new(Self { id, partition, uid, numbers: Mutex::new(0..0) })
     }
@@ -425,72 +425,4 @@ fn details_bytes(details: &ProjectDetails) -> usize {
     let ProjectDetails { display_name, description, metadata } = details;
     let metadata: usize = metadata.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
     FIXED + display_name.len() + description.len() + metadata
-}
-
-/// Finishes creations and deletions that a crash cut off, says what is to be swept, and returns the projects in use.
-pub(super) async fn recover(
-    engine: &dyn Engine,
-    sweeps: &mpsc::UnboundedSender<Sweep>,
-) -> Result<HashMap<ProjectId, Arc<ProjectHandle>>> {
-    let mut projects = HashMap::new();
-    let mut from = Partition(Partition::CATALOG.0 + 1);
-    loop {
-        let page = engine.read(Partition::CATALOG, move |view| {
-            catalog::entries(view, from).take(crate::limits::VIEW_ROWS_MAX).collect::<Result<Vec<_>>>()
-        });
-        let page = page.await?.value;
-        let Some(last) = page.last() else { return Ok(projects) };
-        from = Partition(last.partition.0.saturating_add(1));
-        for entry in page {
-            let partition = entry.partition;
-            let state = engine.read(partition, |view| {
-                let below = ArticleNumber(article_table::numbers_in_use(view)?);
-                Ok((view.get(keys::PROJECT)?.is_some(), below))
-            });
-            let (initialised, below) = state.await?.value;
-            match (entry.state, initialised) {
-                (State::Active, true) => {}
-                (State::Reserved, true) => {
-                    let active = entry.clone();
-                    let activate = move |draft: &mut Draft<'_>| {
-                        catalog::activate(draft, &active);
-                        Ok(())
-                    };
-                    engine.commit(Partition::CATALOG, Arc::new(activate), Mode::Apply).await?;
-                }
-                (State::Active, false) if !is_fenced(engine, partition).await? => {
-                    // Released, it would be swept.
-                    let what = format!("project {} is in use, and has no row of its own", entry.id);
-                    return Err(Error::corrupt(what));
-                }
-                (State::Reserved | State::Active, false) => {
-                    let release = move |draft: &mut Draft<'_>| catalog::release(draft, &entry);
-                    engine.commit(Partition::CATALOG, Arc::new(release), Mode::Apply).await?;
-                    let _ = sweeps.send(Sweep::Project(partition));
-                    continue;
-                }
-                (State::Deleted, _) => {
-                    let _ = sweeps.send(Sweep::Project(partition));
-                    continue;
-                }
-            }
-            let _ = sweeps.send(Sweep::LeftOvers(partition, below));
-            projects.insert(entry.id.clone(), ProjectHandle::new(&entry));
-        }
-    }
-}
-
-/// Whether the last commit of a project deleted it.
-async fn is_fenced(engine: &dyn Engine, partition: Partition) -> Result<bool> {
-    let head = engine.head(partition).borrow().0;
-    let Some(before) = head.checked_sub(1) else { return Ok(false) };
-    match engine.log_after(partition, Revision(before), 1).await {
-        Ok(commits) => Ok(commits
-            .iter()
-            .flat_map(changes)
-            .any(|change| matches!(change, Ok(ResourceChange::Project { before: Some(_), after: None })))),
-        // Then nobody can tell.
-        Err(LogError::Compacted { .. }) => Ok(true),
-        Err(LogError::Failed(error)) => Err(error),
-    }
 }

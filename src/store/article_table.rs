@@ -129,7 +129,7 @@ pub fn text_rows(
 ///
 /// # Errors
 ///
-/// As every read.
+/// STORAGE_CORRUPT when a chunk is missing, and the article is there.
 pub fn read_text(
     view: &dyn View,
     number: ArticleNumber,
@@ -146,7 +146,14 @@ pub fn read_text(
             u32::try_from(text.len() / VALUE_BYTES_MAX).map_err(|_| Error::corrupt("a text is too long"))?;
         match view.get(&keys::text_chunk(number, generation, chunk))? {
             Some(bytes) if !bytes.is_empty() => text.extend_from_slice(&bytes),
-            Some(_) | None => return Ok(None),
+            Some(_) | None => {
+                return match get(view, number)? {
+                    Some(stored) if stored.text_generation == generation => {
+                        Err(Error::corrupt(format!("the text of {} is incomplete", stored.article.id)))
+                    }
+                    Some(_) | None => Ok(None),
+                };
+            }
         }
     }
     Ok(Some(text.len() >= text_bytes))

@@ -18,6 +18,7 @@
 //! - A snapshot whose writing was cut off is taken for the newest one, and then for damage: such files are removed.
 
 mod state;
+mod watch;
 
 use std::{
     any::Any,
@@ -35,7 +36,10 @@ use std::{
 
 use bytes::Bytes;
 
-use self::state::{FORMAT_THAT_COUNTS, MARK, ROWS_DIFFER, STATE, State};
+use self::{
+    state::{FORMAT_THAT_COUNTS, MARK, ROWS_DIFFER, STATE, State},
+    watch::Watch,
+};
 use super::{
     acknowledged::{Acknowledged, Said},
     committer::{Backend, Batch, Committer, Options},
@@ -87,6 +91,7 @@ pub fn until_released(path: &Path) -> Result<(), OpenError> {
 /// Rows in sled.
 pub struct SledBackend {
     // Dropped in this order: the folder is free once the database is closed.
+    _watch: Watch,
     rows: sled::Db,
     /// The database's file once more, to sync it.
     file: File,
@@ -122,8 +127,13 @@ impl SledBackend {
         }
         let mut backend = Self::over(data_dir, said, cache_bytes)?;
         // What a folder in the format before lacked is there and synced.
-        backend.data_dir.raise_format()?;
-        Ok(backend)
+        match backend.data_dir.raise_format() {
+            Ok(()) => Ok(backend),
+            Err(error) => {
+                Box::new(backend).close();
+                Err(error)
+            }
+        }
     }
 
     /// Opens the data folder at `path`, and makes nothing that is not there.
@@ -149,34 +159,29 @@ impl SledBackend {
         }
         let path = database.join("db");
         check_file(&path)?;
-        let doubt = match data_dir.doubt() {
-            None => find_doubt(&database)?,
-            doubt => doubt,
-        };
-        if let Some(doubt) = &doubt {
-            // sled's next snapshot leaves out what this one finds damaged, and then nothing gives a doubt any more.
-            data_dir.keep_doubt(doubt)?;
-        }
         let file =
             File::options().read(true).write(true).open(&path).map_err(OpenError::io("open", &path))?;
         // A process that was killed leaves what it wrote and did not sync. It is read from now on, and counted.
         file.sync_data().map_err(OpenError::io("sync", &path))?;
+        // Whatever is known, all that sled will read is read first: where it cannot read, it writes zeros.
+        let found = find_doubt(&database)?;
+        let doubt = data_dir.doubt()?.or(found);
+        if let Some(doubt) = &doubt {
+            // sled's next snapshot leaves out what this one finds damaged, and then nothing gives a doubt any more.
+            data_dir.keep_doubt(doubt)?;
+        }
         remove_unfinished_snapshots(&database)?;
         let rows = open_database(&database, cache_bytes)?;
-        let counts = data_dir.format() >= FORMAT_THAT_COUNTS;
-        let check = || {
-            state::check_mark(&rows)?;
-            if counts {
-                state::check_state(&rows, said, doubt.as_deref())
-            } else {
-                state::begin_to_count(&rows, &file, doubt.as_deref())
+        match settle(&rows, &file, &data_dir, said, doubt.as_deref()) {
+            Ok((state, acknowledged)) => {
+                let (watch, acknowledged) = (Watch::begin(&rows), Mutex::new(acknowledged));
+                Ok(Self { _watch: watch, rows, file, state, acknowledged, data_dir })
             }
-        };
-        let state = catch_panic(check).unwrap_or_else(Err).map_err(|what| damaged(&path, what))?;
-        let acknowledged = Acknowledged::create(data_dir.path(), state.batches);
-        let acknowledged = acknowledged.map_err(OpenError::io("write the count in", data_dir.path()))?;
-        data_dir.settle_doubt()?;
-        Ok(Self { rows, file, state, acknowledged: Mutex::new(acknowledged), data_dir })
+            Err(error) => {
+                drop_database(rows, &path);
+                Err(error)
+            }
+        }
     }
 
     /// Looks at all rows, whether they are those that were written: none is missing, and none is old.
@@ -205,6 +210,41 @@ impl SledBackend {
         }
         Ok(digest)
     }
+}
+
+/// Checks that a database has what was acknowledged, and writes down that it has.
+fn settle(
+    rows: &sled::Db,
+    file: &File,
+    data_dir: &DataDir,
+    said: Said,
+    doubt: Option<&str>,
+) -> Result<(State, Acknowledged), OpenError> {
+    let path = data_dir.path().join(DATABASE_FILE);
+    let counts = data_dir.format() >= FORMAT_THAT_COUNTS;
+    let check = || {
+        state::check_mark(rows)?;
+        if counts { state::check_state(rows, said, doubt) } else { state::count(rows, doubt) }
+    };
+    let state = catch_panic(check).unwrap_or_else(Err).map_err(|what| damaged(&path, what))?;
+    if !counts {
+        let written = rows.insert(STATE, state.encode()).and_then(|_| rows.flush());
+        written.map_err(|error| explain(error, &path))?;
+        file.sync_data().map_err(OpenError::io("sync", &path))?;
+    }
+    let acknowledged = Acknowledged::create(data_dir.path(), state.batches);
+    let acknowledged = acknowledged.map_err(OpenError::io("write the count in", data_dir.path()))?;
+    data_dir.settle_doubt()?;
+    Ok((state, acknowledged))
+}
+
+/// Closes a database. sled syncs it then, and panics if it cannot.
+fn drop_database(rows: sled::Db, path: &Path) -> bool {
+    catch_panic(|| drop(rows))
+        .inspect_err(|panic| {
+            tracing::error!(path = %path.display(), panic, "the database was not closed cleanly");
+        })
+        .is_ok()
 }
 
 fn read_acknowledged(data_dir: &DataDir) -> Result<Said, OpenError> {
@@ -245,8 +285,11 @@ fn create(data_dir: &DataDir, database: &Path, cache_bytes: u64) -> Result<(), O
         .insert(MARK.0, MARK.1)
         .and_then(|_| rows.insert(STATE, State::default().encode()))
         .and_then(|_| rows.flush());
+    let is_closed = drop_database(rows, &unfinished);
     marked.map_err(|error| explain(error, &unfinished))?;
-    drop(rows);
+    if !is_closed {
+        return Err(OpenError::io("sync", &unfinished)(ErrorKind::Other.into()));
+    }
     for entry in fs::read_dir(&unfinished).map_err(OpenError::io("read", &unfinished))? {
         let path = entry.map_err(OpenError::io("read", &unfinished))?.path();
         File::open(&path).and_then(|file| file.sync_all()).map_err(OpenError::io("sync", &path))?;

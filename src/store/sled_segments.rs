@@ -37,58 +37,91 @@ const KIND_MAX: u8 = 11;
 
 /// The doubt that the database in `folder` gives about itself, if it gives one.
 ///
+/// Reads all that sled will replay, from the disk and not from what the kernel keeps of it: of what it could not write,
+/// the kernel may keep what never came to be on the disk.
+///
 /// # Errors
 ///
-/// When its files cannot be read.
+/// When its files cannot be read. sled would take a segment that it cannot read for one that was never finished, and
+/// write zeros over it.
 pub(super) fn doubt(folder: &Path, segment_bytes: usize) -> io::Result<Option<String>> {
     let snapshot_lsn = last_snapshot(folder)?;
     let mut file = File::open(folder.join("db"))?;
-    let mut replayed = Vec::new();
-    let mut blank = Vec::new();
-    let (mut offset, file_bytes) = (0, file.metadata()?.len());
-    let size = u64::try_from(segment_bytes).unwrap_or(u64::MAX);
-    while offset + number(HEADER_BYTES) <= file_bytes {
-        let mut header = [0; HEADER_BYTES];
-        file.seek(SeekFrom::Start(offset))?;
-        file.read_exact(&mut header)?;
-        match lsn_of(header) {
-            Some(lsn) if lsn.saturating_add(size) > snapshot_lsn => replayed.push((lsn, offset)),
-            Some(_) => {}
-            None if header == [0; HEADER_BYTES] => blank.push(offset),
-            None => return Ok(Some(format!("the segment at byte {offset} has no header"))),
-        }
-        offset += size;
+    let size = number(segment_bytes);
+    for (_, offset) in Segments::read(&mut file, size, snapshot_lsn)?.replayed {
+        forget_cached(&file, offset, size)?;
     }
-    replayed.sort_unstable();
-    if let Some(doubt) = doubt_of_blank(&mut file, &blank, size, snapshot_lsn, &replayed)? {
-        return Ok(Some(doubt));
-    }
-    // Whatever breaks off in the newest segment is the end of the log, which the count of acknowledged writes knows.
-    replayed.pop();
+    let Segments { replayed, blank, without_header } = Segments::read(&mut file, size, snapshot_lsn)?;
+    let mut doubt = without_header.map(|offset| format!("the segment at byte {offset} has no header"));
     let mut segment = Vec::with_capacity(segment_bytes);
-    for (lsn, offset) in replayed {
+    let newest = replayed.last().map(|(lsn, _)| *lsn);
+    for (lsn, offset) in &replayed {
         segment.clear();
-        file.seek(SeekFrom::Start(offset))?;
+        file.seek(SeekFrom::Start(*offset))?;
         file.by_ref().take(size).read_to_end(&mut segment)?;
         segment.resize(segment_bytes, 0);
-        if let Some(at) = break_in(&segment, lsn / size) {
-            return Ok(Some(format!("what stands at byte {} is not what was written", offset + number(at))));
+        // Whatever breaks off in the newest is the end of the log, which the count of acknowledged writes knows.
+        if doubt.is_none()
+            && newest != Some(*lsn)
+            && let Some(at) = break_in(&segment, lsn / size)
+        {
+            doubt = Some(format!("what stands at byte {} is not what was written", offset + number(at)));
         }
     }
-    Ok(None)
+    if doubt.is_none() {
+        doubt = doubt_of_blank(&mut file, &blank, size)?;
+    }
+    Ok(doubt.or_else(|| doubt_of_missing(size, snapshot_lsn, &replayed)))
 }
 
-/// Whether a segment whose header is zeros may have had another one: sled passes over it. One that is not used is blank
-/// from end to end. One that is, and was used since the snapshot, is missed among those that are replayed; but so is one
-/// that sled has used again, so that this is a doubt only where both are found.
-fn doubt_of_blank(
-    file: &mut File,
-    blank: &[u64],
-    size: u64,
-    snapshot_lsn: u64,
-    replayed: &[(u64, u64)],
-) -> io::Result<Option<String>> {
-    let Some(first) = blank.first() else { return Ok(None) };
+/// What the headers of all segments say.
+#[derive(Default)]
+struct Segments {
+    /// Where what begins at which lsn, of what was written since the snapshot; ascending.
+    replayed: Vec<(u64, u64)>,
+    /// Where there is none.
+    blank: Vec<u64>,
+    /// Where there is something else.
+    without_header: Option<u64>,
+}
+
+impl Segments {
+    fn read(file: &mut File, size: u64, snapshot_lsn: u64) -> io::Result<Self> {
+        let mut segments = Self::default();
+        let (mut offset, file_bytes) = (0, file.metadata()?.len());
+        while offset + number(HEADER_BYTES) <= file_bytes {
+            let mut header = [0; HEADER_BYTES];
+            file.seek(SeekFrom::Start(offset))?;
+            file.read_exact(&mut header)?;
+            match lsn_of(header) {
+                Some(lsn) if lsn.saturating_add(size) > snapshot_lsn => segments.replayed.push((lsn, offset)),
+                Some(_) => {}
+                None if header == [0; HEADER_BYTES] => segments.blank.push(offset),
+                None => segments.without_header = segments.without_header.or(Some(offset)),
+            }
+            offset += size;
+        }
+        segments.replayed.sort_unstable();
+        Ok(segments)
+    }
+}
+
+/// Lets the kernel forget what it keeps of a part of the file, so that it is read from the disk.
+#[cfg(target_os = "linux")]
+fn forget_cached(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    let bytes = std::num::NonZeroU64::new(bytes);
+    rustix::fs::fadvise(file, offset, bytes, rustix::fs::Advice::DontNeed).map_err(io::Error::from)
+}
+
+/// Elsewhere there is no such call.
+#[cfg(not(target_os = "linux"))]
+fn forget_cached(_file: &File, _offset: u64, _bytes: u64) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether a segment whose header is zeros has had another one: sled passes over it. One that is not used is blank from
+/// end to end.
+fn doubt_of_blank(file: &mut File, blank: &[u64], size: u64) -> io::Result<Option<String>> {
     let mut begin = Vec::with_capacity(BLANK_LOOK_BYTES);
     for offset in blank {
         begin.clear();
@@ -98,9 +131,15 @@ fn doubt_of_blank(
             return Ok(Some(format!("the segment at byte {offset} has lost its header")));
         }
     }
-    let expected = (snapshot_lsn / size..).map(|number| number * size);
-    let is_missed = replayed.iter().zip(expected).any(|((lsn, _), expected)| *lsn != expected);
-    Ok(is_missed.then(|| format!("the segment at byte {first} is blank, and one of the log is missing")))
+    Ok(None)
+}
+
+/// Whether a segment that was written since the snapshot is nowhere: the file was cut short, or what was written to it
+/// went elsewhere or never came. One that sled has used again meanwhile is missing, too.
+fn doubt_of_missing(size: u64, snapshot_lsn: u64, replayed: &[(u64, u64)]) -> Option<String> {
+    let mut expected = (snapshot_lsn / size..).map(|number| number * size);
+    let missing = replayed.iter().zip(&mut expected).find(|((lsn, _), expected)| lsn != expected);
+    missing.map(|(_, expected)| format!("the segment of its log that begins at {expected} is missing"))
 }
 
 /// The lsn that the newest snapshot reaches to; 0 without one.

@@ -3,6 +3,7 @@
 mod database;
 mod log;
 mod random;
+mod recovery;
 mod unreadable;
 
 use bytes::Bytes;
@@ -422,20 +423,4 @@ fn a_thousand_problems_are_listed_and_all_are_counted() {
     }
     let report = rows.verify();
     assert_eq!((report.problem_count, report.problems.len()), (1_500, 1_000));
-}
-
-/// A start took a project that had lost its row for one whose deletion was cut off, and swept all that was left of it.
-#[test]
-fn a_project_that_lost_its_row_is_refused_and_not_swept() {
-    let mut rows = healthy();
-    rows.remove(P, keys::PROJECT);
-    let clock: Clock = Arc::new(|| Timestamp(1));
-    let versions = Versions::new();
-    let options =
-        Options { clock: Arc::clone(&clock), observer: versions.observer(), free_space_floor_bytes: 0 };
-    let engine = Committer::start(Box::new(rows.backend()), options).unwrap();
-    let opening = App::open(engine, versions, clock, Settings { text_bytes_max: 1 }, |_, _, _| Bytes::new());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let error = runtime.block_on(opening).err().unwrap().to_string();
-    assert!(error.contains("project p is in use, and has no row of its own"), "{error}");
 }

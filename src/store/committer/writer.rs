@@ -169,8 +169,16 @@ fn apply(shared: &Shared, group: &Group, batch: Batch) -> Result<()> {
 /// having written what the first one lost.
 fn fail(shared: &Shared, cause: Error) -> Error {
     let Error { problem, .. } = cause;
-    let error: Error =
-        Problem::StorageUnavailable(format!("it has failed and must be opened again: {problem}")).into();
+    let what = if let Problem::StorageCorrupt(what) = problem {
+        // Opened again, it would meet the same.
+        format!(
+            "it has met damage and writes no more: {what}; keep the data folder for whoever may mend it, and restore \
+             your last backup into a new one: spandrel restore FILE --data-dir FOLDER"
+        )
+    } else {
+        format!("it has failed and must be opened again: {problem}")
+    };
+    let error: Error = Problem::StorageUnavailable(what).into();
     tracing::error!(%error, "the storage has failed");
     shared.fail(error.clone());
     error

@@ -1,7 +1,5 @@
 //! What a database says of itself: that it is ours, and whether it has all that was acknowledged.
 
-use std::fs::File;
-
 use super::{super::acknowledged::Said, in_words};
 use crate::store::rows_digest::RowsDigest;
 
@@ -66,17 +64,13 @@ pub(super) fn check_state(rows: &sled::Db, said: Said, doubt: Option<&str>) -> R
     Err(doubt.map_or_else(|| ROWS_DIFFER.to_owned(), |doubt| format!("{doubt}; {ROWS_DIFFER}")))
 }
 
-/// Counts from here on the batches of a database that nobody counted; if it has a count, then one that an older version
-/// has written past.
-pub(super) fn begin_to_count(rows: &sled::Db, file: &File, doubt: Option<&str>) -> Result<State, String> {
+/// The state of a database whose batches nobody has counted; or counted, until an older version wrote past the count.
+pub(super) fn count(rows: &sled::Db, doubt: Option<&str>) -> Result<State, String> {
     tracing::info!("the data folder is in an older format; looking at all rows");
     if let Some(doubt) = doubt {
         tracing::warn!(doubt, "in the older format nothing can settle a doubt; spandrel verify says more");
     }
-    let state = State { batches: 0, digest: digest(rows)? };
-    rows.insert(STATE, state.encode()).and_then(|_| rows.flush()).map_err(|error| in_words(&error))?;
-    file.sync_data().map_err(|error| error.to_string())?;
-    Ok(state)
+    Ok(State { batches: 0, digest: digest(rows)? })
 }
 
 /// What all rows amount to, read one by one.
