@@ -17,9 +17,10 @@ use crate::{
 const UNFINISHED: &str = ".restoring";
 
 /// What stands in a data folder, so that something else is not taken for what a restore has left.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     "ACKNOWLEDGED",
     "ACKNOWLEDGED.new",
+    "CLOSED",
     "DOUBT",
     "FORMAT",
     "FORMAT.new",

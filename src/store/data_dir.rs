@@ -5,6 +5,7 @@
 //! LOCK           locked by the process that uses the folder
 //! sled/          the database
 //! ACKNOWLEDGED   how many batches are durable (`acknowledged.rs`)
+//! CLOSED         what the headers of the database's segments amounted to when it was last closed; gone while it is open
 //! DOUBT          what gave a doubt about the database; gone once a look at all rows has settled it
 //! RESTORING      that a restore has not finished what is in here
 //! ```
@@ -41,6 +42,7 @@ pub const LOCK_FILE: &str = "LOCK";
 pub const RESTORING_FILE: &str = "RESTORING";
 const DATABASE: &str = "sled";
 const DOUBT_FILE: &str = "DOUBT";
+const CLOSED_FILE: &str = "CLOSED";
 
 /// What may lie in a folder that is to become a data folder: what a start that was cut off leaves, and what
 /// file systems put there.
@@ -237,6 +239,24 @@ impl DataDir {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(OpenError::io("read", &file)(error)),
         }
+    }
+
+    /// What was said when the database was closed, once: from now on it is open.
+    pub(super) fn take_closed(&self) -> Result<Option<String>, OpenError> {
+        let file = self.path.join(CLOSED_FILE);
+        let closed = fs::read(&file);
+        match closed.and_then(|closed| fs::remove_file(&file).map(|()| closed)) {
+            Ok(closed) => Ok(Some(String::from_utf8_lossy(&closed).trim_end().to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(OpenError::io("read and remove", &file)(error)),
+        }
+    }
+
+    /// Says so of a database that was just closed.
+    pub(super) fn say_closed(&self, closed: &str) -> io::Result<()> {
+        let mut file = File::create(self.path.join(CLOSED_FILE))?;
+        file.write_all(format!("{closed}\n").as_bytes())?;
+        file.sync_all()
     }
 
     /// Keeps a doubt until it is settled, whatever happens to this process.

@@ -17,6 +17,7 @@
 //!   what a start will read again is looked at first (`sled_segments.rs`).
 //! - A snapshot whose writing was cut off is taken for the newest one, and then for damage: such files are removed.
 
+mod opening;
 mod state;
 mod watch;
 
@@ -25,11 +26,13 @@ use std::{
     borrow::Cow,
     cell::Cell,
     fmt,
-    fs::{self, File},
-    io::ErrorKind,
+    fs::File,
     panic::{self, AssertUnwindSafe},
     path::Path,
-    sync::{Arc, Mutex, Once, PoisonError},
+    sync::{
+        Arc, Mutex, Once, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -37,13 +40,17 @@ use std::{
 use bytes::Bytes;
 
 use self::{
-    state::{FORMAT_THAT_COUNTS, MARK, ROWS_DIFFER, STATE, State},
+    opening::{
+        check_file, create, damaged, drop_database, find_doubt, open_database, read_acknowledged,
+        remove_unfinished_snapshots, settle,
+    },
+    state::{ROWS_DIFFER, STATE, State},
     watch::Watch,
 };
 use super::{
     acknowledged::{Acknowledged, Said},
     committer::{Backend, Batch, Committer, Options},
-    data_dir::{DataDir, OpenError, sync_folder},
+    data_dir::{DataDir, OpenError},
     engine::{Row, Rows},
     rows_digest::RowsDigest,
     sled_key::{original_key, stored_key},
@@ -96,6 +103,8 @@ pub struct SledBackend {
     /// The database's file once more, to sync it.
     file: File,
     state: State,
+    /// A write or a sync failed: nobody knows what is on the disk.
+    has_failed: AtomicBool,
     acknowledged: Mutex<Acknowledged>,
     data_dir: DataDir,
 }
@@ -120,10 +129,11 @@ impl SledBackend {
     }
 
     fn open_or_create(data_dir: DataDir, cache_bytes: u64) -> Result<Self, OpenError> {
-        let said = read_acknowledged(&data_dir)?;
+        let mut said = read_acknowledged(&data_dir)?;
         let database = data_dir.database();
         if !database.exists() && said == Said::Nothing {
             create(&data_dir, &database, cache_bytes)?;
+            said = Said::Count(0);
         }
         let mut backend = Self::over(data_dir, said, cache_bytes)?;
         // What a folder in the format before lacked is there and synced.
@@ -164,7 +174,7 @@ impl SledBackend {
         // A process that was killed leaves what it wrote and did not sync. It is read from now on, and counted.
         file.sync_data().map_err(OpenError::io("sync", &path))?;
         // Whatever is known, all that sled will read is read first: where it cannot read, it writes zeros.
-        let found = find_doubt(&database)?;
+        let found = find_doubt(&database, data_dir.take_closed()?.as_deref())?;
         let doubt = data_dir.doubt()?.or(found);
         if let Some(doubt) = &doubt {
             // sled's next snapshot leaves out what this one finds damaged, and then nothing gives a doubt any more.
@@ -175,7 +185,8 @@ impl SledBackend {
         match settle(&rows, &file, &data_dir, said, doubt.as_deref()) {
             Ok((state, acknowledged)) => {
                 let (watch, acknowledged) = (Watch::begin(&rows), Mutex::new(acknowledged));
-                Ok(Self { _watch: watch, rows, file, state, acknowledged, data_dir })
+                let has_failed = AtomicBool::new(false);
+                Ok(Self { _watch: watch, rows, file, state, has_failed, acknowledged, data_dir })
             }
             Err(error) => {
                 drop_database(rows, &path);
@@ -197,6 +208,11 @@ impl SledBackend {
         Ok(())
     }
 
+    fn failed(&self, error: Error) -> Error {
+        self.has_failed.store(true, Ordering::Release);
+        error
+    }
+
     /// What all rows amount to once `batch` is applied.
     fn digest_after(&self, batch: &[(Cow<'_, [u8]>, Option<Bytes>)]) -> sled::Result<RowsDigest> {
         let mut digest = self.state.digest;
@@ -210,163 +226,6 @@ impl SledBackend {
         }
         Ok(digest)
     }
-}
-
-/// Checks that a database has what was acknowledged, and writes down that it has.
-fn settle(
-    rows: &sled::Db,
-    file: &File,
-    data_dir: &DataDir,
-    said: Said,
-    doubt: Option<&str>,
-) -> Result<(State, Acknowledged), OpenError> {
-    let path = data_dir.path().join(DATABASE_FILE);
-    let counts = data_dir.format() >= FORMAT_THAT_COUNTS;
-    let check = || {
-        state::check_mark(rows)?;
-        if counts { state::check_state(rows, said, doubt) } else { state::count(rows, doubt) }
-    };
-    let state = catch_panic(check).unwrap_or_else(Err).map_err(|what| damaged(&path, what))?;
-    if !counts {
-        let written = rows.insert(STATE, state.encode()).and_then(|_| rows.flush());
-        written.map_err(|error| explain(error, &path))?;
-        file.sync_data().map_err(OpenError::io("sync", &path))?;
-    }
-    let acknowledged = Acknowledged::create(data_dir.path(), state.batches);
-    let acknowledged = acknowledged.map_err(OpenError::io("write the count in", data_dir.path()))?;
-    data_dir.settle_doubt()?;
-    Ok((state, acknowledged))
-}
-
-/// Closes a database. sled syncs it then, and panics if it cannot.
-fn drop_database(rows: sled::Db, path: &Path) -> bool {
-    catch_panic(|| drop(rows))
-        .inspect_err(|panic| {
-            tracing::error!(path = %path.display(), panic, "the database was not closed cleanly");
-        })
-        .is_ok()
-}
-
-fn read_acknowledged(data_dir: &DataDir) -> Result<Said, OpenError> {
-    Acknowledged::read(data_dir.path()).map_err(OpenError::io("read the count in", data_dir.path()))
-}
-
-/// Refuses a file that sled would take for an empty database.
-fn check_file(path: &Path) -> Result<(), OpenError> {
-    match fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => Err(damaged(path, "it is not a file")),
-        Ok(metadata) if metadata.len() == 0 => Err(damaged(path, "it is empty")),
-        Ok(_) => Ok(()),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Err(damaged(path, "it is missing"))
-        }
-        Err(error) => Err(OpenError::io("look at", path)(error)),
-    }
-}
-
-fn find_doubt(database: &Path) -> Result<Option<String>, OpenError> {
-    match sled_segments::doubt(database, SEGMENT_BYTES) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Some("it is cut short".to_owned())),
-        doubt => doubt.map_err(OpenError::io("read the database in", database)),
-    }
-}
-
-/// Makes a database that is there either wholly or not at all.
-fn create(data_dir: &DataDir, database: &Path, cache_bytes: u64) -> Result<(), OpenError> {
-    let unfinished = database.with_extension("new");
-    match fs::remove_dir_all(&unfinished) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(OpenError::io("remove the unfinished", &unfinished)(error));
-        }
-        Ok(()) | Err(_) => {}
-    }
-    let rows = open_database(&unfinished, cache_bytes)?;
-    let marked = rows
-        .insert(MARK.0, MARK.1)
-        .and_then(|_| rows.insert(STATE, State::default().encode()))
-        .and_then(|_| rows.flush());
-    let is_closed = drop_database(rows, &unfinished);
-    marked.map_err(|error| explain(error, &unfinished))?;
-    if !is_closed {
-        return Err(OpenError::io("sync", &unfinished)(ErrorKind::Other.into()));
-    }
-    for entry in fs::read_dir(&unfinished).map_err(OpenError::io("read", &unfinished))? {
-        let path = entry.map_err(OpenError::io("read", &unfinished))?.path();
-        File::open(&path).and_then(|file| file.sync_all()).map_err(OpenError::io("sync", &path))?;
-    }
-    sync_folder(&unfinished)?;
-    fs::rename(&unfinished, database).map_err(OpenError::io("make", database))?;
-    sync_folder(data_dir.path())
-}
-
-/// Removes the snapshots that nobody finished: one is written under such a name, synced and then renamed, and the one
-/// before it is kept until then.
-fn remove_unfinished_snapshots(database: &Path) -> Result<(), OpenError> {
-    for entry in fs::read_dir(database).map_err(OpenError::io("read", database))? {
-        let path = entry.map_err(OpenError::io("read", database))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
-            fs::remove_file(&path).map_err(OpenError::io("remove the unfinished", &path))?;
-        }
-    }
-    Ok(())
-}
-
-fn open_database(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
-    let started = Instant::now();
-    loop {
-        let config = sled::Config::new()
-            .path(path)
-            .mode(sled::Mode::HighThroughput)
-            .segment_size(SEGMENT_BYTES)
-            .cache_capacity(cache_bytes)
-            .flush_every_ms(None)
-            .print_profile_on_drop(false);
-        let opened = catch_panic(|| config.open()).map_err(|panic| {
-            tracing::debug!(panic, "the database cannot be opened");
-            damaged(path, "what stands in its files does not agree")
-        })?;
-        match opened {
-            Ok(rows) => return Ok(rows),
-            // The folder is locked, so this process itself still has it open: sled lets go a moment after it is closed.
-            Err(sled::Error::Io(error)) if is_lock_refused(&error) => {
-                if started.elapsed() > RELEASE_WAIT_MAX {
-                    return Err(OpenError::InUse { path: path.to_owned() });
-                }
-                thread::sleep(Duration::from_millis(2));
-            }
-            Err(error) => return Err(explain(error, path)),
-        }
-    }
-}
-
-fn is_lock_refused(error: &std::io::Error) -> bool {
-    error.kind() == ErrorKind::Other && error.to_string().contains("could not acquire lock")
-}
-
-fn explain(error: sled::Error, path: &Path) -> OpenError {
-    match error {
-        sled::Error::Io(source) if !is_of_content(source.kind()) => {
-            OpenError::io("open the database", path)(source)
-        }
-        sled::Error::Io(_)
-        | sled::Error::Corruption { .. }
-        | sled::Error::Unsupported(_)
-        | sled::Error::ReportableBug(_)
-        | sled::Error::CollectionNotFound(_) => damaged(path, in_words(&error)),
-    }
-}
-
-/// Whether an I/O error says that a file's content is not what was expected.
-fn is_of_content(kind: ErrorKind) -> bool {
-    kind == ErrorKind::InvalidData
-        || kind == ErrorKind::InvalidInput
-        || kind == ErrorKind::UnexpectedEof
-        || kind == ErrorKind::Other
-}
-
-fn damaged(path: &Path, what: impl Into<String>) -> OpenError {
-    OpenError::Damaged { path: path.to_owned(), what: what.into() }
 }
 
 thread_local! {
@@ -425,15 +284,16 @@ impl Backend for SledBackend {
             }
         }
         writes.insert(STATE, state.encode());
-        self.rows.apply_batch(writes).map_err(|error| storage_error(&error))?;
+        self.rows.apply_batch(writes).map_err(|error| self.failed(storage_error(&error)))?;
         self.state = state;
         Ok(())
     }
 
     fn sync(&self) -> Result<()> {
-        self.rows.flush().map_err(|error| storage_error(&error))?;
-        let unavailable = |error| Problem::StorageUnavailable(format!("cannot sync the disk: {error}"));
-        self.file.sync_data().map_err(unavailable)?;
+        self.rows.flush().map_err(|error| self.failed(storage_error(&error)))?;
+        self.file.sync_data().map_err(|error| {
+            self.failed(Problem::StorageUnavailable(format!("cannot sync the disk: {error}")).into())
+        })?;
         let mut acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = acknowledged.say(self.state.batches) {
             // What it says is too little then, which does no harm.
@@ -448,11 +308,18 @@ impl Backend for SledBackend {
     }
 
     fn close(self: Box<Self>) {
-        let path = self.data_dir.path().to_owned();
-        let _ = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).sync();
-        if let Err(panic) = catch_panic(|| drop(self)) {
-            tracing::error!(path = %path.display(), panic, "the database was not closed cleanly");
+        let Self { _watch: watch, rows, file, state: _, has_failed, acknowledged, data_dir } = *self;
+        let mut acknowledged = acknowledged.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let _ = acknowledged.sync();
+        drop((watch, file));
+        if !drop_database(rows, data_dir.path()) || has_failed.into_inner() {
+            return;
         }
+        // Without that, the next start looks more closely.
+        let _ = until_released(data_dir.path())
+            .ok()
+            .and_then(|()| sled_segments::fingerprint(&data_dir.database(), SEGMENT_BYTES).ok())
+            .and_then(|closed| data_dir.say_closed(&closed).ok());
     }
 }
 

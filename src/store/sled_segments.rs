@@ -25,6 +25,8 @@ use std::{
     path::Path,
 };
 
+use twox_hash::XxHash3_128;
+
 const HEADER_BYTES: usize = 20;
 const MESSAGE_HEADER_BYTES_MAX: usize = 32;
 /// As much of a segment as is looked at to see whether it is blank: more than a disk loses at once by itself.
@@ -38,13 +40,14 @@ const KIND_MAX: u8 = 11;
 /// The doubt that the database in `folder` gives about itself, if it gives one.
 ///
 /// Reads all that sled will replay, from the disk and not from what the kernel keeps of it: of what it could not write,
-/// the kernel may keep what never came to be on the disk.
+/// the kernel may keep what never came to be on the disk. `closed` is what [`fingerprint`] said when the database was
+/// closed, unless it never was.
 ///
 /// # Errors
 ///
 /// When its files cannot be read. sled would take a segment that it cannot read for one that was never finished, and
 /// write zeros over it.
-pub(super) fn doubt(folder: &Path, segment_bytes: usize) -> io::Result<Option<String>> {
+pub(super) fn doubt(folder: &Path, segment_bytes: usize, closed: Option<&str>) -> io::Result<Option<String>> {
     let snapshot_lsn = last_snapshot(folder)?;
     let mut file = File::open(folder.join("db"))?;
     let size = number(segment_bytes);
@@ -71,7 +74,34 @@ pub(super) fn doubt(folder: &Path, segment_bytes: usize) -> io::Result<Option<St
     if doubt.is_none() {
         doubt = doubt_of_blank(&mut file, &blank, size)?;
     }
-    Ok(doubt.or_else(|| doubt_of_missing(size, snapshot_lsn, &replayed)))
+    if doubt.is_some() {
+        return Ok(doubt);
+    }
+    match closed {
+        Some(closed) if closed == fingerprint(folder, segment_bytes)? => Ok(None),
+        Some(_) => Ok(Some("its segments are not those that it was closed with".to_owned())),
+        None => Ok(doubt_of_missing(size, snapshot_lsn, &replayed)),
+    }
+}
+
+/// What the headers of all segments and the length of the file amount to: 32 hexadecimal digits. While the database is
+/// closed, it stays what it is.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub(super) fn fingerprint(folder: &Path, segment_bytes: usize) -> io::Result<String> {
+    let mut file = File::open(folder.join("db"))?;
+    let (mut offset, file_bytes) = (0, file.metadata()?.len());
+    let mut headers = file_bytes.to_be_bytes().to_vec();
+    while offset + number(HEADER_BYTES) <= file_bytes {
+        let mut header = [0; HEADER_BYTES];
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(&mut header)?;
+        headers.extend_from_slice(&header);
+        offset += number(segment_bytes);
+    }
+    Ok(format!("{:032x}", XxHash3_128::oneshot(&headers)))
 }
 
 /// What the headers of all segments say.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs};
 
 use super::*;
 use crate::limits::DATABASE_CACHE_BYTES_DEFAULT;
@@ -148,6 +148,28 @@ fn a_folder_of_the_format_without_counts_is_counted() {
         assert_eq!(says(), "spandrel 2\n");
         Box::new(backend).close();
     }
+}
+
+/// Segments that sled has used again look like lost ones, and to look at all rows takes a second a million annotations.
+#[test]
+fn a_database_that_was_closed_gives_no_doubt_when_it_is_as_it_was() {
+    let folder = filled();
+    let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+    for value in 0..40 {
+        let row = |number| (key(number), Some(Bytes::from(vec![value; 4_000])));
+        backend.apply((0..50).map(row).collect()).unwrap();
+        backend.sync().unwrap();
+    }
+    Box::new(backend).close();
+    let doubt = |closed: Option<&str>| find_doubt(&folder.path().join("sled"), closed).unwrap();
+    let closed = fs::read_to_string(folder.path().join("CLOSED")).unwrap();
+    assert_eq!(doubt(Some(closed.trim_end())), None);
+    assert!(doubt(Some("")).unwrap().contains("not those that it was closed with"));
+    assert!(doubt(None).unwrap().contains("is missing"));
+    let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+    assert!(!folder.path().join("CLOSED").exists(), "it is open now");
+    Box::new(backend).close();
+    assert!(folder.path().join("CLOSED").exists());
 }
 
 /// A doubt that was not settled when the process was killed is met by the next start, too.
@@ -369,10 +391,16 @@ fn a_segment_that_vanished_never_brings_back_what_was_there_before() {
         }
         let newest = Bytes::from(vec![3; 1_000]);
         let whole = fs::read(folder.path().join("sled/db")).unwrap();
-        let check = |bytes: &[u8], what: &str| {
+        // As if the process had been killed, every second time.
+        let mut is_killed = false;
+        let mut check = |bytes: &[u8], what: &str| {
             let damaged = tempfile::tempdir().unwrap();
             copy(folder.path(), damaged.path());
             fs::write(damaged.path().join("sled/db"), bytes).unwrap();
+            if is_killed {
+                fs::remove_file(damaged.path().join("CLOSED")).unwrap();
+            }
+            is_killed = !is_killed;
             let Ok(backend) = SledBackend::open(damaged.path(), DATABASE_CACHE_BYTES_DEFAULT) else {
                 return false;
             };
@@ -384,7 +412,9 @@ fn a_segment_that_vanished_never_brings_back_what_was_there_before() {
             let _ = catch_panic(|| Box::new(backend).close());
             true
         };
-        assert!(check(&whole, "nothing done"));
+        for _ in 0..2 {
+            assert!(check(&whole, "nothing done"));
+        }
         let segments = whole.len() / SEGMENT_BYTES;
         for lost in 1..4 {
             for rest in [0, 7, 5_000] {
