@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Markdown tables of what speed.sh and size.sh measured: medians over the rounds.
+"""Markdown tables of what speed.sh, size.sh and backup.sh measured: medians over the rounds.
 
-Usage: table.py speed|size RESULTS.jsonl
+Usage: table.py speed|size|backup RESULTS.jsonl
 """
 import json
 import statistics
@@ -127,8 +127,31 @@ def size(results):
     table(["an article of", "200", "100,000", "ratio"], rows)
 
 
+def backup(results):
+    wheres = [("alone", "none", "backup"), ("elsewhere", "to another disk", "backup-elsewhere"), ("beside", "to the server's own disk", "backup-beside")]
+    rows = []
+    for name, what, taken in wheres:
+        p99 = results.of(name, "p99_us")
+        seconds = None if name == "alone" else results.of(taken, "seconds")
+        rows.append([
+            what,
+            "–" if seconds is None else f"{seconds:.1f} s",
+            f"{results.of(name, 'p50_us') / 1000:.1f} ms",
+            f"{p99 / 1000:.1f} ms",
+            ratio(p99, results.of("alone", "p99_us")),
+        ])
+    table(["backup while annotations are created", "takes", "creating, p50", "p99", "p99, ratio"], rows)
+    print()
+    rows = [
+        ["backup, nobody writes", f"{results.of('backup', 'seconds'):.1f} s", f"{number(results.of('sizes', 'folder_mib'))} MiB of folder"],
+        ["restore, with its check", f"{results.of('restore', 'seconds'):.1f} s", f"{number(results.of('sizes', 'file_mib'))} MiB of file"],
+        ["verify", f"{results.of('verify', 'seconds'):.1f} s", f"{number(results.of('sizes', 'restored_mib'))} MiB of restored folder"],
+    ]
+    table(["", "takes", "of or into"], rows)
+
+
 if __name__ == "__main__":
     _, kind, path = sys.argv
     measured = Results(path)
     measured.check()
-    {"speed": speed, "size": size}[kind](measured)
+    {"speed": speed, "size": size, "backup": backup}[kind](measured)

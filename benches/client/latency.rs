@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -35,6 +36,10 @@ pub(crate) struct Latency {
     /// Calls at once, over four connections or one a call
     #[arg(long, default_value_t = 1)]
     streams: usize,
+    /// Calls a second, whether or not those before were answered, as long as a stream is free; a call's time then begins
+    /// when it should have begun
+    #[arg(long)]
+    per_second: Option<f64>,
     /// Seconds that are measured
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
@@ -91,7 +96,9 @@ impl Latency {
     pub(crate) async fn run(self, server: &str) -> Result<()> {
         let source = Arc::new(self.source(server).await?);
         let turn = Arc::new(AtomicU64::new(0));
-        let from = Instant::now() + Duration::from_secs_f64(self.warm_up);
+        let begin = Instant::now();
+        let pace = self.per_second.map(|calls| Pace { begin, between: Duration::from_secs_f64(1.0 / calls) });
+        let from = begin + Duration::from_secs_f64(self.warm_up);
         let until = from + Duration::from_secs_f64(self.seconds);
         let mut connections = Vec::new();
         for _ in 0..self.streams.min(4) {
@@ -100,7 +107,7 @@ impl Latency {
         let mut streams = JoinSet::new();
         for stream in 0..self.streams {
             let connection = connections[stream % connections.len()].clone();
-            streams.spawn(calls(connection, Arc::clone(&source), Arc::clone(&turn), from, until));
+            streams.spawn(calls(connection, Arc::clone(&source), Arc::clone(&turn), pace, from..until));
         }
         tokio::time::sleep_until(from.into()).await;
         let cpu_before = self.server_pid.map(cpu);
@@ -168,6 +175,22 @@ impl Latency {
     }
 }
 
+/// When calls begin.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    begin: Instant,
+    between: Duration,
+}
+
+impl Pace {
+    /// Waits until a call is to begin, and says when that was, however late it is.
+    async fn start(self, turn: u64) -> Result<Instant> {
+        let start = self.begin + self.between * u32::try_from(turn)?;
+        tokio::time::sleep_until(start.into()).await;
+        Ok(start)
+    }
+}
+
 /// What a stream measured.
 #[derive(Default)]
 struct Measured {
@@ -179,15 +202,19 @@ async fn calls(
     connection: Connection,
     source: Arc<Source>,
     turn: Arc<AtomicU64>,
-    from: Instant,
-    until: Instant,
+    pace: Option<Pace>,
+    measured_in: Range<Instant>,
 ) -> Result<Measured> {
     let mut client = connection.annotations();
     let mut measured = Measured::default();
     loop {
-        let request = source.request(turn.fetch_add(1, Ordering::Relaxed));
-        let start = Instant::now();
-        if start >= until {
+        let turn = turn.fetch_add(1, Ordering::Relaxed);
+        let request = source.request(turn);
+        let start = match pace {
+            Some(pace) => pace.start(turn).await?,
+            None => Instant::now(),
+        };
+        if start >= measured_in.end {
             return Ok(measured);
         }
         let items = match request {
@@ -195,7 +222,7 @@ async fn calls(
             Request::Create(request) => client.create_annotation(request).await.map(|_| 1)?,
             Request::List(request) => client.list_annotations(request).await?.into_inner().annotations.len(),
         };
-        if start >= from {
+        if start >= measured_in.start {
             measured.times.push(start.elapsed());
             measured.items += items;
         }
