@@ -14,6 +14,7 @@ use spandrel::{
         engine::{Row, Rows, successor},
     },
 };
+use tokio::time::Instant;
 
 use crate::seeded::Seeded;
 
@@ -61,10 +62,14 @@ struct State {
     operations: Vec<Operation>,
     /// Faults so far.
     failures: Vec<(Operation, Failure)>,
+    /// How many of them were before the power was last cut.
+    failures_at_cut: usize,
     /// A write failed.
     broken: bool,
     writes_when_broken: usize,
     short_of_space: bool,
+    /// When it was last said, since the power was cut, that there is no space.
+    said_short: Option<Instant>,
     /// Nothing fails or is counted while somebody looks at what is there.
     looked_at: bool,
 }
@@ -96,6 +101,17 @@ impl Disk {
         self.state().failures.clone()
     }
 
+    /// What has failed since the power was last cut.
+    pub fn failures_since_cut(&self) -> Vec<(Operation, Failure)> {
+        let state = self.state();
+        state.failures[state.failures_at_cut..].to_vec()
+    }
+
+    /// When it last said that there is no space, since the power was cut.
+    pub fn said_short(&self) -> Option<Instant> {
+        self.state().said_short
+    }
+
     /// Whether a write has failed since the power was last cut.
     pub fn is_broken(&self) -> bool {
         self.state().broken
@@ -124,6 +140,7 @@ impl Disk {
         }
         state.rows = state.durable.clone();
         (state.faults, state.broken, state.short_of_space) = (Faults::Never, false, false);
+        (state.failures_at_cut, state.said_short) = (state.failures.len(), None);
     }
 }
 
@@ -270,8 +287,11 @@ impl Backend for DiskBackend {
     fn free_bytes(&self) -> Option<u64> {
         let mut state = self.0.state();
         // What fails here says that there is nothing.
-        let fails = state.fails(Operation::FreeBytes).is_some();
-        Some(if fails || state.short_of_space { 0 } else { u64::MAX })
+        let is_short = state.fails(Operation::FreeBytes).is_some() || state.short_of_space;
+        if is_short {
+            state.said_short = Some(Instant::now());
+        }
+        Some(if is_short { 0 } else { u64::MAX })
     }
 
     fn close(self: Box<Self>) {}

@@ -103,8 +103,11 @@ impl Replayed<'_> {
 
     /// The newest revision that there can have been at `time`.
     fn possible(&self, time: u64) -> u64 {
-        let begun = self.begun.iter().take_while(|begun| **begun < time).count();
-        u64::try_from(begun).unwrap()
+        // Nor may anybody be answered from a commit that is not there yet.
+        let is_there = |seen: u64| seen < time || seen == u64::MAX;
+        let commits = self.begun.iter().zip(&self.life.commits);
+        let possible = commits.take_while(|(begun, commit)| **begun < time && is_there(commit.seen)).count();
+        u64::try_from(possible).unwrap()
     }
 
     fn state(&self, revision: u64) -> Option<&State> {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io::Write as _};
 
 use crate::{
     disk::{Failure, Operation},
+    history::Summary,
     run::{self, Plan},
 };
 
@@ -22,6 +23,8 @@ fn any_operation_may_fail() {
     crate::be_quiet();
     let good = run::run(SEED, WORKLOAD).unwrap_or_else(|wrong| panic!("nothing failed: {wrong}"));
     assert!(good.failures.is_empty());
+    let Summary { unknown, unheard, .. } = good.summary;
+    assert_eq!((unknown, unheard), (0, 0), "nothing failed, and not everybody was answered");
     let rare = |operation: &Operation| {
         matches!(operation, Operation::Apply | Operation::Sync | Operation::FreeBytes)
     };

@@ -8,12 +8,15 @@ use std::{
     time::Duration,
 };
 
-use spandrel::{app::App, store::engine::Engine as _};
-use tokio::sync::{Notify, mpsc};
+use spandrel::{app::App, domain::Problem, limits::FREE_SPACE_AGE_MAX, store::engine::Engine as _};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 
 use crate::{
     calls::{Call, Outcome},
-    clients,
+    clients::{self, Answered},
     disk::{Failure, Operation},
     history::{Event, Summary},
     server::Machine,
@@ -90,6 +93,8 @@ impl World {
         call: &Call,
         leave: &Notify,
     ) -> (Outcome, Option<String>) {
+        let failures = self.machine.disk.failures().len();
+        let began = Instant::now();
         let index = {
             let mut journal = self.journal();
             let invoked = self.machine.now();
@@ -98,12 +103,18 @@ impl World {
             journal.events.push(Event { client, invoked, returned: None, call, outcome });
             journal.events.len() - 1
         };
-        let (outcome, token) = tokio::select! {
+        let Answered { outcome, token, trouble } = tokio::select! {
             biased;
-            () = leave.notified() => (Outcome::Unknown, None),
+            () = leave.notified() => Answered::left(),
             answered = clients::carry_out(app, call) => answered,
         };
+        let unexcused = trouble.filter(|trouble| !self.is_excused(trouble, call, failures, began));
         let mut journal = self.journal();
+        if let Some(trouble) = unexcused {
+            journal
+                .wrong
+                .push(format!("{call:?} is answered {trouble:?}, and nothing is wrong with the disk"));
+        }
         let returned = self.machine.now();
         journal.trace(format!("{returned} client {client} is answered {outcome:?}"));
         journal.knowledge.learn(call, &outcome);
@@ -111,6 +122,26 @@ impl World {
         journal.events[index].returned = (outcome != Outcome::Unknown).then_some(returned);
         journal.events[index].outcome = outcome.clone();
         (outcome, token)
+    }
+
+    /// Whether the disk is to blame that a call could not be answered: it failed since there were `failures`, when the
+    /// call began. Nobody closes a server that is asked something.
+    fn is_excused(&self, trouble: &Problem, call: &Call, failures: usize, began: Instant) -> bool {
+        let disk = &self.machine.disk;
+        let failed_meanwhile = disk.failures().split_off(failures);
+        let panics = |failures: &[(Operation, Failure)]| {
+            failures.iter().any(|(_, failure)| *failure == Failure::Panic)
+        };
+        match trouble {
+            Problem::StorageCorrupt(_) => panics(&failed_meanwhile),
+            Problem::StorageUnavailable(_) => {
+                // After a failed write all fails, and where the writer meets a panic that may be one.
+                let ended = disk.is_broken() || panics(&disk.failures_since_cut());
+                let short = || disk.said_short().is_some_and(|said| said + FREE_SPACE_AGE_MAX >= began);
+                !failed_meanwhile.is_empty() || ended || (call.writes() && short())
+            }
+            _ => false,
+        }
     }
 }
 
