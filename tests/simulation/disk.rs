@@ -57,6 +57,8 @@ struct State {
     rows: BTreeMap<Bytes, Bytes>,
     durable: BTreeMap<Bytes, Bytes>,
     unsynced: Vec<Batch>,
+    /// What survives, if that is decided already.
+    frozen: Option<BTreeMap<Bytes, Bytes>>,
     faults: Faults,
     /// All so far.
     operations: Vec<Operation>,
@@ -130,15 +132,26 @@ impl Disk {
         self.state().writes_when_broken
     }
 
-    /// Ends everything: some of what was not synced survives, in order, and nothing fails any more.
-    pub fn cut_power(&self, dice: &mut Seeded) {
+    /// Decides what survives, whatever is still done: some of what was not synced, in order.
+    pub fn freeze(&self, dice: &mut Seeded) {
         let mut state = self.state();
-        let unsynced = std::mem::take(&mut state.unsynced);
-        let survive = dice.below(unsynced.len() + 1);
-        for batch in unsynced.into_iter().take(survive) {
-            write(&mut state.durable, batch);
+        let mut survives = state.durable.clone();
+        let count = dice.below(state.unsynced.len() + 1);
+        for batch in state.unsynced.iter().take(count) {
+            write(&mut survives, batch.clone());
         }
+        state.frozen = Some(survives);
+    }
+
+    /// Ends everything: what survives is there, and nothing fails any more.
+    pub fn cut_power(&self, dice: &mut Seeded) {
+        if self.state().frozen.is_none() {
+            self.freeze(dice);
+        }
+        let mut state = self.state();
+        state.durable = state.frozen.take().unwrap();
         state.rows = state.durable.clone();
+        state.unsynced.clear();
         (state.faults, state.broken, state.short_of_space) = (Faults::Never, false, false);
         (state.failures_at_cut, state.said_short) = (state.failures.len(), None);
     }

@@ -100,6 +100,11 @@ impl<'w> Simulation<'w> {
         for epoch in 0..epochs {
             self.epoch(epoch)?;
         }
+        self.end()
+    }
+
+    /// Looks at what is left in the end, and at what clients were answered.
+    pub fn end(mut self) -> Result<Report, String> {
         self.last_look()?;
         let lives = self.world.machine.logs().lives();
         let summary = history::check(&self.world.journal().events, &lives)?;
