@@ -1,6 +1,6 @@
 //! One workload, again and again: each time another operation of the disk fails.
 
-use std::{collections::BTreeMap, io::Write as _};
+use std::collections::BTreeMap;
 
 use crate::{
     disk::{Failure, Operation},
@@ -57,6 +57,5 @@ fn any_operation_may_fail() {
         assert!(failed.contains_key(&(operation, false)), "{operation:?} never failed");
     }
     let runs: usize = failed.values().sum();
-    writeln!(std::io::stderr(), "{} operations, {runs} runs: {good}; {failed:?}", good.operations.len())
-        .unwrap();
+    crate::say(&format!("{} operations, {runs} runs: {good}; {failed:?}", good.operations.len()));
 }

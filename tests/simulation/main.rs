@@ -22,6 +22,7 @@ mod seeded;
 
 mod calls;
 mod clients;
+mod comparing;
 mod disk;
 mod history;
 mod history_tests;
@@ -31,6 +32,7 @@ mod model;
 mod run;
 mod server;
 mod simulation;
+mod starts;
 mod stories;
 mod threads;
 mod workload;
@@ -71,13 +73,18 @@ fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok().map(|number| number.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
 }
 
+/// Says what was done, for who shows it.
+fn say(what: &str) {
+    std::io::stderr().write_all(format!("{what}\n").as_bytes()).unwrap();
+}
+
 /// The seeds that a test runs, so many unless the environment says how many. In the long form they are others each
 /// time, unless the environment says which is the first.
 fn seeds(count: u64) -> Range<u64> {
     let count = number("SPANDREL_SEEDS").unwrap_or(count);
     let random = || RandomState::new().build_hasher().finish() >> 32;
     let first = number("SPANDREL_FIRST_SEED").unwrap_or_else(|| if is_long() { random() } else { 0 });
-    writeln!(std::io::stderr(), "{count} seeds from SPANDREL_FIRST_SEED={first}").unwrap();
+    say(&format!("{count} seeds from SPANDREL_FIRST_SEED={first}"));
     first..first + count
 }
 
@@ -97,7 +104,7 @@ fn histories_are_linearizable() {
     be_quiet();
     if let Some(seed) = number("SPANDREL_SEED") {
         let report = run_seed(seed, usize::MAX);
-        writeln!(std::io::stderr(), "seed {seed}: {report:#?}").unwrap();
+        say(&format!("seed {seed}: {report:#?}"));
         return;
     }
     let seeds = seeds(if is_long() { LONG } else { SHORT });
@@ -107,7 +114,7 @@ fn histories_are_linearizable() {
         let report = run_seed(seed, TROUBLED.lines_max);
         total.add(&report);
     }
-    writeln!(std::io::stderr(), "{count} seeds: {total}").unwrap();
+    say(&format!("{count} seeds: {total}"));
     total.check_worth();
 }
 

@@ -2,7 +2,6 @@
 //! clients are a seed's, who comes when is not: a seed that failed once need not fail again.
 
 use std::{
-    io::Write as _,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -40,7 +39,7 @@ const THREADS: usize = 4;
 /// For the look at what is left, when nothing goes wrong any more.
 const PLAN: Plan = Plan { fails_at: None, troubles: false, calls: 0, lines_max: 60 };
 /// As long as all calls together may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the rows are kept in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,7 +270,7 @@ fn check(test: &str, kept: Kept, seeds: u64) {
         Some(seed) => run_seeds(test, kept, std::iter::repeat_n(seed, ROUNDS)),
         None => run_seeds(test, kept, crate::seeds(seeds)),
     };
-    writeln!(std::io::stderr(), "{test}: {total}").unwrap();
+    crate::say(&format!("{test}: {total}"));
     let summary = total.summary;
     assert!(summary.acknowledged_writes > 0 && summary.reads > 0 && summary.refusals > 0, "{total}");
 }
