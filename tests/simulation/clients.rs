@@ -52,6 +52,11 @@ pub struct Answered {
 }
 
 impl Answered {
+    pub fn ok(answer: Answer, revision: Option<u64>, token: Option<String>) -> Self {
+        let token = token.filter(|token| !token.is_empty());
+        Self { outcome: Outcome::Ok(answer, revision), token, trouble: None }
+    }
+
     /// Of a call whose client did not wait for the answer.
     pub fn left() -> Self {
         Self { outcome: Outcome::Unknown, token: None, trouble: None }
@@ -60,10 +65,7 @@ impl Answered {
 
 pub async fn carry_out(app: &Arc<App>, call: &Call) -> Answered {
     match answer(app, call).await {
-        Ok((answer, revision, token)) => {
-            let token = token.filter(|token| !token.is_empty());
-            Answered { outcome: Outcome::Ok(answer, revision), token, trouble: None }
-        }
+        Ok((answer, revision, token)) => Answered::ok(answer, revision, token),
         Err(error) => {
             let outcome = refused(&error);
             let trouble = (outcome == Outcome::Unknown).then_some(error.problem);
@@ -72,7 +74,8 @@ pub async fn carry_out(app: &Arc<App>, call: &Call) -> Answered {
     }
 }
 
-type Given = (Answer, Option<u64>, Option<String>);
+/// An answer, its revision, and where its next page begins.
+pub type Given = (Answer, Option<u64>, Option<String>);
 
 async fn answer(app: &Arc<App>, call: &Call) -> Result<Given> {
     let mode = if call.checks() { Mode::Check } else { Mode::Apply };

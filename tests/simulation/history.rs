@@ -7,15 +7,17 @@
 //! no revision, as a refusal does, some state must give it between the newest one that somebody knew of before the
 //! call and the newest one that can have been there when it returned.
 
+mod makers;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
 
 use crate::{
-    calls::{Answer, Call, Change, Commit, Etag, Outcome, Place, Refusal},
-    comparing::{blank, effect_said, newest_etag, page_fits, said, stamp_after},
-    model::{Effect, Stamp, State},
+    calls::{Answer, Call, Commit, Etag, Outcome, Place, Refusal},
+    comparing::{blank, newest_etag, page_fits, said, stamp_after},
+    model::{Effect, State},
 };
 
 /// A call of a client. Times only say what came before what.
@@ -127,99 +129,6 @@ impl Replayed<'_> {
 }
 
 impl<'e> History<'e> {
-    /// Finds out whose call each commit was, and what each left.
-    fn replay(&mut self, life: &'e Life) -> Result<Replayed<'e>, String> {
-        let mut states = vec![State::unborn(&life.etag)];
-        let mut begun = Vec::new();
-        let (mut deleted_from, mut deleted_by) = (None, None);
-        for commit in &life.commits {
-            let state = states.last().unwrap();
-            let what = || format!("commit {} of {} ({})", commit.revision, life.project, life.etag);
-            if commit.revision != state.revision + 1 {
-                return Err(format!("{} follows {}", what(), state.revision));
-            }
-            if commit.time < state.time {
-                return Err(format!("{} goes back in time", what()));
-            }
-            let found = self.find(life, state, commit);
-            let (index, next) = found.map_err(|why| format!("{} is nobody's: {commit:#?}{why}", what()))?;
-            self.committed[index] = Some((self.lives.len(), commit.revision));
-            let event = &self.events[index];
-            if commit.changes.iter().any(|change| matches!(change, Change::Project { after: None, .. })) {
-                (deleted_from, deleted_by) = (Some(event.invoked), event.returned);
-            }
-            begun.push(event.invoked);
-            states.push(next);
-        }
-        Ok(Replayed { life, states, begun, known: BTreeMap::new(), deleted_from, deleted_by })
-    }
-
-    /// The event that made a commit, and the state after it: the one that says so, or else one that may have.
-    fn find(&self, life: &Life, state: &State, commit: &Commit) -> Result<(usize, State), String> {
-        let numbers = commit.changes.iter().filter_map(|change| match change {
-            Change::Article { number, before: None, .. } => Some(*number),
-            _ => None,
-        });
-        let numbers: Vec<_> = numbers.collect();
-        let stamp = Stamp { revision: commit.revision, time: commit.time, numbers: &numbers };
-        let mut why = String::new();
-        let mut found: Option<((bool, bool, u64), usize, State)> = None;
-        for (index, event) in self.events.iter().enumerate() {
-            let asked = event.call.writes() && event.call.project() == Some(&life.project);
-            if !asked || self.committed[index].is_some() || event.invoked >= commit.seen {
-                continue;
-            }
-            let says_so = match &event.outcome {
-                Outcome::Refused(_) => continue,
-                Outcome::Ok(answer, revision) => {
-                    let life_fits = answer.life().is_none_or(|answered| answered == life.etag);
-                    let at = revision.unwrap_or(commit.revision);
-                    // Nobody is told of a commit before it is there.
-                    let late = commit.seen == u64::MAX || event.returned > Some(commit.seen);
-                    if !life_fits || at != commit.revision || (revision.is_none() && !late) {
-                        continue;
-                    }
-                    revision.is_some()
-                }
-                Outcome::Unknown => false,
-            };
-            let effect = state.write(&event.call, stamp);
-            let fits = match (&effect, &event.outcome) {
-                (Effect::Committed(_, answer, changes), Outcome::Ok(answered, _)) => {
-                    *changes == commit.changes && answer == answered
-                }
-                (Effect::Committed(_, _, changes), _) => *changes == commit.changes,
-                (Effect::Unchanged(_) | Effect::Refused(_), _) => false,
-            };
-            if !fits {
-                if says_so {
-                    let (said, effect) = (said(event), effect_said(&effect));
-                    let _ = write!(
-                        why,
-                        "
-  who says so: {said}
-  the model: {effect}"
-                    );
-                }
-                continue;
-            }
-            // Then whoever was told that it is done, unless that may have been done already; the earliest first.
-            let heard = matches!(event.outcome, Outcome::Ok(..));
-            let lenient = matches!(
-                event.call,
-                Call::DeleteArticle { allow_missing: true, .. }
-                    | Call::DeleteProject { allow_missing: true, .. }
-            );
-            let rank = (!says_so, !heard || lenient, event.returned.unwrap_or(u64::MAX));
-            if let Effect::Committed(after, ..) = effect
-                && found.as_ref().is_none_or(|(best, ..)| rank < *best)
-            {
-                found = Some((rank, index, *after));
-            }
-        }
-        found.map(|(_, index, after)| (index, after)).ok_or(why)
-    }
-
     /// Notes when somebody was told of which revision.
     fn learn(&mut self) {
         for (event, committed) in self.events.iter().zip(&self.committed) {
@@ -371,7 +280,39 @@ impl<'e> History<'e> {
             }
             _ => state.read(call, behind).is_err_and(|expected| expected == *refusal),
         };
-        self.check_somewhere(call, invoked, returned, "no state refuses it for that", refused)
+        let wrong = "no state refuses it for that";
+        match self.check_somewhere(call, invoked, returned, wrong, refused) {
+            Err(_) if self.is_refused_step_by_step(call, refusal, invoked, returned) => Ok(()),
+            checked => checked,
+        }
+    }
+
+    /// Whether a commit on annotations meets several states on its way: each of its articles is looked up by itself and
+    /// once, and then all of it is decided. Of what is wrong with it, it may be told another thing than by any one of
+    /// them.
+    fn is_refused_step_by_step(&self, call: &Call, refusal: &Refusal, invoked: u64, returned: u64) -> bool {
+        let Call::CommitAnnotations { project, writes, .. } = call else { return false };
+        let refuses = |judged: &Result<(), Refusal>| judged.as_ref() == Err(refusal);
+        self.lives_of(project).any(|replayed| {
+            let mut states: Vec<_> = replayed.window(invoked, returned).collect();
+            let mut looked_up: BTreeMap<&str, &State> = BTreeMap::new();
+            for write in writes {
+                let known = looked_up.get(write.article.as_str());
+                let candidates = known.map_or(states.as_slice(), std::slice::from_ref);
+                if candidates.iter().any(|state| refuses(&state.prepare(write))) {
+                    return true;
+                }
+                let Some(passes) = candidates.iter().position(|state| state.prepare(write).is_ok()) else {
+                    return false;
+                };
+                if known.is_none() {
+                    states.drain(..passes);
+                    looked_up.insert(&write.article, states[0]);
+                }
+            }
+            let decide = |state: &State| state.clone().decide(writes, &mut Vec::new()).map(drop);
+            states.into_iter().any(|state| refuses(&decide(state)))
+        })
     }
 
     fn check_read(

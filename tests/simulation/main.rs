@@ -24,6 +24,7 @@ mod calls;
 mod clients;
 mod comparing;
 mod disk;
+mod grpc;
 mod history;
 mod history_tests;
 mod io_errors;

@@ -140,6 +140,17 @@ impl World {
         call: &Call,
         leave: &Notify,
     ) -> (Outcome, Option<String>) {
+        self.note(clients::carry_out(app, call), client, call, leave).await
+    }
+
+    /// Notes what comes of a call that is carried out.
+    pub async fn note(
+        &self,
+        carry_out: impl Future<Output = Answered>,
+        client: usize,
+        call: &Call,
+        leave: &Notify,
+    ) -> (Outcome, Option<String>) {
         let failures = self.machine.disk.failures().len();
         let began = Instant::now();
         let index = {
@@ -153,7 +164,7 @@ impl World {
         let Answered { outcome, token, trouble } = tokio::select! {
             biased;
             () = leave.notified() => Answered::left(),
-            answered = clients::carry_out(app, call) => answered,
+            answered = carry_out => answered,
         };
         let unexcused = trouble.filter(|trouble| !self.is_excused(trouble, call, failures, began));
         let mut journal = self.journal();

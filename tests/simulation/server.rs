@@ -11,7 +11,7 @@ use std::{
 };
 
 use spandrel::{
-    app::{App, Settings, answers::Versions, sweeper::Sweeper},
+    app::{App, RenderAnnotation, Settings, answers::Versions, sweeper::Sweeper},
     domain::Result,
     store::{
         annotation_index::AnnotationIndex,
@@ -82,6 +82,8 @@ pub struct Server {
     pub app: Arc<App>,
 }
 
+pub const SETTINGS: Settings = Settings { text_bytes_max: 1_024 * 1_024 };
+
 /// Free space below which writes are refused.
 const FREE_SPACE_FLOOR_BYTES: u64 = 1;
 
@@ -126,7 +128,7 @@ impl Server {
         let (engine, mut hand) = Committer::by_hand(backend, given.options());
         let _ = given.engine.set(Arc::downgrade(&engine));
         compare_logs(machine, &engine, &mut hand).await?;
-        let opening = given.open(Arc::<Committer>::clone(&engine));
+        let opening = given.open(Arc::<Committer>::clone(&engine), clients::render);
         let (app, sweeper) = run(&mut hand, opening).await?;
         tokio::spawn(sweeper.run());
         Ok(Self { engine, hand, app })
@@ -145,11 +147,12 @@ impl Server {
 pub async fn start_threads(
     machine: &Arc<Machine>,
     backend: Box<dyn Backend>,
+    render: RenderAnnotation,
 ) -> Result<(Arc<Committer>, Arc<App>)> {
     let given = Given::new(machine);
     let engine = Committer::start(backend, given.options())?;
     let _ = given.engine.set(Arc::downgrade(&engine));
-    let (app, sweeper) = given.open(Arc::<Committer>::clone(&engine)).await?;
+    let (app, sweeper) = given.open(Arc::<Committer>::clone(&engine), render).await?;
     tokio::spawn(sweeper.run());
     Ok((engine, app))
 }
@@ -183,9 +186,9 @@ impl Given {
     fn open(
         &self,
         engine: Arc<dyn Engine>,
+        render: RenderAnnotation,
     ) -> impl Future<Output = Result<(Arc<App>, Sweeper)>> + Send + 'static {
-        let settings = Settings { text_bytes_max: 1_024 * 1_024 };
-        App::open(engine, Arc::clone(&self.versions), Arc::clone(&self.clock), settings, clients::render)
+        App::open(engine, Arc::clone(&self.versions), Arc::clone(&self.clock), SETTINGS, render)
     }
 }
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use spandrel::{
     app::App,
     domain::Result,
+    grpc::convert::rendering::rendered,
     limits::DATABASE_CACHE_BYTES_DEFAULT,
     store::{
         committer::{Backend, Batch, Committer},
@@ -25,7 +26,10 @@ use tempfile::TempDir;
 use tokio::{runtime::Builder, sync::Notify, task::JoinSet};
 
 use crate::{
+    calls::Call,
+    clients::{self, Answered},
     disk::{Disk, DiskBackend},
+    grpc,
     run::{Plan, Report, World},
     seeded::Seeded,
     server,
@@ -34,18 +38,36 @@ use crate::{
 };
 
 const CLIENTS: usize = 8;
-const CALLS: usize = 30;
+const CALLS: usize = 60;
 const THREADS: usize = 4;
 /// For the look at what is left, when nothing goes wrong any more.
 const PLAN: Plan = Plan { fails_at: None, troubles: false, calls: 0, lines_max: 60 };
 /// As long as all calls together may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What the rows are kept in.
+/// What the rows are kept in, and how clients ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
+enum Kind {
     InMemory,
     InSled,
+    /// In memory.
+    OverGrpc,
+}
+
+/// Where a client asks.
+#[derive(Clone)]
+enum Door {
+    App(Arc<App>),
+    Grpc(Box<grpc::Client>),
+}
+
+impl Door {
+    async fn carry_out(self, call: &Call) -> Answered {
+        match self {
+            Self::App(app) => clients::carry_out(&app, call).await,
+            Self::Grpc(client) => client.carry_out(call).await,
+        }
+    }
 }
 
 /// How a server ends.
@@ -130,8 +152,8 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn new(kept: Kept, disk: &Disk) -> Self {
-        let folder = (kept == Kept::InSled).then(|| tempfile::tempdir().unwrap());
+    fn new(kind: Kind, disk: &Disk) -> Self {
+        let folder = (kind == Kind::InSled).then(|| tempfile::tempdir().unwrap());
         Self { disk: disk.clone(), folder }
     }
 
@@ -158,7 +180,7 @@ impl Keeper {
 }
 
 /// A client, who asks as soon as he is answered, and sometimes does not wait for it.
-async fn client(world: Arc<World>, app: Arc<App>, index: usize, mut script: Script, mut dice: Seeded) {
+async fn client(world: Arc<World>, door: Door, index: usize, mut script: Script, mut dice: Seeded) {
     for _ in 0..CALLS {
         if world.machine.is_gone() || world.closes() {
             return;
@@ -179,20 +201,31 @@ async fn client(world: Arc<World>, app: Arc<App>, index: usize, mut script: Scri
                 leave.notify_one();
             });
         }
-        let (outcome, token) = world.call(&app, index, &call, &leave).await;
+        let (outcome, token) = world.note(door.clone().carry_out(&call), index, &call, &leave).await;
         script.answered(&call, &outcome, token);
     }
 }
 
 /// Lets clients and server live until the end.
-async fn live(world: &Arc<World>, dice: &mut Seeded, backend: Slow, end: End) -> Result<(), String> {
-    let (engine, app) =
-        server::start_threads(&world.machine, Box::new(backend)).await.map_err(|error| error.to_string())?;
+async fn live(
+    world: &Arc<World>,
+    dice: &mut Seeded,
+    backend: Slow,
+    kind: Kind,
+    end: End,
+) -> Result<(), String> {
+    let render = if kind == Kind::OverGrpc { rendered } else { clients::render };
+    let started = server::start_threads(&world.machine, Box::new(backend), render).await;
+    let (engine, app) = started.map_err(|error| error.to_string())?;
+    let door = match kind {
+        Kind::InMemory | Kind::InSled => Door::App(app),
+        Kind::OverGrpc => Door::Grpc(Box::new(grpc::Client::start(&app, server::SETTINGS).await)),
+    };
     let scale = Scale::roll(dice);
     let mut clients = JoinSet::new();
     for index in 0..CLIENTS {
         let (script, dice) = (Script::new(dice.number(), index, scale), Seeded::new(dice.number()));
-        clients.spawn(client(Arc::clone(world), Arc::clone(&app), index, script, dice));
+        clients.spawn(client(Arc::clone(world), door.clone(), index, script, dice));
     }
     if end != End::Done {
         let calls = 1 + dice.below(CLIENTS * CALLS);
@@ -211,7 +244,7 @@ async fn live(world: &Arc<World>, dice: &mut Seeded, backend: Slow, end: End) ->
     }
     let everybody = tokio::time::timeout(PATIENCE, async { while clients.join_next().await.is_some() {} });
     everybody.await.map_err(|_| "a call is never answered".to_owned())?;
-    drop(app);
+    drop(door);
     close(&engine).await;
     Ok(())
 }
@@ -222,23 +255,23 @@ async fn close(engine: &Arc<Committer>) {
     tokio::task::spawn_blocking(move || engine.close()).await.unwrap();
 }
 
-fn run_seed(seed: u64, kept: Kept) -> Result<Report, String> {
+fn run_seed(seed: u64, kind: Kind) -> Result<Report, String> {
     let world = World::new(PLAN);
-    let outcome = run_world(&world, seed, kept);
+    let outcome = run_world(&world, seed, kind);
     world.judge(outcome)
 }
 
-fn run_world(world: &Arc<World>, seed: u64, kept: Kept) -> Result<Report, String> {
+fn run_world(world: &Arc<World>, seed: u64, kind: Kind) -> Result<Report, String> {
     let mut dice = Seeded::new(seed);
-    let end = match kept {
-        Kept::InMemory => *dice.pick(&[End::Done, End::Done, End::Closed, End::Cut]),
+    let end = match kind {
+        Kind::InMemory | Kind::OverGrpc => *dice.pick(&[End::Done, End::Done, End::Closed, End::Cut]),
         // sled has no power to cut.
-        Kept::InSled => *dice.pick(&[End::Done, End::Closed]),
+        Kind::InSled => *dice.pick(&[End::Done, End::Closed]),
     };
     let runtime = Builder::new_multi_thread().worker_threads(THREADS).enable_time().build().unwrap();
-    let keeper = Keeper::new(kept, &world.machine.disk);
+    let keeper = Keeper::new(kind, &world.machine.disk);
     let backend = Slow::new(keeper.open(), dice.number());
-    let ended = runtime.block_on(live(world, &mut dice, backend, end));
+    let ended = runtime.block_on(live(world, &mut dice, backend, kind, end));
     drop(runtime);
     ended?;
     keeper.unload();
@@ -248,10 +281,10 @@ fn run_world(world: &Arc<World>, seed: u64, kept: Kept) -> Result<Report, String
 }
 
 /// Counts what many runs came to, or panics.
-fn run_seeds(test: &str, kept: Kept, seeds: impl IntoIterator<Item = u64>) -> Report {
+fn run_seeds(test: &str, kind: Kind, seeds: impl IntoIterator<Item = u64>) -> Report {
     let mut total = Report::default();
     for seed in seeds {
-        let report = run_seed(seed, kept).unwrap_or_else(|wrong| {
+        let report = run_seed(seed, kind).unwrap_or_else(|wrong| {
             panic!(
                 "seed {seed}: {wrong}\n\nthreads do not come as they did, so it may take many rounds: \
                  SPANDREL_SEED={seed} cargo test --locked --test simulation {test}\n"
@@ -262,13 +295,13 @@ fn run_seeds(test: &str, kept: Kept, seeds: impl IntoIterator<Item = u64>) -> Re
     total
 }
 
-fn check(test: &str, kept: Kept, seeds: u64) {
+fn check(test: &str, kind: Kind, seeds: u64) {
     /// How often a seed is run that failed once.
     const ROUNDS: usize = 500;
     crate::be_quiet();
     let total = match crate::number("SPANDREL_SEED") {
-        Some(seed) => run_seeds(test, kept, std::iter::repeat_n(seed, ROUNDS)),
-        None => run_seeds(test, kept, crate::seeds(seeds)),
+        Some(seed) => run_seeds(test, kind, std::iter::repeat_n(seed, ROUNDS)),
+        None => run_seeds(test, kind, crate::seeds(seeds)),
     };
     crate::say(&format!("{test}: {total}"));
     let summary = total.summary;
@@ -278,11 +311,17 @@ fn check(test: &str, kept: Kept, seeds: u64) {
 #[test]
 fn histories_of_threads_are_linearizable() {
     let seeds = if crate::is_long() { 2_000 } else { 40 };
-    check("histories_of_threads_are_linearizable", Kept::InMemory, seeds);
+    check("histories_of_threads_are_linearizable", Kind::InMemory, seeds);
 }
 
 #[test]
 fn histories_of_threads_over_sled_are_linearizable() {
     let seeds = if crate::is_long() { 300 } else { 6 };
-    check("histories_of_threads_over_sled_are_linearizable", Kept::InSled, seeds);
+    check("histories_of_threads_over_sled_are_linearizable", Kind::InSled, seeds);
+}
+
+#[test]
+fn histories_over_grpc_are_linearizable() {
+    let seeds = if crate::is_long() { 1_000 } else { 30 };
+    check("histories_over_grpc_are_linearizable", Kind::OverGrpc, seeds);
 }
