@@ -204,8 +204,9 @@ impl App {
         for entry in entries.iter().take(items) {
             let At { value, revision } =
                 self.engine.read(entry.partition, |view| project_table::get(view)).await?;
-            // If there is none, it was deleted since the catalog was read.
-            if let Some(value) = value {
+            // If there is none, it was deleted since the catalog was read. A new one is found by its name a moment after
+            // it stands in the catalog, and not shown before.
+            if let Some(value) = value.filter(|value| self.project(&value.name()).is_ok()) {
                 bytes += details_bytes(&value.details);
                 if bytes > ANSWER_BYTES_MAX {
                     more = true;

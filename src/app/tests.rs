@@ -81,7 +81,7 @@ impl Engine for Troubled {
         let commit = self.inner.commit(partition, decision, mode).await;
         if *self.held.borrow() == Some(partition) {
             self.holding.send_replace(true);
-            let _ = self.held.subscribe().wait_for(Option::is_none).await;
+            let _ = self.held.subscribe().wait_for(|held| *held != Some(partition)).await;
         }
         commit
     }
@@ -235,6 +235,30 @@ async fn nothing_is_read_of_a_project_once_its_delete_is_durable() {
     check_missing(app.convert_offsets(&article("a"), 0, crate::domain::text::Unit::Utf8, vec![0]).await);
     engine.held.send_replace(None);
     delete.await.unwrap().unwrap();
+}
+
+/// A project stands in the catalog before it is found by its name. Whoever was shown it in the moment between was once
+/// told that there is none.
+#[tokio::test]
+async fn a_project_is_not_listed_before_it_is_found() {
+    let (app, engine) = open().await;
+    let until_held = async || {
+        engine.holding.subscribe().wait_for(|holding| *holding).await.unwrap();
+        engine.holding.send_replace(false);
+    };
+    engine.held.send_replace(Some(Partition(1)));
+    let creating = Arc::clone(&app);
+    let create = tokio::spawn(async move { creating.add_project(ProjectDetails::default()).await });
+    until_held().await;
+    engine.held.send_replace(Some(Partition::CATALOG));
+    until_held().await;
+
+    check_missing(app.get_project(&project("p")).await);
+    assert_eq!(app.list_projects(0, "").await.unwrap().projects.len(), 0);
+    engine.held.send_replace(None);
+    create.await.unwrap().unwrap();
+    app.get_project(&project("p")).await.unwrap();
+    assert_eq!(app.list_projects(0, "").await.unwrap().projects.len(), 1);
 }
 
 /// The message is full before the second article's first annotation: that is no reason to leave the article out.

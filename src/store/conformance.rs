@@ -219,6 +219,10 @@ impl Backend for Faulty {
         self.backend.descending(from, to)
     }
 
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        self.backend.floor(from, at)
+    }
+
     fn apply(&mut self, batch: Batch) -> Result<()> {
         if self.faults.set(|state| state.fails_apply) {
             return Err(disk_error());

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{
     committer::{Backend, Batch, Committer, Options},
-    engine::Rows,
+    engine::{Row, Rows},
 };
 use crate::domain::Result;
 
@@ -58,6 +58,12 @@ impl Backend for MemoryBackend {
         let rows =
             self.rows.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
         Box::new(rows.rev().map(|(key, value)| Ok((key.clone(), value.clone()))))
+    }
+
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        let mut rows =
+            self.rows.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Included(at)));
+        Ok(rows.next_back().map(|(key, value)| (key.clone(), value.clone())))
     }
 
     fn apply(&mut self, batch: Batch) -> Result<()> {

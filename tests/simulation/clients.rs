@@ -41,19 +41,43 @@ fn rendered(bytes: &Bytes) -> calls::Annotation {
     serde_json::from_slice(bytes).unwrap()
 }
 
-/// What a call is answered, and where its next page begins.
-pub async fn carry_out(app: &Arc<App>, call: &Call) -> (Outcome, Option<String>) {
-    match answer(app, call).await {
-        Ok((answer, revision, token)) => {
-            (Outcome::Ok(answer, revision), token.filter(|token| !token.is_empty()))
-        }
-        Err(error) => (refused(&error), None),
+/// What came of a call.
+#[derive(Debug)]
+pub struct Answered {
+    pub outcome: Outcome,
+    /// Where its next page begins.
+    pub token: Option<String>,
+    /// Why nobody knows, when the server says so.
+    pub trouble: Option<Problem>,
+}
+
+impl Answered {
+    pub fn ok(answer: Answer, revision: Option<u64>, token: Option<String>) -> Self {
+        let token = token.filter(|token| !token.is_empty());
+        Self { outcome: Outcome::Ok(answer, revision), token, trouble: None }
+    }
+
+    /// Of a call whose client did not wait for the answer.
+    pub fn left() -> Self {
+        Self { outcome: Outcome::Unknown, token: None, trouble: None }
     }
 }
 
-type Answered = (Answer, Option<u64>, Option<String>);
+pub async fn carry_out(app: &Arc<App>, call: &Call) -> Answered {
+    match answer(app, call).await {
+        Ok((answer, revision, token)) => Answered::ok(answer, revision, token),
+        Err(error) => {
+            let outcome = refused(&error);
+            let trouble = (outcome == Outcome::Unknown).then_some(error.problem);
+            Answered { outcome, token: None, trouble }
+        }
+    }
+}
 
-async fn answer(app: &Arc<App>, call: &Call) -> Result<Answered> {
+/// An answer, its revision, and where its next page begins.
+pub type Given = (Answer, Option<u64>, Option<String>);
+
+async fn answer(app: &Arc<App>, call: &Call) -> Result<Given> {
     let mode = if call.checks() { Mode::Check } else { Mode::Apply };
     match call {
         Call::CreateProject { .. } | Call::UpdateProject { .. } | Call::DeleteProject { .. } => {
@@ -78,7 +102,7 @@ async fn answer(app: &Arc<App>, call: &Call) -> Result<Answered> {
     }
 }
 
-async fn write_project(app: &Arc<App>, call: &Call, mode: Mode) -> Result<Answered> {
+async fn write_project(app: &Arc<App>, call: &Call, mode: Mode) -> Result<Given> {
     let answered = match call {
         Call::CreateProject { project, title, .. } => {
             app.create_project(Some(project_id(project)), project_details(title), mode).await?
@@ -104,7 +128,7 @@ async fn write_project(app: &Arc<App>, call: &Call, mode: Mode) -> Result<Answer
     Ok((Answer::Project(logs::project(&answered.value)), Some(answered.revision.0), None))
 }
 
-async fn write_article(app: &Arc<App>, call: &Call, mode: Mode) -> Result<Answered> {
+async fn write_article(app: &Arc<App>, call: &Call, mode: Mode) -> Result<Given> {
     match call {
         Call::CreateArticles { project, articles, .. } => {
             let new = |new: &calls::NewArticle| NewArticle {
@@ -139,7 +163,7 @@ async fn write_article(app: &Arc<App>, call: &Call, mode: Mode) -> Result<Answer
     }
 }
 
-async fn read(app: &Arc<App>, call: &Call) -> Result<Answered> {
+async fn read(app: &Arc<App>, call: &Call) -> Result<Given> {
     match call {
         Call::GetProject { project } => {
             let At { value, revision } = app.get_project(&project_name(project)).await?;
@@ -192,7 +216,7 @@ async fn read(app: &Arc<App>, call: &Call) -> Result<Answered> {
     }
 }
 
-async fn list_annotations(app: &Arc<App>, call: &Call) -> Result<Answered> {
+async fn list_annotations(app: &Arc<App>, call: &Call) -> Result<Given> {
     let Call::ListAnnotations { project, article, label, window, size, after } = call else { unreachable!() };
     let query = AnnotationQuery {
         article: article_name(project, article),

@@ -14,6 +14,7 @@ use spandrel::{
         engine::{Row, Rows, successor},
     },
 };
+use tokio::time::Instant;
 
 use crate::seeded::Seeded;
 
@@ -56,15 +57,21 @@ struct State {
     rows: BTreeMap<Bytes, Bytes>,
     durable: BTreeMap<Bytes, Bytes>,
     unsynced: Vec<Batch>,
+    /// What survives, if that is decided already.
+    frozen: Option<BTreeMap<Bytes, Bytes>>,
     faults: Faults,
     /// All so far.
     operations: Vec<Operation>,
     /// Faults so far.
     failures: Vec<(Operation, Failure)>,
+    /// How many of them were before the power was last cut.
+    failures_at_cut: usize,
     /// A write failed.
     broken: bool,
     writes_when_broken: usize,
     short_of_space: bool,
+    /// When it was last said, since the power was cut, that there is no space.
+    said_short: Option<Instant>,
     /// Nothing fails or is counted while somebody looks at what is there.
     looked_at: bool,
 }
@@ -96,6 +103,17 @@ impl Disk {
         self.state().failures.clone()
     }
 
+    /// What has failed since the power was last cut.
+    pub fn failures_since_cut(&self) -> Vec<(Operation, Failure)> {
+        let state = self.state();
+        state.failures[state.failures_at_cut..].to_vec()
+    }
+
+    /// When it last said that there is no space, since the power was cut.
+    pub fn said_short(&self) -> Option<Instant> {
+        self.state().said_short
+    }
+
     /// Whether a write has failed since the power was last cut.
     pub fn is_broken(&self) -> bool {
         self.state().broken
@@ -114,16 +132,28 @@ impl Disk {
         self.state().writes_when_broken
     }
 
-    /// Ends everything: some of what was not synced survives, in order, and nothing fails any more.
-    pub fn cut_power(&self, dice: &mut Seeded) {
+    /// Decides what survives, whatever is still done: some of what was not synced, in order.
+    pub fn freeze(&self, dice: &mut Seeded) {
         let mut state = self.state();
-        let unsynced = std::mem::take(&mut state.unsynced);
-        let survive = dice.below(unsynced.len() + 1);
-        for batch in unsynced.into_iter().take(survive) {
-            write(&mut state.durable, batch);
+        let mut survives = state.durable.clone();
+        let count = dice.below(state.unsynced.len() + 1);
+        for batch in state.unsynced.iter().take(count) {
+            write(&mut survives, batch.clone());
         }
+        state.frozen = Some(survives);
+    }
+
+    /// Ends everything: what survives is there, and nothing fails any more.
+    pub fn cut_power(&self, dice: &mut Seeded) {
+        if self.state().frozen.is_none() {
+            self.freeze(dice);
+        }
+        let mut state = self.state();
+        state.durable = state.frozen.take().unwrap();
         state.rows = state.durable.clone();
+        state.unsynced.clear();
         (state.faults, state.broken, state.short_of_space) = (Faults::Never, false, false);
+        (state.failures_at_cut, state.said_short) = (state.failures.len(), None);
     }
 }
 
@@ -270,8 +300,11 @@ impl Backend for DiskBackend {
     fn free_bytes(&self) -> Option<u64> {
         let mut state = self.0.state();
         // What fails here says that there is nothing.
-        let fails = state.fails(Operation::FreeBytes).is_some();
-        Some(if fails || state.short_of_space { 0 } else { u64::MAX })
+        let is_short = state.fails(Operation::FreeBytes).is_some() || state.short_of_space;
+        if is_short {
+            state.said_short = Some(Instant::now());
+        }
+        Some(if is_short { 0 } else { u64::MAX })
     }
 
     fn close(self: Box<Self>) {}

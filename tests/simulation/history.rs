@@ -7,14 +7,17 @@
 //! no revision, as a refusal does, some state must give it between the newest one that somebody knew of before the
 //! call and the newest one that can have been there when it returned.
 
+mod makers;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
 
 use crate::{
-    calls::{Answer, Call, Change, Commit, Etag, Outcome, Place, Project, Refusal},
-    model::{Effect, Stamp, State},
+    calls::{Answer, Call, Commit, Etag, Outcome, Place, Refusal},
+    comparing::{blank, newest_etag, page_fits, said, stamp_after},
+    model::{Effect, State},
 };
 
 /// A call of a client. Times only say what came before what.
@@ -103,8 +106,11 @@ impl Replayed<'_> {
 
     /// The newest revision that there can have been at `time`.
     fn possible(&self, time: u64) -> u64 {
-        let begun = self.begun.iter().take_while(|begun| **begun < time).count();
-        u64::try_from(begun).unwrap()
+        // Nor may anybody be answered from a commit that is not there yet.
+        let is_there = |seen: u64| seen < time || seen == u64::MAX;
+        let commits = self.begun.iter().zip(&self.life.commits);
+        let possible = commits.take_while(|(begun, commit)| **begun < time && is_there(commit.seen)).count();
+        u64::try_from(possible).unwrap()
     }
 
     fn state(&self, revision: u64) -> Option<&State> {
@@ -123,99 +129,6 @@ impl Replayed<'_> {
 }
 
 impl<'e> History<'e> {
-    /// Finds out whose call each commit was, and what each left.
-    fn replay(&mut self, life: &'e Life) -> Result<Replayed<'e>, String> {
-        let mut states = vec![State::unborn(&life.etag)];
-        let mut begun = Vec::new();
-        let (mut deleted_from, mut deleted_by) = (None, None);
-        for commit in &life.commits {
-            let state = states.last().unwrap();
-            let what = || format!("commit {} of {} ({})", commit.revision, life.project, life.etag);
-            if commit.revision != state.revision + 1 {
-                return Err(format!("{} follows {}", what(), state.revision));
-            }
-            if commit.time < state.time {
-                return Err(format!("{} goes back in time", what()));
-            }
-            let found = self.find(life, state, commit);
-            let (index, next) = found.map_err(|why| format!("{} is nobody's: {commit:#?}{why}", what()))?;
-            self.committed[index] = Some((self.lives.len(), commit.revision));
-            let event = &self.events[index];
-            if commit.changes.iter().any(|change| matches!(change, Change::Project { after: None, .. })) {
-                (deleted_from, deleted_by) = (Some(event.invoked), event.returned);
-            }
-            begun.push(event.invoked);
-            states.push(next);
-        }
-        Ok(Replayed { life, states, begun, known: BTreeMap::new(), deleted_from, deleted_by })
-    }
-
-    /// The event that made a commit, and the state after it: the one that says so, or else one that may have.
-    fn find(&self, life: &Life, state: &State, commit: &Commit) -> Result<(usize, State), String> {
-        let numbers = commit.changes.iter().filter_map(|change| match change {
-            Change::Article { number, before: None, .. } => Some(*number),
-            _ => None,
-        });
-        let numbers: Vec<_> = numbers.collect();
-        let stamp = Stamp { revision: commit.revision, time: commit.time, numbers: &numbers };
-        let mut why = String::new();
-        let mut found: Option<((bool, bool, u64), usize, State)> = None;
-        for (index, event) in self.events.iter().enumerate() {
-            let asked = event.call.writes() && event.call.project() == Some(&life.project);
-            if !asked || self.committed[index].is_some() || event.invoked >= commit.seen {
-                continue;
-            }
-            let says_so = match &event.outcome {
-                Outcome::Refused(_) => continue,
-                Outcome::Ok(answer, revision) => {
-                    let life_fits = answer.life().is_none_or(|answered| answered == life.etag);
-                    let at = revision.unwrap_or(commit.revision);
-                    // Nobody is told of a commit before it is there.
-                    let late = commit.seen == u64::MAX || event.returned > Some(commit.seen);
-                    if !life_fits || at != commit.revision || (revision.is_none() && !late) {
-                        continue;
-                    }
-                    revision.is_some()
-                }
-                Outcome::Unknown => false,
-            };
-            let effect = state.write(&event.call, stamp);
-            let fits = match (&effect, &event.outcome) {
-                (Effect::Committed(_, answer, changes), Outcome::Ok(answered, _)) => {
-                    *changes == commit.changes && answer == answered
-                }
-                (Effect::Committed(_, _, changes), _) => *changes == commit.changes,
-                (Effect::Unchanged(_) | Effect::Refused(_), _) => false,
-            };
-            if !fits {
-                if says_so {
-                    let (said, effect) = (said(event), effect_said(&effect));
-                    let _ = write!(
-                        why,
-                        "
-  who says so: {said}
-  the model: {effect}"
-                    );
-                }
-                continue;
-            }
-            // Then whoever was told that it is done, unless that may have been done already; the earliest first.
-            let heard = matches!(event.outcome, Outcome::Ok(..));
-            let lenient = matches!(
-                event.call,
-                Call::DeleteArticle { allow_missing: true, .. }
-                    | Call::DeleteProject { allow_missing: true, .. }
-            );
-            let rank = (!says_so, !heard || lenient, event.returned.unwrap_or(u64::MAX));
-            if let Effect::Committed(after, ..) = effect
-                && found.as_ref().is_none_or(|(best, ..)| rank < *best)
-            {
-                found = Some((rank, index, *after));
-            }
-        }
-        found.map(|(_, index, after)| (index, after)).ok_or(why)
-    }
-
     /// Notes when somebody was told of which revision.
     fn learn(&mut self) {
         for (event, committed) in self.events.iter().zip(&self.committed) {
@@ -367,7 +280,39 @@ impl<'e> History<'e> {
             }
             _ => state.read(call, behind).is_err_and(|expected| expected == *refusal),
         };
-        self.check_somewhere(call, invoked, returned, "no state refuses it for that", refused)
+        let wrong = "no state refuses it for that";
+        match self.check_somewhere(call, invoked, returned, wrong, refused) {
+            Err(_) if self.is_refused_step_by_step(call, refusal, invoked, returned) => Ok(()),
+            checked => checked,
+        }
+    }
+
+    /// Whether a commit on annotations meets several states on its way: each of its articles is looked up by itself and
+    /// once, and then all of it is decided. Of what is wrong with it, it may be told another thing than by any one of
+    /// them.
+    fn is_refused_step_by_step(&self, call: &Call, refusal: &Refusal, invoked: u64, returned: u64) -> bool {
+        let Call::CommitAnnotations { project, writes, .. } = call else { return false };
+        let refuses = |judged: &Result<(), Refusal>| judged.as_ref() == Err(refusal);
+        self.lives_of(project).any(|replayed| {
+            let mut states: Vec<_> = replayed.window(invoked, returned).collect();
+            let mut looked_up: BTreeMap<&str, &State> = BTreeMap::new();
+            for write in writes {
+                let known = looked_up.get(write.article.as_str());
+                let candidates = known.map_or(states.as_slice(), std::slice::from_ref);
+                if candidates.iter().any(|state| refuses(&state.prepare(write))) {
+                    return true;
+                }
+                let Some(passes) = candidates.iter().position(|state| state.prepare(write).is_ok()) else {
+                    return false;
+                };
+                if known.is_none() {
+                    states.drain(..passes);
+                    looked_up.insert(&write.article, states[0]);
+                }
+            }
+            let decide = |state: &State| state.clone().decide(writes, &mut Vec::new()).map(drop);
+            states.into_iter().any(|state| refuses(&decide(state)))
+        })
     }
 
     fn check_read(
@@ -444,76 +389,5 @@ impl<'e> History<'e> {
             let _ = write!(windows, "\n  {project} ({life}): {known} was known, {possible} possible");
         }
         windows
-    }
-}
-
-/// What a check is answered with, or a write would be: its time is the server's choice.
-fn stamp_after(state: &State) -> Stamp<'static> {
-    Stamp { revision: state.revision + 1, time: state.time, numbers: &[] }
-}
-
-/// A page with texts leaves out what was deleted before its text was read.
-fn page_fits<'s>(
-    expected: &Answer,
-    answer: &Answer,
-    state: &State,
-    later: impl Iterator<Item = &'s State>,
-) -> bool {
-    let (Answer::ArticlePage(expected, expect_more), Answer::ArticlePage(articles, more)) =
-        (expected, answer)
-    else {
-        return false;
-    };
-    let later: Vec<_> = later.collect();
-    let mut articles = articles.iter().peekable();
-    let all = expected.iter().all(|article| {
-        articles.next_if_eq(&article).is_some()
-            || later.iter().any(|later| later.number(&article.id) != state.number(&article.id))
-    });
-    all && articles.next().is_none() && expect_more == more
-}
-
-/// The newest revision that an answer shows to be there.
-fn newest_etag(answer: &Answer) -> Option<u64> {
-    match answer {
-        Answer::Articles(articles) => articles.iter().map(|article| article.etag.revision).max(),
-        Answer::Annotations(annotations) => {
-            annotations.iter().map(|annotation| annotation.etag.revision).max()
-        }
-        _ => None,
-    }
-}
-
-/// An answer without what the server chooses when it really commits.
-fn blank(answer: &Answer) -> Answer {
-    let mut answer = answer.clone();
-    match &mut answer {
-        Answer::Project(Project { etag, created, updated, .. }) => {
-            etag.life.clear();
-            (*created, *updated) = (0, 0);
-        }
-        Answer::Articles(articles) => {
-            for article in articles {
-                (article.created, article.updated) = (0, 0);
-            }
-        }
-        Answer::Written(written) => written.iter_mut().flatten().for_each(|annotation| {
-            (annotation.created, annotation.updated) = (0, 0);
-        }),
-        _ => {}
-    }
-    answer
-}
-
-fn said(event: &Event) -> String {
-    let Event { client, invoked, returned, call, outcome } = event;
-    format!("client {client}, {invoked} to {returned:?}: {call:?}\n  answered {outcome:?}")
-}
-
-fn effect_said(effect: &Effect) -> String {
-    match effect {
-        Effect::Committed(_, answer, changes) => format!("{answer:?}, {changes:?}"),
-        Effect::Unchanged(answer) => format!("{answer:?}, nothing to do"),
-        Effect::Refused(refusal) => format!("{refusal:?}"),
     }
 }

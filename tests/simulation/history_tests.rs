@@ -210,3 +210,95 @@ fn wrong_histories_are_refused() {
     let none = Outcome::Ok(Answer::Projects(Vec::new()), None);
     Case::new().event(7..8, Call::ListProjects, none).check("p is not listed");
 }
+
+/// An article is created at 4 and deleted at 5, and one of that id created at 6 and deleted at 7; this was seen at 20,
+/// 30, 40 and 50.
+fn deleted_twice(second: &str) -> Case {
+    let text = Text("some text".to_owned());
+    let create = |id: &str| {
+        let new = NewArticle { id: id.to_owned(), title: String::new(), text: text.clone() };
+        Call::CreateArticles { project: "p".to_owned(), articles: vec![new], check: false }
+    };
+    let article = |id: &str, revision: u64| Article {
+        id: id.to_owned(),
+        title: String::new(),
+        text_bytes: text.0.len(),
+        text: None,
+        etag: etag(revision),
+        created: i64::try_from(revision).unwrap(),
+        updated: i64::try_from(revision).unwrap(),
+    };
+    let created = |id, revision| {
+        let whole = Article { text: Some(text.clone()), ..article(id, revision) };
+        Outcome::Ok(Answer::Articles(vec![whole]), Some(revision))
+    };
+    let (one, other) = (Some(article("a", 4)), Some(article(second, 6)));
+    let change = |number, before, after| vec![Change::Article { number, before, after }];
+    Case::new()
+        .event(11..21, create("a"), created("a", 4))
+        .event(31..41, create(second), created(second, 6))
+        .commit(Commit { seen: 20, ..commit(4, change(1, None, one.clone())) })
+        .commit(Commit { seen: 30, ..commit(5, change(1, one, None)) })
+        .commit(Commit { seen: 40, ..commit(6, change(2, None, other.clone())) })
+        .commit(Commit { seen: 50, ..commit(7, change(2, other, None)) })
+}
+
+fn delete(article: &str, read: Option<u64>, allow_missing: bool) -> Call {
+    let (project, article, etag) = ("p".to_owned(), article.to_owned(), read.map(etag));
+    Call::DeleteArticle { project, article, etag, force: true, allow_missing, check: false }
+}
+
+#[test]
+fn who_deleted_is_found_out() {
+    let done = || Outcome::Ok(Answer::Done, None);
+    let check = |one: (std::ops::Range<u64>, Call), other: (std::ops::Range<u64>, Call), wrong| {
+        deleted_twice("a").event(one.0, one.1, done()).event(other.0, other.1, done()).check(wrong);
+    };
+
+    check((22..31, delete("a", None, false)), (42..51, delete("a", None, false)), "");
+    // Who named what he deleted deleted that, though the other one was answered before him.
+    check((22..70, delete("a", Some(4), false)), (23..60, delete("a", None, false)), "");
+    // Who had to delete something deleted what the other one was too early for.
+    check((22..60, delete("a", None, false)), (22..35, delete("a", None, true)), "");
+    // Nobody but one was there in time.
+    check(
+        (22..60, delete("a", None, false)),
+        (22..29, delete("a", None, true)),
+        "commit 7 of p (life) is nobody's",
+    );
+}
+
+#[test]
+fn nobody_is_answered_from_a_commit_that_is_not_durable() {
+    let get = || Call::GetProject { project: "p".to_owned() };
+    let fourth = || Commit { seen: 20, ..project_commit(4, Some(project(3, "c")), Some(project(4, "d"))) };
+    let case = || Case::new().event(7..30, update("d", None), updated(4, "d")).commit(fourth());
+    case().event(8..21, get(), read(4, 4, "d")).check("");
+    case().event(8..19, get(), read(4, 4, "d")).check("not what stood at revision 4");
+}
+
+/// Its articles are looked up one after another, and then all of it is decided: it may find two that never were there
+/// together.
+#[test]
+fn a_commit_may_meet_several_states() {
+    let write = |article: &str| {
+        let op = WriteOp::Delete { etag: None, allow_missing: true };
+        Write { article: article.to_owned(), id: "1".to_owned(), op }
+    };
+    let check = |time, writes: &[&str], reason: &'static str, wrong| {
+        let writes = writes.iter().map(|article| write(article)).collect();
+        let commit = Call::CommitAnnotations { project: "p".to_owned(), writes, check: false };
+        let done = || Outcome::Ok(Answer::Done, None);
+        deleted_twice("b")
+            .event(22..31, delete("a", None, false), done())
+            .event(42..51, delete("b", None, false), done())
+            .event(time, commit, Outcome::Refused(reason.into()))
+            .check(wrong);
+    };
+    let (twins, wrong) = ("FIELD_INVALID", "no state refuses it for that");
+    check(21..60, &["a", "b", "b"], twins, "");
+    check(21..60, &["a", "b", "a"], twins, "");
+    check(21..60, &["b", "a", "b"], twins, wrong);
+    check(32..60, &["a", "b", "b"], twins, wrong);
+    check(21..60, &["a", "b"], twins, wrong);
+}

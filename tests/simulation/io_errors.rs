@@ -1,9 +1,10 @@
 //! One workload, again and again: each time another operation of the disk fails.
 
-use std::{collections::BTreeMap, io::Write as _};
+use std::collections::BTreeMap;
 
 use crate::{
     disk::{Failure, Operation},
+    history::Summary,
     run::{self, Plan},
 };
 
@@ -22,6 +23,8 @@ fn any_operation_may_fail() {
     crate::be_quiet();
     let good = run::run(SEED, WORKLOAD).unwrap_or_else(|wrong| panic!("nothing failed: {wrong}"));
     assert!(good.failures.is_empty());
+    let Summary { unknown, unheard, .. } = good.summary;
+    assert_eq!((unknown, unheard), (0, 0), "nothing failed, and not everybody was answered");
     let rare = |operation: &Operation| {
         matches!(operation, Operation::Apply | Operation::Sync | Operation::FreeBytes)
     };
@@ -54,6 +57,5 @@ fn any_operation_may_fail() {
         assert!(failed.contains_key(&(operation, false)), "{operation:?} never failed");
     }
     let runs: usize = failed.values().sum();
-    writeln!(std::io::stderr(), "{} operations, {runs} runs: {good}; {failed:?}", good.operations.len())
-        .unwrap();
+    crate::say(&format!("{} operations, {runs} runs: {good}; {failed:?}", good.operations.len()));
 }

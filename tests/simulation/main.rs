@@ -1,8 +1,9 @@
 //! The whole application over a disk that fails, simulated: a seed decides what happens when, a model says what every
 //! client must be answered, and histories are checked whole.
 //!
-//! The short form runs with the other tests. `SPANDREL_FAULTS=long` runs more, `SPANDREL_SEEDS` says how many, and
-//! `SPANDREL_SEED` runs one again, which is what a failure asks for.
+//! The short form runs with the other tests. `SPANDREL_FAULTS=long` runs more, and others each time; it prints the
+//! first seed, which `SPANDREL_FIRST_SEED` repeats. `SPANDREL_SEEDS` says how many, and `SPANDREL_SEED` runs one again,
+//! which is what a failure asks for.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +22,9 @@ mod seeded;
 
 mod calls;
 mod clients;
+mod comparing;
 mod disk;
+mod grpc;
 mod history;
 mod history_tests;
 mod io_errors;
@@ -30,10 +33,18 @@ mod model;
 mod run;
 mod server;
 mod simulation;
+mod starts;
 mod stories;
+mod threads;
 mod workload;
 
-use std::{env, io::Write as _, sync::Once};
+use std::{
+    env,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    io::Write as _,
+    ops::Range,
+    sync::Once,
+};
 
 use run::{Plan, Report};
 
@@ -63,6 +74,21 @@ fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok().map(|number| number.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
 }
 
+/// Says what was done, for who shows it.
+fn say(what: &str) {
+    std::io::stderr().write_all(format!("{what}\n").as_bytes()).unwrap();
+}
+
+/// The seeds that a test runs, so many unless the environment says how many. In the long form they are others each
+/// time, unless the environment says which is the first.
+fn seeds(count: u64) -> Range<u64> {
+    let count = number("SPANDREL_SEEDS").unwrap_or(count);
+    let random = || RandomState::new().build_hasher().finish() >> 32;
+    let first = number("SPANDREL_FIRST_SEED").unwrap_or_else(|| if is_long() { random() } else { 0 });
+    say(&format!("{count} seeds from SPANDREL_FIRST_SEED={first}"));
+    first..first + count
+}
+
 fn run_seed(seed: u64, lines_max: usize) -> Report {
     run::run(seed, Plan { lines_max, ..TROUBLED }).unwrap_or_else(|wrong| {
         panic!(
@@ -79,16 +105,17 @@ fn histories_are_linearizable() {
     be_quiet();
     if let Some(seed) = number("SPANDREL_SEED") {
         let report = run_seed(seed, usize::MAX);
-        writeln!(std::io::stderr(), "seed {seed}: {report:#?}").unwrap();
+        say(&format!("seed {seed}: {report:#?}"));
         return;
     }
-    let seeds = number("SPANDREL_SEEDS").unwrap_or(if is_long() { LONG } else { SHORT });
+    let seeds = seeds(if is_long() { LONG } else { SHORT });
+    let count = seeds.end - seeds.start;
     let mut total = Report::default();
-    for seed in 0..seeds {
+    for seed in seeds {
         let report = run_seed(seed, TROUBLED.lines_max);
         total.add(&report);
     }
-    writeln!(std::io::stderr(), "{seeds} seeds: {total}").unwrap();
+    say(&format!("{count} seeds: {total}"));
     total.check_worth();
 }
 

@@ -224,23 +224,34 @@ impl State {
         Ok(answer)
     }
 
-    fn commit(&mut self, writes: &[Write], changes: &mut Vec<Change>) -> Judged<Answer> {
+    /// Whether a write of a commit is refused before the commit is decided, for its article and the text.
+    pub fn prepare(&self, Write { article, op, .. }: &Write) -> Judged<()> {
         self.require()?;
-        for Write { article, op, .. } in writes {
-            let held = self.articles.get(article).ok_or(NOT_FOUND)?;
-            let spans = match op {
-                WriteOp::Create(content)
-                | WriteOp::Update { content, mask: Mask::Everything | Mask::Anchor, .. } => &content.spans,
-                WriteOp::Update { mask: Mask::Label, .. } | WriteOp::Delete { .. } => continue,
-            };
-            check_spans(spans, held.article.text_bytes)?;
+        let held = self.articles.get(article).ok_or(NOT_FOUND)?;
+        match op {
+            WriteOp::Create(content)
+            | WriteOp::Update { content, mask: Mask::Everything | Mask::Anchor, .. } => {
+                check_spans(&content.spans, held.article.text_bytes)
+            }
+            WriteOp::Update { mask: Mask::Label, .. } | WriteOp::Delete { .. } => Ok(()),
         }
+    }
+
+    /// Decides a commit whose writes are prepared.
+    pub fn decide(&mut self, writes: &[Write], changes: &mut Vec<Change>) -> Judged<Answer> {
+        self.require()?;
         let mut targets = BTreeSet::new();
         if !writes.iter().all(|write| targets.insert((&write.article, &write.id))) {
             return Err(FIELD_INVALID.into());
         }
         let written = writes.iter().map(|write| self.write_annotation(write, changes));
         written.collect::<Judged<_>>().map(Answer::Written)
+    }
+
+    fn commit(&mut self, writes: &[Write], changes: &mut Vec<Change>) -> Judged<Answer> {
+        self.require()?;
+        writes.iter().try_for_each(|write| self.prepare(write))?;
+        self.decide(writes, changes)
     }
 
     fn write_annotation(&mut self, write: &Write, changes: &mut Vec<Change>) -> Judged<Option<Annotation>> {

@@ -4,16 +4,22 @@ use std::{
     collections::VecDeque,
     fmt,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use spandrel::{app::App, store::engine::Engine as _};
-use tokio::sync::{Notify, mpsc};
+use spandrel::{app::App, domain::Problem, limits::FREE_SPACE_AGE_MAX, store::engine::Engine as _};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 
 use crate::{
     calls::{Call, Outcome},
-    clients,
+    clients::{self, Answered},
     disk::{Failure, Operation},
     history::{Event, Summary},
     server::Machine,
@@ -75,9 +81,53 @@ pub struct World {
     journal: Mutex<Journal>,
     /// Whether reads are asked again when the disk failed under them.
     insists: bool,
+    closes: AtomicBool,
 }
 
 impl World {
+    pub fn new(plan: Plan) -> Arc<Self> {
+        let machine = Machine::default();
+        machine.clock.store(1_000_000, Ordering::SeqCst);
+        Arc::new(Self {
+            machine: Arc::new(machine),
+            journal: Mutex::new(Journal { lines_max: plan.lines_max, ..Journal::default() }),
+            insists: plan.fails_at.is_some(),
+            closes: AtomicBool::new(false),
+        })
+    }
+
+    /// Says that the server is about to be closed, and may refuse for that.
+    pub fn close(&self) {
+        self.closes.store(true, Ordering::SeqCst);
+    }
+
+    pub fn closes(&self) -> bool {
+        self.closes.load(Ordering::SeqCst)
+    }
+
+    /// What a client asks for next.
+    pub fn next_call(&self, script: &mut Script) -> Call {
+        script.next(&self.journal().knowledge)
+    }
+
+    /// Says what a run came to; an error says what is wrong and what happened last.
+    pub fn judge(&self, outcome: Result<Report, String>) -> Result<Report, String> {
+        let journal = self.journal();
+        let mut wrong: Vec<_> = outcome.as_ref().err().cloned().into_iter().collect();
+        wrong.extend(journal.wrong.iter().chain(&self.machine.logs().wrong).cloned());
+        if wrong.is_empty() {
+            let trace_hash = journal.hasher.finish();
+            return outcome.map(|report| Report { trace_hash, ..report });
+        }
+        let last: Vec<_> = journal.last.iter().map(String::as_str).collect();
+        Err(format!(
+            "{}\n\nwhat happened last:\n{}\n\nwhat is wrong: {}",
+            wrong.join("\n"),
+            last.join("\n"),
+            wrong[0]
+        ))
+    }
+
     pub fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,6 +140,19 @@ impl World {
         call: &Call,
         leave: &Notify,
     ) -> (Outcome, Option<String>) {
+        self.note(clients::carry_out(app, call), client, call, leave).await
+    }
+
+    /// Notes what comes of a call that is carried out.
+    pub async fn note(
+        &self,
+        carry_out: impl Future<Output = Answered>,
+        client: usize,
+        call: &Call,
+        leave: &Notify,
+    ) -> (Outcome, Option<String>) {
+        let failures = self.machine.disk.failures().len();
+        let began = Instant::now();
         let index = {
             let mut journal = self.journal();
             let invoked = self.machine.now();
@@ -98,19 +161,48 @@ impl World {
             journal.events.push(Event { client, invoked, returned: None, call, outcome });
             journal.events.len() - 1
         };
-        let (outcome, token) = tokio::select! {
+        let Answered { outcome, token, trouble } = tokio::select! {
             biased;
-            () = leave.notified() => (Outcome::Unknown, None),
-            answered = clients::carry_out(app, call) => answered,
+            () = leave.notified() => Answered::left(),
+            answered = carry_out => answered,
         };
+        let unexcused = trouble.filter(|trouble| !self.is_excused(trouble, call, failures, began));
         let mut journal = self.journal();
-        let returned = self.machine.now();
+        let (returned, gone) = (self.machine.now(), self.machine.is_gone());
+        // Then it never came.
+        let outcome = if gone { Outcome::Unknown } else { outcome };
+        if let Some(trouble) = unexcused {
+            journal
+                .wrong
+                .push(format!("{call:?} is answered {trouble:?}, and nothing is wrong with the disk"));
+        }
         journal.trace(format!("{returned} client {client} is answered {outcome:?}"));
         journal.knowledge.learn(call, &outcome);
         // Nobody knows when what was not answered ended, if it did.
         journal.events[index].returned = (outcome != Outcome::Unknown).then_some(returned);
         journal.events[index].outcome = outcome.clone();
         (outcome, token)
+    }
+
+    /// Whether the disk is to blame that a call could not be answered: it failed since there were `failures`, when the
+    /// call began.
+    fn is_excused(&self, trouble: &Problem, call: &Call, failures: usize, began: Instant) -> bool {
+        let disk = &self.machine.disk;
+        let failed_meanwhile = disk.failures().split_off(failures);
+        let panics = |failures: &[(Operation, Failure)]| {
+            failures.iter().any(|(_, failure)| *failure == Failure::Panic)
+        };
+        match trouble {
+            Problem::StorageCorrupt(_) => panics(&failed_meanwhile),
+            Problem::StorageUnavailable(_) => {
+                // After a failed write all fails, and where the writer meets a panic that may be one.
+                let ended = disk.is_broken() || panics(&disk.failures_since_cut());
+                let short = || disk.said_short().is_some_and(|said| said + FREE_SPACE_AGE_MAX >= began);
+                !failed_meanwhile.is_empty() || ended || (call.writes() && short())
+            }
+            Problem::ShuttingDown => self.closes(),
+            _ => false,
+        }
     }
 }
 
@@ -125,7 +217,7 @@ pub async fn client(
 ) {
     let (app, engine) = server;
     while turns.recv().await.is_some() {
-        let call = script.lock().unwrap().next(&world.journal().knowledge);
+        let call = world.next_call(&mut script.lock().unwrap());
         let failures = world.machine.disk.failures().len();
         let (outcome, token) = world.call(&app, index, &call, &leave).await;
         let reads = !call.writes() && !call.checks();
@@ -146,29 +238,11 @@ pub async fn client(
     }
 }
 
-/// Runs a seed to its end; an error says what is wrong and what happened last.
+/// Runs a seed to its end.
 pub fn run(seed: u64, plan: Plan) -> Result<Report, String> {
-    let world = Arc::new(World {
-        machine: Arc::default(),
-        journal: Mutex::new(Journal { lines_max: plan.lines_max, ..Journal::default() }),
-        insists: plan.fails_at.is_some(),
-    });
-    world.machine.clock.store(1_000_000, Ordering::SeqCst);
+    let world = World::new(plan);
     let outcome = Simulation::new(seed, plan, &world).run();
-    let journal = world.journal();
-    let mut wrong: Vec<_> = outcome.as_ref().err().cloned().into_iter().collect();
-    wrong.extend(journal.wrong.iter().chain(&world.machine.logs().wrong).cloned());
-    if wrong.is_empty() {
-        let trace_hash = journal.hasher.finish();
-        return outcome.map(|report| Report { trace_hash, ..report });
-    }
-    let last: Vec<_> = journal.last.iter().map(String::as_str).collect();
-    Err(format!(
-        "{}\n\nwhat happened last:\n{}\n\nwhat is wrong: {}",
-        wrong.join("\n"),
-        last.join("\n"),
-        wrong[0]
-    ))
+    world.judge(outcome)
 }
 
 impl Report {

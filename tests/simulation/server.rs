@@ -5,19 +5,19 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use spandrel::{
-    app::{App, Settings, answers::Versions},
+    app::{App, RenderAnnotation, Settings, answers::Versions, sweeper::Sweeper},
     domain::Result,
     store::{
         annotation_index::AnnotationIndex,
         article_table,
         catalog::{self, Entry, State},
-        committer::{Backend as _, Committer, Hand, Options, PartitionView},
+        committer::{Backend, Committer, Hand, Options, PartitionView},
         engine::{Clock, Commit, Engine, EngineExt as _, LogError, Observer, Partition, Revision, Timestamp},
         keys::{ArticleNumber, Generation},
         project_table, verify,
@@ -28,6 +28,7 @@ use crate::{
     clients,
     disk::{Disk, DiskBackend},
     logs::Logs,
+    seeded::Seeded,
 };
 
 /// What outlives a server.
@@ -39,6 +40,8 @@ pub struct Machine {
     /// Tells what comes before what.
     ticks: AtomicU64,
     logs: Mutex<Logs>,
+    /// Whether it has no power, and what still happens did not.
+    gone: AtomicBool,
 }
 
 impl Machine {
@@ -50,6 +53,26 @@ impl Machine {
     pub fn logs(&self) -> MutexGuard<'_, Logs> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Whether the power is cut. What is answered afterwards, is not.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::SeqCst)
+    }
+
+    /// Cuts the power under a server that has threads: they go on, and nobody sees it.
+    pub fn cut_power(&self, dice: &mut Seeded) {
+        // What was published is on the disk; what is from now on does not count.
+        let logs = self.logs();
+        self.gone.store(true, Ordering::SeqCst);
+        self.disk.freeze(dice);
+        drop(logs);
+    }
+
+    /// Lets it begin again over what is on the disk. Nobody uses that any more.
+    pub fn switch_on(&self, dice: &mut Seeded) {
+        self.disk.cut_power(dice);
+        self.gone.store(false, Ordering::SeqCst);
+    }
 }
 
 /// A server that runs when its hand moves.
@@ -58,6 +81,8 @@ pub struct Server {
     pub hand: Hand,
     pub app: Arc<App>,
 }
+
+pub const SETTINGS: Settings = Settings { text_bytes_max: 1_024 * 1_024 };
 
 /// Free space below which writes are refused.
 const FREE_SPACE_FLOOR_BYTES: u64 = 1;
@@ -98,19 +123,12 @@ async fn run<T: Send + 'static>(hand: &mut Hand, future: impl Future<Output = T>
 impl Server {
     /// Starts a server over what is on the disk, after a look at the logs. The sweeper runs in the background.
     pub async fn start(machine: &Arc<Machine>) -> Result<Self> {
-        let versions = Versions::new();
-        let ticking = Arc::clone(machine);
-        let clock: Clock = Arc::new(move || Timestamp(ticking.clock.load(Ordering::SeqCst)));
-        let engine_slot = Arc::default();
-        let observer = observer(machine, &versions, &engine_slot);
-        let options =
-            Options { clock: Arc::clone(&clock), observer, free_space_floor_bytes: FREE_SPACE_FLOOR_BYTES };
-        let (engine, mut hand) = Committer::by_hand(Box::new(DiskBackend(machine.disk.clone())), options);
-        let _ = engine_slot.set(Arc::downgrade(&engine));
+        let given = Given::new(machine);
+        let backend = Box::new(DiskBackend(machine.disk.clone()));
+        let (engine, mut hand) = Committer::by_hand(backend, given.options());
+        let _ = given.engine.set(Arc::downgrade(&engine));
         compare_logs(machine, &engine, &mut hand).await?;
-        let settings = Settings { text_bytes_max: 1_024 * 1_024 };
-        let opened: Arc<dyn Engine> = Arc::<Committer>::clone(&engine);
-        let opening = App::open(opened, versions, clock, settings, clients::render);
+        let opening = given.open(Arc::<Committer>::clone(&engine), clients::render);
         let (app, sweeper) = run(&mut hand, opening).await?;
         tokio::spawn(sweeper.run());
         Ok(Self { engine, hand, app })
@@ -122,6 +140,55 @@ impl Server {
         settle().await;
         self.hand.close();
         settle().await;
+    }
+}
+
+/// Starts a server that runs by itself, with threads of its own over `backend`.
+pub async fn start_threads(
+    machine: &Arc<Machine>,
+    backend: Box<dyn Backend>,
+    render: RenderAnnotation,
+) -> Result<(Arc<Committer>, Arc<App>)> {
+    let given = Given::new(machine);
+    let engine = Committer::start(backend, given.options())?;
+    let _ = given.engine.set(Arc::downgrade(&engine));
+    let (app, sweeper) = given.open(Arc::<Committer>::clone(&engine), render).await?;
+    tokio::spawn(sweeper.run());
+    Ok((engine, app))
+}
+
+/// What the parts of a server are given.
+struct Given {
+    clock: Clock,
+    versions: Arc<Versions>,
+    observer: Observer,
+    /// For the observer, who is there before the engine is.
+    engine: Arc<OnceLock<Weak<Committer>>>,
+}
+
+impl Given {
+    fn new(machine: &Arc<Machine>) -> Self {
+        let ticking = Arc::clone(machine);
+        let clock: Clock = Arc::new(move || Timestamp(ticking.clock.load(Ordering::SeqCst)));
+        let (versions, engine) = (Versions::new(), Arc::default());
+        let observer = observer(machine, &versions, &engine);
+        Self { clock, versions, observer, engine }
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            clock: Arc::clone(&self.clock),
+            observer: Arc::clone(&self.observer),
+            free_space_floor_bytes: FREE_SPACE_FLOOR_BYTES,
+        }
+    }
+
+    fn open(
+        &self,
+        engine: Arc<dyn Engine>,
+        render: RenderAnnotation,
+    ) -> impl Future<Output = Result<(Arc<App>, Sweeper)>> + Send + 'static {
+        App::open(engine, Arc::clone(&self.versions), Arc::clone(&self.clock), SETTINGS, render)
     }
 }
 
@@ -139,7 +206,9 @@ fn observer(
         if known.is_some_and(|known| known >= commit.stamp.revision) {
             logs.wrong.push(format!("{partition:?} showed {commit:?} before kept answers were stale"));
         }
-        logs.add(partition, commit, machine.now());
+        if !machine.is_gone() {
+            logs.add(partition, commit, machine.now());
+        }
     })
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use spandrel::store::engine::Engine as _;
+use spandrel::store::{committer::Committer, engine::Engine as _};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{Notify, mpsc},
@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     calls::{Answer, Call, Outcome},
-    disk::{Failure, Faults},
+    disk::{Failure, Faults, Operation},
     history,
     run::{self, Plan, Report, World},
     seeded::Seeded,
@@ -100,6 +100,36 @@ impl<'w> Simulation<'w> {
         for epoch in 0..epochs {
             self.epoch(epoch)?;
         }
+        self.end()
+    }
+
+    /// Starts once, while an operation of the disk may fail, counted from here. It does not matter whether that start
+    /// comes to its end. Returns what was asked of the disk.
+    pub fn start_badly(&mut self, fails_at: Option<(usize, Failure)>) -> Result<Vec<Operation>, String> {
+        let disk = self.world.machine.disk.clone();
+        let (before, failures) = (disk.operations().len(), disk.failures().len());
+        if let Some((number, failure)) = fails_at {
+            disk.set_faults(Faults::At(before + number, failure));
+        }
+        let (runtime, started) = self.try_start();
+        match started {
+            Ok(mut server) => runtime.block_on(async {
+                server::finish(&mut server.hand).await;
+                self.check_ended(&server.engine).await
+            })?,
+            Err(error) if disk.failures().len() == failures => {
+                return Err(format!("the server does not start: {error}"));
+            }
+            Err(_) => {}
+        }
+        drop(runtime);
+        let operations = disk.operations().split_off(before);
+        self.cut_power()?;
+        Ok(operations)
+    }
+
+    /// Looks at what is left in the end, and at what clients were answered.
+    pub fn end(mut self) -> Result<Report, String> {
         self.last_look()?;
         let lives = self.world.machine.logs().lives();
         let summary = history::check(&self.world.journal().events, &lives)?;
@@ -156,7 +186,7 @@ impl<'w> Simulation<'w> {
         looked
     }
 
-    fn cut_power(&mut self) -> Result<(), String> {
+    pub fn cut_power(&mut self) -> Result<(), String> {
         let disk = &self.world.machine.disk;
         let broken = disk.writes_when_broken();
         if broken > 0 {
@@ -170,12 +200,11 @@ impl<'w> Simulation<'w> {
     }
 
     /// Starts a server. One that the disk fails under is started again, and then the disk does not fail.
-    fn start(&mut self) -> Result<(Runtime, Server), String> {
+    pub fn start(&mut self) -> Result<(Runtime, Server), String> {
         for fails in [true, false] {
-            self.starts += 1;
-            let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
             let failures = self.world.machine.disk.failures().len();
-            let error = match runtime.block_on(Server::start(&self.world.machine)) {
+            let (runtime, started) = self.try_start();
+            let error = match started {
                 Ok(server) => return Ok((runtime, server)),
                 Err(error) => error,
             };
@@ -186,6 +215,26 @@ impl<'w> Simulation<'w> {
             self.cut_power()?;
         }
         unreachable!()
+    }
+
+    fn try_start(&mut self) -> (Runtime, spandrel::domain::Result<Server>) {
+        self.starts += 1;
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let started = runtime.block_on(Server::start(&self.world.machine));
+        (runtime, started)
+    }
+
+    /// After a failed write the engine has to end, and for no other error.
+    async fn check_ended(&self, engine: &Committer) -> Result<(), String> {
+        let disk = &self.world.machine.disk;
+        let patience = if disk.is_broken() { Duration::from_secs(1) } else { Duration::ZERO };
+        let ended = tokio::time::timeout(patience, engine.failed()).await.is_ok();
+        let panicked = || disk.failures_since_cut().iter().any(|(_, failure)| *failure == Failure::Panic);
+        match (disk.is_broken(), ended) {
+            (true, false) => Err("a write failed, and the engine did not".to_owned()),
+            (false, true) if !panicked() => Err("the engine failed though no write did".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     /// Lets the server finish and sweep, and looks at everything: at the rows, and as a client.
@@ -270,17 +319,11 @@ impl<'w> Simulation<'w> {
         if ends {
             server::finish(&mut server.hand).await;
         }
+        self.check_ended(&server.engine).await?;
         if self.world.machine.disk.is_broken() {
-            let (engine, failed) = (Arc::clone(&server.engine), Duration::from_secs(1));
-            let failed = tokio::time::timeout(failed, engine.failed());
-            failed.await.map_err(|_| "a write failed, and the engine did not".to_owned())?;
             return Ok(());
         }
         let failures = self.world.machine.disk.failures();
-        let failed = tokio::time::timeout(Duration::ZERO, server.engine.failed()).await.is_ok();
-        if failed && failures.iter().all(|(_, failure)| *failure == Failure::Error) {
-            return Err("the engine failed though no write did".to_owned());
-        }
         if ends {
             if self.world.journal().busy.contains(&true) {
                 return Err("a call is never answered".to_owned());

@@ -37,7 +37,7 @@ impl Story {
     /// Begins a call, which goes on by itself as far as it can.
     async fn begin(&self, call: Call) -> JoinHandle<Outcome> {
         let app = Arc::clone(&self.server.app);
-        let begun = tokio::spawn(async move { clients::carry_out(&app, &call).await.0 });
+        let begun = tokio::spawn(async move { clients::carry_out(&app, &call).await.outcome });
         settle().await;
         begun
     }

@@ -4,7 +4,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 use crate::{
     domain::Result,
-    store::engine::{Partition, Row, Rows, View, successor},
+    store::engine::{Partition, Row, Rows, View},
 };
 
 /// Keys with their partitions, and their new values; `None` deletes.
@@ -32,9 +32,7 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     ///
     /// As for every method.
-    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
-        self.descending(from, &successor(at)).next().transpose()
-    }
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>>;
 
     /// Writes all rows or none.
     ///

@@ -51,6 +51,10 @@ impl Backend for Unreadable {
         Box::new(self.inner.descending(from, to).map(|row| self.met(row)))
     }
 
+    fn floor(&self, from: &[u8], at: &[u8]) -> Result<Option<Row>> {
+        self.inner.floor(from, at)?.map(|row| self.met(Ok(row))).transpose()
+    }
+
     fn apply(&mut self, batch: Batch) -> Result<()> {
         self.inner.apply(batch)
     }
