@@ -122,8 +122,13 @@ impl SledBackend {
         }
         let mut backend = Self::over(data_dir, said, cache_bytes)?;
         // What a folder in the format before lacked is there and synced.
-        backend.data_dir.raise_format()?;
-        Ok(backend)
+        match backend.data_dir.raise_format() {
+            Ok(()) => Ok(backend),
+            Err(error) => {
+                Box::new(backend).close();
+                Err(error)
+            }
+        }
     }
 
     /// Opens the data folder at `path`, and makes nothing that is not there.
@@ -163,20 +168,16 @@ impl SledBackend {
         file.sync_data().map_err(OpenError::io("sync", &path))?;
         remove_unfinished_snapshots(&database)?;
         let rows = open_database(&database, cache_bytes)?;
-        let counts = data_dir.format() >= FORMAT_THAT_COUNTS;
-        let check = || {
-            state::check_mark(&rows)?;
-            if counts {
-                state::check_state(&rows, said, doubt.as_deref())
-            } else {
-                state::begin_to_count(&rows, &file, doubt.as_deref())
+        match settle(&data_dir, &rows, &file, said, doubt.as_deref()) {
+            Ok((state, acknowledged)) => {
+                Ok(Self { rows, file, state, acknowledged: Mutex::new(acknowledged), data_dir })
             }
-        };
-        let state = catch_panic(check).unwrap_or_else(Err).map_err(|what| damaged(&path, what))?;
-        let acknowledged = Acknowledged::create(data_dir.path(), state.batches);
-        let acknowledged = acknowledged.map_err(OpenError::io("write the count in", data_dir.path()))?;
-        data_dir.settle_doubt()?;
-        Ok(Self { rows, file, state, acknowledged: Mutex::new(acknowledged), data_dir })
+            Err(error) => {
+                // It syncs when it is closed, and panics when it cannot, which would hide why.
+                let _ = catch_panic(|| drop(rows));
+                Err(error)
+            }
+        }
     }
 
     /// Looks at all rows, whether they are those that were written: none is missing, and none is old.
@@ -205,6 +206,30 @@ impl SledBackend {
         }
         Ok(digest)
     }
+}
+
+/// Checks what was opened, and keeps that.
+fn settle(
+    data_dir: &DataDir,
+    rows: &sled::Db,
+    file: &File,
+    said: Said,
+    doubt: Option<&str>,
+) -> Result<(State, Acknowledged), OpenError> {
+    let check = || {
+        state::check_mark(rows)?;
+        if data_dir.format() >= FORMAT_THAT_COUNTS {
+            state::check_state(rows, said, doubt)
+        } else {
+            state::begin_to_count(rows, file, doubt)
+        }
+    };
+    let path = data_dir.path().join(DATABASE_FILE);
+    let state = catch_panic(check).unwrap_or_else(Err).map_err(|what| damaged(&path, what))?;
+    let acknowledged = Acknowledged::create(data_dir.path(), state.batches);
+    let acknowledged = acknowledged.map_err(OpenError::io("write the count in", data_dir.path()))?;
+    data_dir.settle_doubt()?;
+    Ok((state, acknowledged))
 }
 
 fn read_acknowledged(data_dir: &DataDir) -> Result<Said, OpenError> {
@@ -245,8 +270,12 @@ fn create(data_dir: &DataDir, database: &Path, cache_bytes: u64) -> Result<(), O
         .insert(MARK.0, MARK.1)
         .and_then(|_| rows.insert(STATE, State::default().encode()))
         .and_then(|_| rows.flush());
+    // It syncs when it is closed, and panics when it cannot.
+    let closed = catch_panic(|| drop(rows));
     marked.map_err(|error| explain(error, &unfinished))?;
-    drop(rows);
+    closed.map_err(|panic| {
+        Error::from(Problem::StorageUnavailable(format!("the new database cannot be closed: {panic}")))
+    })?;
     for entry in fs::read_dir(&unfinished).map_err(OpenError::io("read", &unfinished))? {
         let path = entry.map_err(OpenError::io("read", &unfinished))?.path();
         File::open(&path).and_then(|file| file.sync_all()).map_err(OpenError::io("sync", &path))?;

@@ -30,6 +30,7 @@ mod process_death;
 mod progress;
 mod server;
 mod shim;
+mod start_errors;
 mod table;
 mod verify;
 mod witness;
