@@ -45,6 +45,7 @@ pub(super) fn doubt(folder: &Path, segment_bytes: usize) -> io::Result<Option<St
     let mut file = File::open(folder.join("db"))?;
     let mut replayed = Vec::new();
     let mut blank = Vec::new();
+    let mut doubt = None;
     let (mut offset, file_bytes) = (0, file.metadata()?.len());
     let size = u64::try_from(segment_bytes).unwrap_or(u64::MAX);
     while offset + number(HEADER_BYTES) <= file_bytes {
@@ -55,27 +56,34 @@ pub(super) fn doubt(folder: &Path, segment_bytes: usize) -> io::Result<Option<St
             Some(lsn) if lsn.saturating_add(size) > snapshot_lsn => replayed.push((lsn, offset)),
             Some(_) => {}
             None if header == [0; HEADER_BYTES] => blank.push(offset),
-            None => return Ok(Some(format!("the segment at byte {offset} has no header"))),
+            None => {
+                doubt.get_or_insert_with(|| format!("the segment at byte {offset} has no header"));
+            }
         }
         offset += size;
     }
     replayed.sort_unstable();
-    if let Some(doubt) = doubt_of_blank(&mut file, &blank, size, snapshot_lsn, &replayed)? {
-        return Ok(Some(doubt));
+    if doubt.is_none() {
+        doubt = doubt_of_blank(&mut file, &blank, size, snapshot_lsn, &replayed)?;
     }
-    // Whatever breaks off in the newest segment is the end of the log, which the count of acknowledged writes knows.
-    replayed.pop();
+    let newest = replayed.last().copied();
     let mut segment = Vec::with_capacity(segment_bytes);
+    // All of them, and also once there is a doubt: sled takes what it cannot read for the end of the log, and builds
+    // on that, so that one bad read would make a database that lacks what was behind it.
     for (lsn, offset) in replayed {
         segment.clear();
         file.seek(SeekFrom::Start(offset))?;
         file.by_ref().take(size).read_to_end(&mut segment)?;
         segment.resize(segment_bytes, 0);
-        if let Some(at) = break_in(&segment, lsn / size) {
-            return Ok(Some(format!("what stands at byte {} is not what was written", offset + number(at))));
+        // Whatever breaks off in the newest segment is the end of the log, which the count of acknowledged writes knows.
+        if doubt.is_none()
+            && newest != Some((lsn, offset))
+            && let Some(at) = break_in(&segment, lsn / size)
+        {
+            doubt = Some(format!("what stands at byte {} is not what was written", offset + number(at)));
         }
     }
-    Ok(None)
+    Ok(doubt)
 }
 
 /// Whether a segment whose header is zeros may have had another one: sled passes over it. One that is not used is blank

@@ -1,6 +1,6 @@
-//! Some call fails while a server starts: the next start is as if nothing had been.
+//! Some call fails while a server starts, or a sector cannot be read: the next start is as if nothing had been.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use tempfile::TempDir;
 
@@ -33,6 +33,8 @@ const FAILURES: [(Failure, [usize; 2]); 6] = {
         (Failure { file: "/sled/snap.", op: "any", how: EIO, is_sticky: false }, [6, 7]),
     ]
 };
+
+const SEGMENT_BYTES: usize = 512 * 1_024;
 
 /// How often a start ended how.
 type Outcomes = BTreeMap<String, u64>;
@@ -155,4 +157,54 @@ async fn whatever_fails_while_it_starts_the_next_start_is_right() {
     }
     row.expect_nothing_lost_in_worthy_rounds();
     say_outcomes("I/O errors at the start", &outcomes);
+}
+
+/// A byte of the database's file, every other time one of the segment that was written last.
+fn some_byte(database: &Path, is_new: bool, seeded: &mut Seeded) -> usize {
+    let bytes = fs::read(database).unwrap();
+    let lsn = |segment: &[u8]| {
+        let stored = segment.get(4..12).map(|lsn| u64::from_le_bytes(lsn.try_into().unwrap()));
+        // Segments that are not used have zeros there.
+        stored.filter(|stored| *stored != 0).map(|stored| stored ^ (u64::MAX >> 1))
+    };
+    let segments: Vec<_> = bytes.chunks(SEGMENT_BYTES).map(lsn).collect();
+    let newest = segments.iter().enumerate().max_by_key(|(_, lsn)| **lsn).map_or(0, |(at, _)| at);
+    let (from, below) =
+        if is_new { (newest * SEGMENT_BYTES, (newest + 1) * SEGMENT_BYTES) } else { (0, bytes.len()) };
+    let used: Vec<_> = (from..below.min(bytes.len())).filter(|at| bytes[*at] != 0).collect();
+    *seeded.pick(&used)
+}
+
+/// Once such a sector lost what was behind it: sled takes what it cannot read for the end of its log, and goes on from
+/// there.
+#[tokio::test]
+async fn a_sector_that_cannot_be_read_for_a_while_loses_nothing() {
+    let library = match shim::path() {
+        Ok(library) => library,
+        Err(why) => return say_skipped("sectors that cannot be read", &why),
+    };
+    let (mut row, mut seeded) = Row::begin("bad sector at the start");
+    let mut outcomes = Outcomes::new();
+    for round in 0..rounds(6, 200) {
+        let mut after = After::new(&mut seeded);
+        after.work(&mut row, true).await.unwrap();
+        for _ in 0..seeded.below(3) {
+            after.work(&mut row, false).await.unwrap();
+        }
+        let database = after.folder.path().join("data/sled/db");
+        let bad = some_byte(&database, round % 2 == 0, &mut seeded);
+        let log = after.folder.path().join("calls");
+        let armed = after.launch().with_environment(&[
+            ("LD_PRELOAD", library),
+            ("SHIM_BAD", &bad.to_string()),
+            ("SHIM_LOG", log.to_str().unwrap()),
+        ]);
+        let story = format!("byte {bad} could not be read");
+        if let Err(fault) = start(&armed, &log, &mut outcomes) {
+            row.add_story(format!("{story}: {fault}"));
+        }
+        after.look(&mut row, &story).await;
+    }
+    row.expect_nothing_lost_in_worthy_rounds();
+    say_outcomes("bad sector at the start", &outcomes);
 }
