@@ -224,9 +224,14 @@ impl DataDir {
     }
 
     /// The doubt about the database that was not settled yet, if there is one.
-    pub(super) fn doubt(&self) -> Option<String> {
-        let doubt = fs::read(self.path.join(DOUBT_FILE)).ok()?;
-        Some(String::from_utf8_lossy(&doubt).trim_end().to_owned())
+    pub(super) fn doubt(&self) -> Result<Option<String>, OpenError> {
+        let file = self.path.join(DOUBT_FILE);
+        match fs::read(&file) {
+            Ok(doubt) => Ok(Some(String::from_utf8_lossy(&doubt).trim_end().to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            // Taken for none, it would be forgotten with nothing settled.
+            Err(error) => Err(OpenError::io("read", &file)(error)),
+        }
     }
 
     /// Keeps a doubt until it is settled, whatever happens to this process.

@@ -154,7 +154,7 @@ impl SledBackend {
         }
         let path = database.join("db");
         check_file(&path)?;
-        let doubt = match data_dir.doubt() {
+        let doubt = match data_dir.doubt()? {
             None => find_doubt(&database)?,
             doubt => doubt,
         };
