@@ -27,6 +27,8 @@ done
 [[ "$percent" =~ ^[1-9][0-9]*$ ]] || { echo "--rounds-scale takes a number of percent, from 1" >&2; exit 2; }
 
 table=$(mktemp)
+# What the tests skip, a line each.
+skipped=$(mktemp)
 notes=()
 failed=0
 child=
@@ -34,6 +36,7 @@ child=
 export SPANDREL_FAULTS=long
 export SPANDREL_FAULTS_PERCENT="$percent"
 export SPANDREL_FAULTS_TABLE="$table"
+export SPANDREL_FAULTS_NOTES="$skipped"
 # What the tests leave when they are stopped is in here.
 TMPDIR=$(mktemp -d)
 SPANDREL_FAULTS_MEMORY=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
@@ -51,7 +54,8 @@ print_table() {
         printf "%-40s %8s %10s %6s %6s %12s\n", column[1], column[2], column[3], column[4], column[5], column[6]
       }
     }' "$table"
-  printf '(checked: acknowledged writes that were looked for. The control has to lose some.)\n'
+  printf '(checked: acknowledged writes that were looked for. The controls have to lose some.)\n'
+  sort -u "$skipped" | sed 's/^/NOTE: /'
   for note in ${notes[@]+"${notes[@]}"}; do
     printf 'NOTE: %s\n' "$note"
   done
@@ -63,7 +67,7 @@ finish() {
   [ -n "$child" ] && kill -TERM -- "-$child" 2>/dev/null && wait "$child" 2>/dev/null
   clean_up
   print_table
-  rm -f "$table"
+  rm -f "$table" "$skipped"
   exit "$1"
 }
 
@@ -96,10 +100,6 @@ run() {
 
 trap 'finish 130' INT TERM
 trap 'finish $failed' EXIT
-
-[ "$(id -u)" = 0 ] || notes+=("not root: power cuts and full disks cannot run")
-command -v mkfs.ext4 >/dev/null || notes+=("no mkfs.ext4: power cuts cannot run")
-command -v cc >/dev/null || notes+=("no cc: I/O errors in the process and the power cut's control cannot run")
 
 # One after another: each of them keeps the machine busy.
 run "Faults" cargo test --locked --test faults -- --nocapture --include-ignored --test-threads 1 ${tests[@]+"${tests[@]}"}

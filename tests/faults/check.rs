@@ -1,22 +1,14 @@
 //! What is there after a fault, compared with what was acknowledged.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::Path,
-    process::Command,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use spandrel::proto::v1;
 use tonic::Status;
 
 use crate::{
     ledger::{Ledger, Resource, Resources, Write, text_of},
-    server::{Launch, PATIENCE, Running},
+    server::{PATIENCE, Running},
     support::Client,
-    table::say_skipped,
     workload::{Workload, contended_names, is_shared, without_text},
 };
 
@@ -25,6 +17,8 @@ use crate::{
 pub struct Findings {
     /// Acknowledged writes that it looked for.
     pub checked: u64,
+    /// Articles among them with a text of at least a mebibyte.
+    pub long_articles: u64,
     /// Acknowledged writes that are not there, or not as they were answered, and what nobody wrote.
     pub lost: Vec<String>,
     /// Commits of which a part is there.
@@ -116,9 +110,10 @@ impl Checker {
         };
         self.check_revisions(&found, workload, &mut findings);
         self.check_contended(&found, workload, &mut findings);
+        findings.checked = workload.progress.acknowledged.take();
+        findings.long_articles = workload.progress.long_articles.take();
         for ledger in &mut workload.ledgers {
             findings.lost.append(&mut ledger.surprises);
-            findings.checked += std::mem::take(&mut ledger.acknowledged);
             settle(ledger, &found, &mut findings);
             compare(ledger, &mut found, &mut findings);
             check_gets(ledger, &client, &mut findings).await;
@@ -241,50 +236,4 @@ async fn check_gets(ledger: &mut Ledger, client: &Client, findings: &mut Finding
             other => findings.lost.push(format!("{} was answered with {other:?}", expected.name)),
         }
     }
-}
-
-/// Runs `spandrel verify` over a folder that no server uses, after one had time to sweep it.
-pub fn verify(data_dir: &Path) -> Result<(), String> {
-    static IS_MISSING: AtomicBool = AtomicBool::new(false);
-    const ATTEMPTS: u64 = 6;
-    if IS_MISSING.load(Ordering::Relaxed) {
-        return Ok(());
-    }
-    let mut said = String::new();
-    for attempt in 0..ATTEMPTS {
-        let output = Command::new("timeout")
-            .args(["120", env!("CARGO_BIN_EXE_spandrel"), "verify", "--json", "--data-dir"])
-            .arg(data_dir)
-            .output()
-            .unwrap();
-        said =
-            [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
-        if said.contains("unrecognized subcommand") {
-            if !IS_MISSING.swap(true, Ordering::Relaxed) {
-                say_skipped("spandrel verify after each fault", "this binary has no such command");
-            }
-            return Ok(());
-        }
-        if output.status.code() != Some(0) {
-            return Err(format!("verify ended with {:?}: {said}", output.status.code()));
-        }
-        if !leaves_something_to_sweep(&said) {
-            return Ok(());
-        }
-        let mut server = Launch::over(data_dir).start().map_err(|ended| ended.said)?;
-        thread::sleep(Duration::from_millis(100 << attempt));
-        if server.stop().code() != Some(0) {
-            return Err("the server that was to sweep did not end well".to_owned());
-        }
-    }
-    Err(format!("something is left to be swept: {said}"))
-}
-
-/// Whether the summary of `verify` says that something is still to be swept.
-fn leaves_something_to_sweep(said: &str) -> bool {
-    let summary = said.lines().find_map(|line| {
-        let value: serde_json::Value = serde_json::from_str(line).ok()?;
-        value["summary"]["unswept"].as_u64()
-    });
-    summary.unwrap_or_else(|| panic!("no number of what is unswept in {said}")) > 0
 }

@@ -18,14 +18,18 @@ use crate::{
     check::{Checker, Findings, read_all},
     ledger::{Resource, Resources},
     mounts::folder_in_memory,
-    server::{Ended, Launch, PATIENCE, Running},
+    process_death::until_worthy,
+    server::{Launch, PATIENCE, Running},
     support::{Client, Seeded},
     table::{Row, rounds, say},
+    verify,
     workload::{SMALL, Workload, without_text},
 };
 
 const SECTOR_BYTES: usize = 512;
 const PAGE_BYTES: usize = 4_096;
+/// What a refusal names; a format that does not exist yet is explained as such.
+const WAYS_OUT: [&str; 2] = ["spandrel restore", "newer version"];
 
 /// A data folder that no process uses, and what it holds.
 struct Template {
@@ -58,7 +62,7 @@ impl fmt::Display for Damage {
 
 fn copy(from: &Path) -> TempDir {
     let to = folder_in_memory();
-    let status = Command::new("cp").arg("-r").arg(from.join(".")).arg(to.path()).status().unwrap();
+    let status = Command::new("cp").arg("-R").arg(from.join(".")).arg(to.path()).status().unwrap();
     assert!(status.success());
     to
 }
@@ -75,18 +79,18 @@ async fn templates(lives: usize, names: [&'static str; 2], seed: u64) -> Vec<Tem
             workload.set_up(&server).await;
         }
         let working = workload.begin(&server);
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        server.kill();
-        workload.end(working).await;
+        until_worthy(&workload).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        workload.kill(working, &mut server).await.unwrap();
         let pending = workload.ledgers.iter().flat_map(|ledger| &ledger.pending);
         let unsure = pending.map(|write| write.name.clone()).collect();
         let killed = copy(folder.path());
         let mut server = launch.start().unwrap();
-        let Findings { lost, torn, checked: _ } = checker.check(&server, &mut workload).await;
+        let Findings { lost, torn, .. } = checker.check(&server, &mut workload).await;
         assert!(lost.is_empty() && torn.is_empty(), "{lost:?} {torn:?}");
         let client = server.client().await;
         let holds = read_all(&client, &mut Findings::default()).await.unwrap();
-        assert_eq!(server.stop().code(), Some(0));
+        server.close().unwrap();
         if life == lives {
             templates.push(Template { folder: killed, name: names[0], holds: holds.clone(), unsure });
             templates.push(Template {
@@ -152,23 +156,6 @@ fn damage(folder: &Path, seeded: &mut Seeded) -> Damage {
     }
 }
 
-/// What is wrong with how a process said that it cannot go on.
-fn faults_of_refusal(ended: &Ended) -> Option<&'static str> {
-    let errors: Vec<_> = ended.said.lines().filter(|line| line.starts_with("error: ")).collect();
-    let is_noisy = ["panicked", "backtrace", "RUST_BACKTRACE"].iter().any(|noise| ended.said.contains(noise));
-    match ended.code() {
-        None if ended.status.is_none() => Some("hangs"),
-        Some(1) if is_noisy => Some("refuses with noise"),
-        Some(1) if errors.len() != 1 => Some("refuses without one clear line"),
-        // A format that does not exist yet is explained as such.
-        Some(1) if !errors[0].contains("spandrel restore") && !errors[0].contains("newer version") => {
-            Some("refuses and does not name spandrel restore")
-        }
-        Some(1) => None,
-        Some(_) | None => Some("ends otherwise than with 1"),
-    }
-}
-
 fn is_corrupt(status: &Status) -> bool {
     status.get_error_details().error_info().is_some_and(|info| info.reason == "STORAGE_CORRUPT")
 }
@@ -192,11 +179,23 @@ fn is_same(found: &Resource, expected: &Resource) -> bool {
     }
 }
 
-/// What a server answers that is not what was stored. `Ok(true)` when something was answered with STORAGE_CORRUPT.
-async fn check_answers(server: &Running, template: &Template, seeded: &mut Seeded) -> Result<bool, String> {
+/// How a damaged folder was taken, without anything wrong in it.
+struct Outcome {
+    what: &'static str,
+    /// Resources that were answered as they were stored.
+    compared: u64,
+}
+
+/// What a server answers that is not what was stored.
+async fn check_answers(
+    server: &Running,
+    template: &Template,
+    seeded: &mut Seeded,
+) -> Result<Outcome, String> {
     let client = server.client().await;
     let mut findings = Findings::default();
     let listed = read_all(&client, &mut findings).await;
+    let mut compared = 0;
     if let Some(story) = findings.lost.first() {
         return Err(format!("answers with another text or state: {story}"));
     }
@@ -205,7 +204,7 @@ async fn check_answers(server: &Running, template: &Template, seeded: &mut Seede
             let holds = template.holds.iter().filter(|(name, _)| !template.is_unsure(name));
             for (name, expected) in holds {
                 match found.get(name) {
-                    Some(found) if is_same(found, expected) => {}
+                    Some(found) if is_same(found, expected) => compared += 1,
                     Some(_) => return Err(format!("silently lists another {name}")),
                     None => return Err(format!("silently does not list {name}")),
                 }
@@ -225,54 +224,44 @@ async fn check_answers(server: &Running, template: &Template, seeded: &mut Seede
             continue;
         }
         match get(&client, name).await {
-            Ok(found) if is_same(&found, expected) => {}
+            Ok(found) if is_same(&found, expected) => compared += u64::from(listed.is_err()),
             Ok(_) => return Err(format!("silently answers with another {name}")),
             Err(status) if is_corrupt(&status) => met_corruption = true,
             Err(status) => return Err(format!("says of {name}: {status:?}")),
         }
     }
-    Ok(met_corruption)
-}
-
-/// What `spandrel verify` says of a folder, when there is such a command.
-fn verify(folder: &Path) -> Option<Ended> {
-    let output = Command::new("timeout")
-        .args(["-s", "KILL", "60", env!("CARGO_BIN_EXE_spandrel"), "verify", "--data-dir"])
-        .arg(folder)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    (!said.contains("unrecognized subcommand")).then_some(Ended { status: Some(output.status), said })
+    let what = if met_corruption { "answered STORAGE_CORRUPT" } else { "served all" };
+    Ok(Outcome { what, compared })
 }
 
 /// What is wrong with how the server and `verify` take a damaged folder.
-async fn judge(folder: &Path, template: &Template, seeded: &mut Seeded) -> Result<&'static str, String> {
+async fn judge(folder: &Path, template: &Template, seeded: &mut Seeded) -> Result<Outcome, String> {
     let offline = copy(folder);
-    let verified = verify(offline.path());
+    let (verified, _) = verify::run(offline.path(), &[]);
     let outcome = match Launch::over(folder).start() {
-        Err(ended) => match faults_of_refusal(&ended) {
+        Err(ended) => match ended.fault_of_refusal(&WAYS_OUT) {
             Some(fault) => return Err(format!("{fault}: {ended:?}")),
-            None => "refused",
+            None => Outcome { what: "refused", compared: 0 },
         },
         Ok(server) => {
             let checked = tokio::time::timeout(PATIENCE, check_answers(&server, template, seeded)).await;
-            let met_corruption = checked.map_err(|_| "hangs while it serves".to_owned())??;
+            let outcome = checked.map_err(|_| "hangs while it serves".to_owned())??;
             if server.said().contains("panicked") {
                 return Err(format!("panics while it serves: {}", server.said()));
             }
-            if met_corruption { "answered STORAGE_CORRUPT" } else { "served all" }
+            outcome
         }
     };
-    match verified {
-        None => {}
-        Some(verified) if verified.code() == Some(0) && outcome == "served all" => {}
-        Some(verified) if verified.code() == Some(0) => {
-            return Err(format!("verify finds nothing, and serve {outcome}"));
-        }
-        Some(verified) if verified.code() == Some(1) && !verified.said.contains("panicked") => {}
-        Some(verified) => return Err(format!("verify ends like this: {verified:?}")),
+    if verified.code() == Some(0) {
+        return match outcome.what {
+            "served all" => Ok(outcome),
+            what => Err(format!("verify finds nothing, and serve {what}")),
+        };
     }
-    Ok(outcome)
+    match verified.fault_of_refusal(&WAYS_OUT) {
+        Some(fault) => Err(format!("verify {fault}: {verified:?}")),
+        None => Ok(outcome),
+    }
 }
 
 #[tokio::test]
@@ -287,12 +276,12 @@ async fn damage_is_refused_or_answered_and_never_served() {
         let damage = damage(folder.path(), &mut seeded);
         let judged = judge(folder.path(), template, &mut seeded).await;
         let outcome = match &judged {
-            Ok(outcome) => (*outcome).to_owned(),
+            Ok(outcome) => outcome.what.to_owned(),
             Err(story) => format!("WRONG: {}", story.split(':').next().unwrap_or_default()),
         };
         let outcome: String = outcome.split(" projects/").next().unwrap_or_default().to_owned();
         *outcomes.entry(format!("{:7} {outcome}", damage.kind)).or_default() += 1;
-        let checked = u64::try_from(template.holds.len()).unwrap();
+        let checked = judged.as_ref().map_or(0, |outcome| outcome.compared);
         let mut findings = Findings { checked, ..Findings::default() };
         if let Err(story) = judged {
             findings.lost.push(format!("{}, {damage}: {story}", template.name));

@@ -65,10 +65,6 @@ pub struct Ledger {
     pub contended: Vec<(String, v1::Annotation)>,
     /// The project and revision of each acknowledged commit that said it.
     pub revisions: Vec<(String, u64)>,
-    /// Writes that were acknowledged since they were last checked.
-    pub acknowledged: u64,
-    /// What such a refusal said.
-    pub refusal: String,
     /// Answers that nothing explains.
     pub surprises: Vec<String>,
     serial: u64,
@@ -83,8 +79,6 @@ impl Ledger {
             pending: Vec::new(),
             contended: Vec::new(),
             revisions: Vec::new(),
-            acknowledged: 0,
-            refusal: String::new(),
             surprises: Vec::new(),
             serial: 0,
         }

@@ -20,13 +20,16 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
     Err(format!("{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
+/// What is free on the disk that holds `path`.
+pub fn free_bytes(path: &Path) -> u64 {
+    rustix::fs::statvfs(path).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// A folder in memory, where that can be: it is copied often, and what the kernel has written to a file there is there.
 pub fn folder_in_memory() -> TempDir {
     let memory = std::env::var_os("SPANDREL_FAULTS_MEMORY").map_or_else(|| "/dev/shm".into(), PathBuf::from);
     // Containers often have 64 MiB there, and two images are kept at a time.
-    let is_large = rustix::fs::statvfs(&memory)
-        .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= FREE_MEMORY_BYTES_MIN);
-    if is_large {
+    if free_bytes(&memory) >= FREE_MEMORY_BYTES_MIN {
         TempDir::new_in(memory).or_else(|_| TempDir::new()).unwrap()
     } else {
         TempDir::new().unwrap()
@@ -87,11 +90,18 @@ impl Image {
     }
 
     /// The image as it is now. Whoever writes to it has to stand still.
-    pub fn copy(&self) -> Self {
+    pub fn copy(&self) -> Result<Self, String> {
         let copy = Self::nothing();
         let (from, to) = (self.path.to_str().unwrap(), copy.path.to_str().unwrap());
-        run("cp", &["--sparse=always", "--reflink=auto", from, to]).unwrap();
-        copy
+        run("cp", &["--sparse=always", "--reflink=auto", from, to])?;
+        Ok(copy)
+    }
+
+    /// Why there are no power cuts here, if there are none.
+    pub fn check_possible() -> Result<(), String> {
+        let image = Self::new(16)?;
+        image.copy()?;
+        image.mount().map(drop)
     }
 
     /// Mounts it so that the kernel writes nothing by itself for minutes: neither the journal nor, when a file is

@@ -1,8 +1,9 @@
 //! The real binary where it may be slow, refuse, fail or hang.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{BufRead as _, BufReader},
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -16,6 +17,11 @@ use crate::support::Client;
 
 /// What takes longer than this hangs.
 pub const PATIENCE: Duration = Duration::from_mins(1);
+
+const SIGKILL: i32 = 9;
+
+/// What no server says whose storage and whose folder are well.
+const ALARMS: [&str; 3] = ["panicked", "the storage has failed", "was not closed cleanly"];
 
 /// How a server is started.
 #[derive(Debug, Clone)]
@@ -42,6 +48,13 @@ pub struct Running {
     stderr: NamedTempFile,
 }
 
+/// A server that need not be ready yet; killed when it is dropped.
+#[derive(Debug)]
+pub struct Starting {
+    running: Running,
+    line: mpsc::Receiver<String>,
+}
+
 impl Launch {
     pub fn over(data_dir: &Path) -> Self {
         let arguments = ["--free-space", "0", "--log", "warn"].map(str::to_owned).to_vec();
@@ -62,33 +75,65 @@ impl Launch {
 
     /// Starts a server and waits until it is ready.
     pub fn start(&self) -> Result<Running, Ended> {
-        let stderr = NamedTempFile::new().unwrap();
-        let log = File::options().append(true).open(stderr.path()).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_spandrel"))
+        self.spawn().until_ready()
+    }
+
+    /// Starts a server and does not wait for it.
+    pub fn spawn(&self) -> Starting {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spandrel"));
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&self.data_dir)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let (said, ready) = mpsc::channel();
+            .stdout(Stdio::piped());
+        let mut running = Running::of(command);
+        let mut stdout = BufReader::new(running.child.stdout.take().unwrap());
+        let (said, line) = mpsc::channel();
         thread::spawn(move || {
             let mut line = String::new();
             let _ = stdout.read_line(&mut line);
             let _ = said.send(line);
         });
-        let line = ready.recv_timeout(PATIENCE).unwrap_or_default();
-        let address =
-            line.split_whitespace().find_map(|word| word.strip_prefix("http://")).map(str::to_owned);
-        let mut running = Running { child, address: address.unwrap_or_default(), stderr };
-        if running.address.is_empty() { Err(running.wait(Duration::from_secs(5))) } else { Ok(running) }
+        Starting { running, line }
+    }
+}
+
+impl Starting {
+    fn until_ready(mut self) -> Result<Running, Ended> {
+        let line = self.line.recv_timeout(PATIENCE).unwrap_or_default();
+        let address = line.split_whitespace().find_map(|word| word.strip_prefix("http://"));
+        address.unwrap_or_default().clone_into(&mut self.running.address);
+        if self.running.address.is_empty() {
+            Err(self.running.wait(Duration::from_secs(5)))
+        } else {
+            Ok(self.running)
+        }
+    }
+
+    /// SIGSTOP, as [`Running::freeze`]. Whether that was before it was ready.
+    pub fn freeze(&mut self) -> Result<bool, String> {
+        self.running.freeze()?;
+        Ok(self.line.try_recv().is_err())
+    }
+
+    /// SIGKILL, as [`Running::kill`]. Whether that was before it was ready.
+    pub fn kill(&mut self) -> Result<bool, String> {
+        let was_starting = self.line.try_recv().is_err();
+        self.running.kill()?;
+        Ok(was_starting)
     }
 }
 
 impl Running {
+    /// Starts a process whose standard error is kept.
+    pub fn of(mut command: Command) -> Self {
+        let stderr = NamedTempFile::new().unwrap();
+        let log = File::options().append(true).open(stderr.path()).unwrap();
+        let child = command.stderr(log).spawn().unwrap();
+        Self { child, address: String::new(), stderr }
+    }
+
     pub async fn client(&self) -> Client {
         Client::connect(&self.address).await
     }
@@ -102,28 +147,54 @@ impl Running {
         self.child.id()
     }
 
-    /// SIGKILL.
-    pub fn kill(&mut self) {
+    /// SIGKILL. The error is that it had ended by itself, or what it said before that no server should say.
+    pub fn kill(&mut self) -> Result<(), String> {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        // Of a process that had ended already, this is how it ended.
+        let status = self.child.wait().unwrap();
+        let ended = Ended { status: Some(status), said: self.said() };
+        if status.signal() != Some(SIGKILL) {
+            return Err(format!("it ended by itself before it was killed: {ended:?}"));
+        }
+        ended.check_calm()
     }
 
     /// SIGTERM, and how it ends.
     pub fn stop(&mut self) -> Ended {
-        signal("-TERM", self.pid());
+        if !self.has_ended() {
+            signal("-TERM", self.pid());
+        }
         self.wait(PATIENCE)
     }
 
+    /// SIGTERM. The error is that it did not end well, or what it said that no server should say.
+    pub fn close(&mut self) -> Result<(), String> {
+        let ended = self.stop();
+        if ended.code() != Some(0) {
+            return Err(format!("it did not end well: {ended:?}"));
+        }
+        ended.check_calm()
+    }
+
     /// SIGSTOP, until every thread of it stands still: what the kernel was doing for it is done, and nothing follows.
-    pub fn freeze(&self) {
+    /// The error is that it had ended by itself, or does not stand still.
+    pub fn freeze(&mut self) -> Result<(), String> {
         signal("-STOP", self.pid());
-        let tasks = PathBuf::from(format!("/proc/{}/task", self.pid()));
-        let stands = |task: PathBuf| {
-            // The state stands behind the name, which is in parentheses.
-            let stat = std::fs::read_to_string(task.join("stat")).unwrap_or_default();
-            stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('T'))
-        };
-        while !std::fs::read_dir(&tasks).unwrap().all(|task| stands(task.unwrap().path())) {
+        let process = PathBuf::from(format!("/proc/{}", self.pid()));
+        let started = Instant::now();
+        loop {
+            // It stays there as a zombie until it is waited for.
+            if let Some('Z' | 'X') | None = state(&process) {
+                return Err(format!("it ended by itself before it was frozen: {:?}", self.stop()));
+            }
+            let mut threads = fs::read_dir(process.join("task")).unwrap().map(|task| task.unwrap().path());
+            // A thread that is gone by now does nothing, either.
+            if threads.all(|thread| state(&thread).is_none_or(|state| state == 'T')) {
+                return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                return Err("it does not stand still".to_owned());
+            }
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -141,7 +212,8 @@ impl Running {
                 break Some(status);
             }
             if started.elapsed() > patience {
-                self.kill();
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
                 break None;
             }
             thread::sleep(Duration::from_millis(2));
@@ -151,7 +223,7 @@ impl Running {
 
     /// What it has said on standard error.
     pub fn said(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.stderr.path()).unwrap()).into_owned()
+        String::from_utf8_lossy(&fs::read(self.stderr.path()).unwrap()).into_owned()
     }
 }
 
@@ -166,8 +238,38 @@ impl Ended {
     pub fn code(&self) -> Option<i32> {
         self.status.and_then(|status| status.code())
     }
+
+    fn check_calm(&self) -> Result<(), String> {
+        match ALARMS.iter().find(|alarm| self.said.contains(**alarm)) {
+            Some(alarm) => Err(format!("it said {alarm:?}: {self:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with how it said that it cannot go on: with one clear line, which names one of `ways_out`.
+    pub fn fault_of_refusal(&self, ways_out: &[&str]) -> Option<String> {
+        let errors: Vec<_> = self.said.lines().filter(|line| line.starts_with("error: ")).collect();
+        let is_noisy =
+            ["panicked", "backtrace", "RUST_BACKTRACE"].iter().any(|noise| self.said.contains(noise));
+        let fault = match self.code() {
+            None if self.status.is_none() => "hangs",
+            Some(1) if is_noisy => "refuses with noise",
+            Some(1) if errors.len() != 1 => "refuses without one clear line",
+            Some(1) if ways_out.iter().any(|way_out| errors[0].contains(way_out)) => return None,
+            Some(1) => return Some(format!("refuses and names none of {ways_out:?}")),
+            Some(_) | None => "ends otherwise than with 1",
+        };
+        Some(fault.to_owned())
+    }
 }
 
-fn signal(which: &str, pid: u32) {
+/// The state of a process or thread, if it is still there.
+fn state(task: &Path) -> Option<char> {
+    let stat = fs::read_to_string(task.join("stat")).ok()?;
+    // It stands behind the name, which is in parentheses.
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+pub fn signal(which: &str, pid: u32) {
     assert!(Command::new("kill").args([which, &pid.to_string()]).status().unwrap().success());
 }

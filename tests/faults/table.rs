@@ -29,7 +29,16 @@ pub fn say(line: &str) {
 
 /// Says loudly that something is not tested, and why.
 pub fn say_skipped(what: &str, why: &str) {
-    say(&format!("\nSKIPPED, NOT TESTED: {what}: {}\n", why.trim()));
+    let line = format!("SKIPPED, NOT TESTED: {what}: {}", why.trim());
+    say(&format!("\n{line}\n"));
+    append("SPANDREL_FAULTS_NOTES", &line);
+}
+
+/// Appends a line to the file that an environment variable names, if it does.
+fn append(variable: &str, line: &str) {
+    let Some(path) = env::var_os(variable) else { return };
+    let line = format!("{}\n", line.replace('\n', " "));
+    File::options().create(true).append(true).open(path).unwrap().write_all(line.as_bytes()).unwrap();
 }
 
 /// One line of the table.
@@ -38,10 +47,15 @@ pub struct Row {
     fault: String,
     rounds: u64,
     checked: u64,
+    /// Rounds in which something was checked.
+    worthy_rounds: u64,
+    long_articles: u64,
     lost: u64,
     torn: u64,
     failed_opens: u64,
     stories: Vec<String>,
+    /// Whether findings are what is hoped for.
+    is_control: bool,
 }
 
 impl Row {
@@ -54,20 +68,31 @@ impl Row {
             fault: fault.to_owned(),
             rounds: 0,
             checked: 0,
+            worthy_rounds: 0,
+            long_articles: 0,
             lost: 0,
             torn: 0,
             failed_opens: 0,
             stories: Vec::new(),
+            is_control: false,
         };
         (row, Seeded::new(seed))
     }
 
+    /// As [`Row::begin`], for a test in which something has to be found.
+    pub fn begin_control(fault: &str) -> (Self, Seeded) {
+        let (row, seeded) = Self::begin(fault);
+        (Self { is_control: true, ..row }, seeded)
+    }
+
     /// Counts a round after which the server was opened.
     pub fn add(&mut self, findings: Findings) {
-        let Findings { checked, lost, torn } = findings;
+        let Findings { checked, long_articles, lost, torn } = findings;
         let count = |stories: &[String]| u64::try_from(stories.len()).unwrap();
         self.rounds += 1;
         self.checked += checked;
+        self.worthy_rounds += u64::from(checked > 0);
+        self.long_articles += long_articles;
         self.lost += count(&lost);
         self.torn += count(&torn);
         self.tell(lost.into_iter().map(|story| format!("lost: {story}")));
@@ -88,9 +113,16 @@ impl Row {
         self.tell(std::iter::once(story));
     }
 
+    /// What else must have gone well.
+    pub fn expect(&mut self, outcome: Result<(), String>) {
+        if let Err(story) = outcome {
+            self.add_story(story);
+        }
+    }
+
     fn tell(&mut self, stories: impl Iterator<Item = String>) {
         for story in stories {
-            if self.stories.len() < 20 {
+            if self.stories.len() < 20 && !self.is_control {
                 say(&format!("{}, round {}: {story}", self.fault, self.rounds));
             }
             self.stories.push(story);
@@ -99,10 +131,14 @@ impl Row {
 
     /// The file grows by a line a round, so that it says how far a run came that was cut off.
     fn keep(&self) {
-        let Some(path) = env::var_os("SPANDREL_FAULTS_TABLE") else { return };
-        let Self { fault, rounds, checked, lost, torn, failed_opens, stories: _ } = self;
-        let line = format!("{fault}\t{rounds}\t{checked}\t{lost}\t{torn}\t{failed_opens}\n");
-        File::options().create(true).append(true).open(path).unwrap().write_all(line.as_bytes()).unwrap();
+        let Self { fault, rounds, checked, lost, torn, failed_opens, .. } = self;
+        let line = format!("{fault}\t{rounds}\t{checked}\t{lost}\t{torn}\t{failed_opens}");
+        append("SPANDREL_FAULTS_TABLE", &line);
+    }
+
+    /// What was found first.
+    pub fn first_story(&self) -> &str {
+        self.stories.first().map_or("", String::as_str)
     }
 
     pub fn lost(&self) -> u64 {
@@ -112,12 +148,26 @@ impl Row {
     /// Expects that nothing was found.
     #[track_caller]
     pub fn expect_nothing_lost(&self) {
-        let Self { fault, rounds, checked, lost, torn, failed_opens, stories } = self;
+        let Self { fault, rounds, checked, long_articles, lost, torn, failed_opens, stories, .. } = self;
         say(&format!(
-            "{fault}: {rounds} rounds, {checked} acknowledged writes checked, {lost} lost, {torn} torn, {failed_opens} \
-             failed opens"
+            "{fault}: {rounds} rounds, {checked} acknowledged writes checked, {long_articles} of long articles, {lost} \
+             lost, {torn} torn, {failed_opens} failed opens"
         ));
         assert!(stories.is_empty(), "{} findings, the first: {}", stories.len(), stories[0]);
         assert!(*checked > 0, "nothing was acknowledged, so nothing was tested");
+    }
+
+    /// Expects that nothing was found although there was something to find in half of the rounds or more.
+    #[track_caller]
+    pub fn expect_nothing_lost_in_worthy_rounds(&self) {
+        self.expect_nothing_lost();
+        let Self { rounds, worthy_rounds, .. } = self;
+        assert!(2 * worthy_rounds >= *rounds, "only {worthy_rounds} of {rounds} rounds tested something");
+    }
+
+    /// Expects that long articles were among what was checked.
+    #[track_caller]
+    pub fn expect_long_articles(&self) {
+        assert!(self.long_articles > 0, "no long article was acknowledged, so none was tested");
     }
 }

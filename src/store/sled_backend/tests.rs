@@ -172,6 +172,16 @@ fn a_database_that_was_closed_gives_no_doubt_when_it_is_as_it_was() {
     assert!(folder.path().join("CLOSED").exists());
 }
 
+/// Taken for none, a doubt would be forgotten by the very start that did not look.
+#[test]
+fn a_doubt_that_cannot_be_read_is_no_lack_of_one() {
+    let folder = filled();
+    fs::create_dir(folder.path().join("DOUBT")).unwrap();
+    check_refused(folder.path(), &["cannot read", "DOUBT"]);
+    fs::remove_dir(folder.path().join("DOUBT")).unwrap();
+    SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
+}
+
 /// A doubt that was not settled when the process was killed is met by the next start, too.
 #[test]
 fn a_doubt_is_kept_until_it_is_settled() {
