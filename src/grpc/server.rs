@@ -2,12 +2,13 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn},
     io,
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     thread::JoinHandle,
     time::Duration,
 };
@@ -168,8 +169,14 @@ impl Server {
             let ended = match listener {
                 Ok(listener) => {
                     health.tell(ServingStatus::Serving).await;
-                    ready(address);
-                    accept_until(&listener, &workers, pin!(stop), pin!(storage_failed)).await
+                    let mut stop = pin!(stop);
+                    // Who reads the line may send a signal at once, and is to be heard.
+                    if is_resolved(stop.as_mut()).await {
+                        Ok(())
+                    } else {
+                        ready(address);
+                        accept_until(&listener, &workers, stop, pin!(storage_failed)).await
+                    }
                 }
                 Err(error) => Err(error),
             };
@@ -200,6 +207,11 @@ impl Server {
         };
         (0..self.config.workers.get()).map(start).collect()
     }
+}
+
+/// Lets a future begin, and says whether it is done already; then it is not to be polled again.
+async fn is_resolved(mut future: Pin<&mut impl Future<Output = ()>>) -> bool {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
 }
 
 /// Gives each connection to the worker with the fewest, in turn among equals, until the server has to stop.

@@ -146,6 +146,17 @@ async fn sigterm_ends_with_0_and_everything_is_there_afterwards() {
     assert_eq!(client.send(article).await.unwrap().text, TEXT);
 }
 
+/// It said that it was ready before it listened to signals, and then died of one instead of ending.
+#[tokio::test]
+async fn sigterm_is_heard_as_soon_as_the_server_is_ready() {
+    let mut server = Server::start();
+    for _ in 0..20 {
+        let status = server.stop().await;
+        assert_eq!(status.code(), Some(0), "{status:?}");
+        server.start_again();
+    }
+}
+
 /// A client that neither reads nor closes its connection is not waited for longer than is said.
 #[tokio::test]
 async fn a_client_that_does_not_listen_is_cut_off() {
