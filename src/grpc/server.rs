@@ -168,8 +168,18 @@ impl Server {
             let ended = match listener {
                 Ok(listener) => {
                     health.tell(ServingStatus::Serving).await;
-                    ready(address);
-                    accept_until(&listener, &workers, pin!(stop), pin!(storage_failed)).await
+                    let mut stop = pin!(stop);
+                    // Polled first: it listens to signals from then on, and who reads that this is ready may send one.
+                    let is_over = tokio::select! {
+                        biased;
+                        () = stop.as_mut() => true,
+                        () = async { ready(address) } => false,
+                    };
+                    if is_over {
+                        Ok(())
+                    } else {
+                        accept_until(&listener, &workers, stop, pin!(storage_failed)).await
+                    }
                 }
                 Err(error) => Err(error),
             };
