@@ -22,6 +22,11 @@ pub fn is_long() -> bool {
     env::var_os("SPANDREL_FAULTS").is_some_and(|form| form == "long")
 }
 
+/// Whether what is met only now and then must have been met in so many rounds.
+pub fn is_thorough(rounds: u64) -> bool {
+    is_long() && rounds >= 20
+}
+
 /// Says something although the test passes.
 pub fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").unwrap();
@@ -165,9 +170,17 @@ impl Row {
         assert!(2 * worthy_rounds >= *rounds, "only {worthy_rounds} of {rounds} rounds tested something");
     }
 
-    /// Expects that long articles were among what was checked.
+    /// Rounds so far.
+    pub fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// Expects that long articles were among what was checked, if that was not next to nothing.
     #[track_caller]
     pub fn expect_long_articles(&self) {
-        assert!(self.long_articles > 0, "no long article was acknowledged, so none was tested");
+        assert!(
+            self.long_articles > 0 || self.rounds < 4,
+            "no long article was acknowledged, so none was tested"
+        );
     }
 }

@@ -20,6 +20,7 @@ use prost::Message;
 use spandrel::{
     grpc::{
         server::{Server, ServerConfig},
+        services::Services,
         web::Origins,
     },
     proto::v1::{Annotation, CreateAnnotationRequest},
@@ -286,6 +287,18 @@ async fn a_call_too_many_is_refused_at_once_and_health_is_not() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A signal that came in between would end the process without a drain.
+#[test]
+fn it_listens_for_its_end_before_it_says_that_it_is_ready() {
+    let (listens, listened) = std::sync::mpsc::channel();
+    let stop = async move {
+        listens.send(()).unwrap();
+        tokio::task::yield_now().await;
+    };
+    let ready = |_| listened.try_recv().expect("it is ready and does not listen for its end");
+    Server::bind(config()).unwrap().run(Services::default, stop, std::future::pending(), ready).unwrap();
 }
 
 #[test]
