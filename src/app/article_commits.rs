@@ -135,7 +135,7 @@ impl App {
         let app = Arc::clone(self);
         detached(async move {
             let numbers = match mode {
-                Mode::Apply => project.take_numbers(app.engine.as_ref(), new.len()).await?,
+                Mode::Apply | Mode::Finish => project.take_numbers(app.engine.as_ref(), new.len()).await?,
                 // Nothing is kept under it.
                 Mode::Check => vec![ArticleNumber(0); new.len()],
             };
@@ -150,7 +150,7 @@ impl App {
             let partition = project.partition;
             let creation = Creation { project: Arc::clone(&project), articles };
             let commit = match mode {
-                Mode::Apply => app.stage_and_commit(creation).await.inspect_err(|_| {
+                Mode::Apply | Mode::Finish => app.stage_and_commit(creation).await.inspect_err(|_| {
                     for number in staged {
                         app.sweep(Sweep::Article(partition, number));
                     }

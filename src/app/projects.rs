@@ -155,7 +155,7 @@ impl App {
             };
             let project = app.initialise_project(&entry, details).await?;
             let active = entry.clone();
-            app.decide_catalog(move |draft| {
+            app.finish_in_catalog(move |draft| {
                 catalog::activate(draft, &active);
                 Ok(())
             })
@@ -319,7 +319,7 @@ impl App {
                 uid: handle.uid,
                 state: State::Active,
             };
-            app.decide_catalog(move |draft| catalog::release(draft, &entry)).await?;
+            app.finish_in_catalog(move |draft| catalog::release(draft, &entry)).await?;
             app.sweep(Sweep::Project(handle.partition));
             Ok(())
         })
@@ -379,7 +379,7 @@ impl App {
             draft.change(changed(Scope::project(partition), &change));
             Ok(())
         };
-        let commit = self.engine.commit(partition, Arc::new(initialise), Mode::Apply).await?;
+        let commit = self.engine.commit(partition, Arc::new(initialise), Mode::Finish).await?;
         match changes(&commit).next() {
             Some(Ok(ResourceChange::Project { after: Some(value), .. })) => {
                 Ok(At { value, revision: commit.stamp.revision })
@@ -412,11 +412,12 @@ impl App {
         self.engine.commit(partition, Arc::new(fence), mode).await.map(drop)
     }
 
-    async fn decide_catalog(
+    /// The last step of a creation or deletion.
+    async fn finish_in_catalog(
         &self,
         decide: impl Fn(&mut Draft<'_>) -> Result<()> + Send + Sync + 'static,
     ) -> Result<()> {
-        self.engine.commit(Partition::CATALOG, Arc::new(decide), Mode::Apply).await.map(drop)
+        self.engine.commit(Partition::CATALOG, Arc::new(decide), Mode::Finish).await.map(drop)
     }
 }
 

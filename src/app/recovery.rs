@@ -6,11 +6,11 @@ use tokio::sync::mpsc;
 
 use super::{changes, projects::ProjectHandle, sweeper::Sweep};
 use crate::{
-    domain::{Error, Problem, Result, ids::ProjectId, revisions::Revision},
+    domain::{Error, Result, ids::ProjectId, revisions::Revision},
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{Decision, Draft, Engine, EngineExt, LogError, Mode, Partition},
+        engine::{Draft, Engine, EngineExt, LogError, Mode, Partition},
         keys::{self, ArticleNumber},
         records::ResourceChange,
     },
@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// STORAGE_CORRUPT; STORAGE_UNAVAILABLE when nothing can be read.
+/// STORAGE_CORRUPT, STORAGE_UNAVAILABLE.
 pub(super) async fn recover(
     engine: &dyn Engine,
     sweeps: &mpsc::UnboundedSender<Sweep>,
@@ -62,7 +62,8 @@ async fn recover_project(
                 catalog::activate(draft, &entry);
                 Ok(())
             };
-            Ok(finish(engine, Arc::new(activate)).await?.then_some(below))
+            engine.commit(Partition::CATALOG, Arc::new(activate), Mode::Finish).await?;
+            Ok(Some(below))
         }
         (State::Active, false) if !is_fenced(engine, partition).await? => {
             // Released, it would be swept.
@@ -71,28 +72,14 @@ async fn recover_project(
         }
         (State::Reserved | State::Active, false) => {
             let release = move |draft: &mut Draft<'_>| catalog::release(draft, &entry);
-            if finish(engine, Arc::new(release)).await? {
-                let _ = sweeps.send(Sweep::Project(partition));
-            }
+            engine.commit(Partition::CATALOG, Arc::new(release), Mode::Finish).await?;
+            let _ = sweeps.send(Sweep::Project(partition));
             Ok(None)
         }
         (State::Deleted, _) => {
             let _ = sweeps.send(Sweep::Project(partition));
             Ok(None)
         }
-    }
-}
-
-/// Commits a last step to the catalog; `false` when the storage takes no writes, as when the disk is nearly full. Nobody
-/// was told that the project is there, or still is: what can be read is served, and the next start finishes the rest.
-async fn finish(engine: &dyn Engine, step: Arc<dyn Decision>) -> Result<bool> {
-    match engine.commit(Partition::CATALOG, step, Mode::Apply).await {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.problem, Problem::StorageUnavailable(_)) => {
-            tracing::warn!(%error, "what a crash cut off waits for the next start");
-            Ok(false)
-        }
-        Err(error) => Err(error),
     }
 }
 

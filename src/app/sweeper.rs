@@ -107,7 +107,7 @@ impl Sweeper {
                     catalog::forget(draft, partition);
                     Ok(())
                 };
-                self.engine.commit(Partition::CATALOG, Arc::new(forget), Mode::Apply).await.map(drop)
+                self.engine.commit(Partition::CATALOG, Arc::new(forget), Mode::Finish).await.map(drop)
             }
         }
     }

@@ -105,6 +105,8 @@ impl<F: Fn(&mut Draft<'_>) -> Result<()> + Send + Sync> Decision for F {
 pub enum Mode {
     /// It is committed.
     Apply,
+    /// It is committed although the disk is nearly full: a small step that ends what was begun before it was.
+    Finish,
     /// It is only asked: its draft is dropped and answered as if it had been committed (`validate_only`).
     Check,
 }

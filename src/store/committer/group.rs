@@ -117,18 +117,18 @@ impl Group {
         let stamp = Stamp { revision: touched.head.revision.next(), time };
         let (writes, changes) = touched.over(backend, partition, |state| draft(state, stamp, decision))?;
         let commit = Arc::new(Commit { stamp, changes });
-        if mode == Mode::Apply {
+        if mode == Mode::Check {
+            // Judging it took as long as if it were written, and whoever is in the group waits for it.
+            for (key, value) in &writes {
+                self.size.add(key, value.as_ref());
+            }
+        } else {
             let entry = log::rows(&commit)?;
             touched.head = Head { revision: stamp.revision, time, ..touched.head };
             let own = (Bytes::from_static(keys::HEAD), Some(touched.head.encode()));
             let entry = entry.into_iter().map(|(key, value)| (key, Some(value)));
             touched.write(writes.into_iter().chain(entry).chain([own]), &mut self.size);
             self.commits.push((partition, Arc::clone(&commit)));
-        } else {
-            // Judging it took as long as if it were written, and whoever is in the group waits for it.
-            for (key, value) in &writes {
-                self.size.add(key, value.as_ref());
-            }
         }
         Ok(commit)
     }

@@ -220,6 +220,9 @@ pub(super) async fn writes_stop_at_the_floor_of_free_space<H: Harness>(fixture: 
     fixture.engine.maintain(P, maintenance(&[("a", None)])).await.unwrap();
     fixture.engine.trim_log(P, Revision(1)).await.unwrap();
     assert_eq!(fixture.rows(P).await.len(), 1);
+    // What was begun above the floor is not left half done below it.
+    let finished = fixture.engine.commit(P, puts(&[("b", "2")]), Mode::Finish).await.unwrap();
+    assert_eq!(finished.stamp.revision, Revision(2));
     set_free_bytes(FLOOR_BYTES).await;
-    assert_eq!(fixture.put(P, &[("a", "1")]).await, Revision(2));
+    assert_eq!(fixture.put(P, &[("a", "1")]).await, Revision(3));
 }
