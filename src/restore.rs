@@ -13,13 +13,10 @@ use std::{
 };
 
 use self::site::{Site, Target};
+pub use crate::store::rebuild::RestoredProject;
 
 use crate::{
-    domain::{
-        Error, Problem,
-        ids::ProjectId,
-        revisions::{ProjectUid, Revision},
-    },
+    domain::{Error, Problem},
     limits::DATABASE_CACHE_BYTES_DEFAULT,
     store::{
         backup_file::{self, FileError, FileReader},
@@ -180,23 +177,6 @@ pub struct Restored {
     pub folder_bytes: u64,
 }
 
-/// A project that was restored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestoredProject {
-    /// Its id.
-    pub id: ProjectId,
-    /// Its new uid.
-    pub uid: ProjectUid,
-    /// The revision that it stands at.
-    pub revision: Revision,
-    /// Its articles.
-    pub articles: u64,
-    /// Their annotations.
-    pub annotations: u64,
-    /// The commits of its log.
-    pub commits: u64,
-}
-
 /// Makes the backup in the file `from`, or on stdin, into the data folder `data_dir`, which must not exist or be empty.
 /// Blocks.
 ///
@@ -249,16 +229,7 @@ pub fn run(
     check(&site, progress)?;
     let folder_bytes = site.finish()?;
     site.put_in_place(&target)?;
-    let projects = projects.into_iter().map(RestoredProject::from).collect();
     Ok(Restored { data_dir: target.path, projects, file_bytes: reader.bytes(), folder_bytes })
-}
-
-impl From<crate::store::rebuild::RestoredProject> for RestoredProject {
-    fn from(restored: crate::store::rebuild::RestoredProject) -> Self {
-        let crate::store::rebuild::RestoredProject { id, uid, revision, articles, annotations, commits } =
-            restored;
-        Self { id, uid, revision, articles, annotations, commits }
-    }
 }
 
 /// Opens what was built as a server does, and checks it.

@@ -84,6 +84,7 @@ fn summary(report: &Report) -> String {
     lines.join("\n")
 }
 
+/// As protobuf JSON would have it: 64 bits are strings.
 fn print_json(output: &mut Output, report: &Report) -> Result<(), Failure> {
     let Report {
         projects,
@@ -100,14 +101,14 @@ fn print_json(output: &mut Output, report: &Report) -> Result<(), Failure> {
         output.print_value(&json!({ "problem": { "message": problem } }))?;
     }
     output.print_value(&json!({ "summary": {
-        "projects": projects,
-        "articles": articles,
-        "textBytes": text_bytes,
-        "annotations": annotations,
-        "logCommits": log_commits,
-        "rows": rows,
-        "unswept": unswept,
-        "problemCount": problem_count,
+        "projects": projects.to_string(),
+        "articles": articles.to_string(),
+        "textBytes": text_bytes.to_string(),
+        "annotations": annotations.to_string(),
+        "logCommits": log_commits.to_string(),
+        "rows": rows.to_string(),
+        "unswept": unswept.to_string(),
+        "problemCount": problem_count.to_string(),
     } }))
 }
 

@@ -27,7 +27,7 @@ pub fn once(data_dir: &Path) -> Result<u64, String> {
     let (ended, printed) = run(data_dir, &["--json"]);
     let summary = printed.lines().find_map(|line| {
         let value: serde_json::Value = serde_json::from_str(line).ok()?;
-        value["summary"]["unswept"].as_u64()
+        value["summary"]["unswept"].as_str()?.parse().ok()
     });
     match summary {
         Some(unswept) if ended.code() == Some(0) && ended.said.is_empty() => Ok(unswept),
