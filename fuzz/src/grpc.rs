@@ -204,7 +204,9 @@ fn check_refusal(sent: &Sent, status: &Status) {
     let (code, shown) = (status.code(), &sent.shown);
     let mut headers = HeaderMap::new();
     status.add_header(&mut headers).unwrap();
-    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    // An answer that is nothing but a status has its other headers in it, too.
+    let own = headers.iter().filter(|(name, _)| name.as_str().starts_with("grpc-"));
+    let bytes: usize = own.map(|(name, value)| name.as_str().len() + value.len()).sum();
     assert!(bytes <= STATUS_BYTES_MAX, "{bytes} bytes: {status:?}: {shown}");
     assert!(
         !matches!(code, Code::Internal | Code::Unknown | Code::DataLoss | Code::Cancelled),
