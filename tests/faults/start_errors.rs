@@ -189,6 +189,8 @@ async fn a_sector_that_cannot_be_read_for_a_while_loses_nothing() {
         let mut after = After::new(&mut seeded);
         after.work(&mut row, true).await.unwrap();
         for _ in 0..seeded.below(3) {
+            // What became of the calls that were cut off has to be known before the clients go on.
+            after.look(&mut row, "before anything failed").await;
             after.work(&mut row, false).await.unwrap();
         }
         let database = after.folder.path().join("data/sled/db");

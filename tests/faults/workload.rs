@@ -75,11 +75,12 @@ impl Workload {
         }
     }
 
-    /// Lets all clients write.
+    /// Lets all clients write. What became of their last calls is known: it was checked since.
     pub fn begin(&mut self, server: &Running) -> Working {
         self.progress.begin();
         let mut tasks = JoinSet::new();
         for ledger in self.ledgers.drain(..) {
+            assert!(ledger.pending.is_empty(), "{:?} was not looked for", ledger.pending);
             let (client, progress) = (server.client_lazily(), Arc::clone(&self.progress));
             tasks.spawn(Worker { client, ledger, progress, scale: self.scale }.run());
         }
