@@ -4,7 +4,10 @@ use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Status};
 
 use super::status::status;
-use crate::domain::{Error, Problem};
+use crate::{
+    domain::{Error, Problem},
+    limits::STATUS_BYTES_MAX,
+};
 
 const GRPC_STATUS: &str = "grpc-status";
 const GRPC_DETAILS: &str = "grpc-status-details-bin";
@@ -52,8 +55,16 @@ fn translated(foreign: &Status) -> Option<Status> {
         (Code::Unimplemented, "") => {
             Some(Status::unimplemented("this server has no such method; reflection lists those that it has"))
         }
-        _ => None,
+        (code, _) => shortened(message).map(|message| Status::new(code, message)),
     }
+}
+
+/// A message that repeats what was asked for may be as long as that, if it is too long; in a header, each of its bytes may
+/// take three.
+fn shortened(message: &str) -> Option<String> {
+    const BYTES_MAX: usize = STATUS_BYTES_MAX / 4;
+    let kept = message.get(..message.floor_char_boundary(BYTES_MAX))?;
+    (kept.len() < message.len()).then(|| format!("{kept}…"))
 }
 
 /// The two numbers of `... found {} bytes, the limit is: {} bytes`.
@@ -100,6 +111,21 @@ mod tests {
             let status = after(&Status::internal(message));
             assert_eq!(status.code(), Code::InvalidArgument, "{message}");
             assert_eq!(status.get_error_details().error_info().unwrap().reason, "FIELD_INVALID");
+        }
+    }
+
+    /// The reflection's service repeats a symbol that it does not know, whatever its length.
+    #[test]
+    fn a_message_stays_short() {
+        for symbol in ["\0".repeat(60_000), "日本語".repeat(20_000)] {
+            let mut headers = HeaderMap::new();
+            Status::not_found(format!("symbol '{symbol}' not found")).add_header(&mut headers).unwrap();
+            translate(&mut headers);
+            let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+            assert!(bytes <= STATUS_BYTES_MAX, "{bytes}");
+            let status = Status::from_header_map(&headers).unwrap();
+            assert_eq!(status.code(), Code::NotFound);
+            assert!(status.message().starts_with("symbol '") && status.message().ends_with('…'));
         }
     }
 
