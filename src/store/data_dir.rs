@@ -233,22 +233,33 @@ impl DataDir {
 
     /// The doubt about the database that was not settled yet, if there is one.
     pub(super) fn doubt(&self) -> Result<Option<String>, OpenError> {
-        let file = self.path.join(DOUBT_FILE);
+        self.read_note(DOUBT_FILE)
+    }
+
+    /// What was said when the database was closed, unless it was opened since.
+    pub(super) fn closed(&self) -> Result<Option<String>, OpenError> {
+        self.read_note(CLOSED_FILE)
+    }
+
+    /// Forgets it: from now on the database is open.
+    pub(super) fn forget_closed(&self) -> Result<(), OpenError> {
+        self.remove_note(CLOSED_FILE)
+    }
+
+    fn read_note(&self, name: &str) -> Result<Option<String>, OpenError> {
+        let file = self.path.join(name);
         match fs::read(&file) {
-            Ok(doubt) => Ok(Some(String::from_utf8_lossy(&doubt).trim_end().to_owned())),
+            Ok(note) => Ok(Some(String::from_utf8_lossy(&note).trim_end().to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(OpenError::io("read", &file)(error)),
         }
     }
 
-    /// What was said when the database was closed, once: from now on it is open.
-    pub(super) fn take_closed(&self) -> Result<Option<String>, OpenError> {
-        let file = self.path.join(CLOSED_FILE);
-        let closed = fs::read(&file);
-        match closed.and_then(|closed| fs::remove_file(&file).map(|()| closed)) {
-            Ok(closed) => Ok(Some(String::from_utf8_lossy(&closed).trim_end().to_owned())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(OpenError::io("read and remove", &file)(error)),
+    fn remove_note(&self, name: &str) -> Result<(), OpenError> {
+        let file = self.path.join(name);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(OpenError::io("remove", &file)(error)),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
@@ -273,13 +284,7 @@ impl DataDir {
 
     /// Forgets the doubt that was settled, and makes durable what was written into the folder.
     pub(super) fn settle_doubt(&self) -> Result<(), OpenError> {
-        let file = self.path.join(DOUBT_FILE);
-        match fs::remove_file(&file) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(OpenError::io("remove", &file)(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
+        self.remove_note(DOUBT_FILE)?;
         sync_folder(&self.path)
     }
 }

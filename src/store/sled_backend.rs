@@ -174,12 +174,13 @@ impl SledBackend {
         // A process that was killed leaves what it wrote and did not sync. It is read from now on, and counted.
         file.sync_data().map_err(OpenError::io("sync", &path))?;
         // Whatever is known, all that sled will read is read first: where it cannot read, it writes zeros.
-        let found = find_doubt(&database, data_dir.take_closed()?.as_deref())?;
+        let found = find_doubt(&database, data_dir.closed()?.as_deref())?;
         let doubt = data_dir.doubt()?.or(found);
         if let Some(doubt) = &doubt {
             // sled's next snapshot leaves out what this one finds damaged, and then nothing gives a doubt any more.
             data_dir.keep_doubt(doubt)?;
         }
+        data_dir.forget_closed()?;
         remove_unfinished_snapshots(&database)?;
         let rows = open_database(&database, cache_bytes)?;
         match settle(&rows, &file, &data_dir, said, doubt.as_deref()) {
