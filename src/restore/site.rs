@@ -118,11 +118,13 @@ impl Site {
             let locked = lock.metadata().map_err(refused("look at", &path))?;
             let is_same = |there: &Metadata| (there.dev(), there.ino()) == (locked.dev(), locked.ino());
             if fs::metadata(&path).is_ok_and(|there| is_same(&there)) {
-                clear(&path)?;
+                check_own(&path)?;
+                // Before anything goes: what is left of a clearing that is cut off is no data folder, either.
+                data_dir::mark_restoring(&path)?;
+                clear(&path).map_err(refused("clear", &path))?;
                 let site = Self { path, lock, is_in_place: false };
                 // At once: what is built may be for the same eyes only, and whether this can be done shows now.
                 site.become_like(target)?;
-                data_dir::mark_restoring(&site.path)?;
                 return Ok(site);
             }
         }
@@ -180,7 +182,8 @@ impl Drop for Site {
         if !self.is_in_place {
             // What still writes there would put back what is removed; what stays is removed by the next restore.
             let _ = sled_backend::until_released(&self.path);
-            let _ = fs::remove_dir_all(&self.path);
+            let _ = data_dir::mark_restoring(&self.path);
+            let _ = clear(&self.path).and_then(|()| fs::remove_dir_all(&self.path));
         }
         let _ = self.lock.unlock();
     }
@@ -196,21 +199,26 @@ fn give_to(path: &Path, folder: &Metadata) -> io::Result<()> {
     chown(path, Some(folder.uid()), Some(folder.gid()))
 }
 
-/// Removes what a restore has left in its folder, and nothing else.
-fn clear(path: &Path) -> Result<(), RestoreFailure> {
-    let entries = fs::read_dir(path).map_err(refused("read", path))?;
-    let entries: Vec<_> = entries.collect::<io::Result<_>>().map_err(refused("read", path))?;
-    for entry in &entries {
-        let found = entry.file_name().to_string_lossy().into_owned();
+/// Refuses a folder with anything in it that a restore would not leave, or that a server uses.
+fn check_own(path: &Path) -> Result<(), RestoreFailure> {
+    for entry in fs::read_dir(path).map_err(refused("read", path))? {
+        let found = entry.map_err(refused("read", path))?.file_name().to_string_lossy().into_owned();
         if !OWN.contains(&found.as_str()) {
             return Err(RestoreFailure::NotEmpty { path: path.to_owned(), found });
         }
     }
-    check_unused(path)?;
-    for entry in entries {
+    check_unused(path)
+}
+
+/// Removes all that is in a folder but what says that it is no data folder.
+fn clear(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()? {
         let path = entry.path();
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        removed.map_err(refused("remove", &path))?;
+        if path.is_dir() {
+            fs::remove_dir_all(&path)?;
+        } else if entry.file_name() != data_dir::RESTORING_FILE {
+            fs::remove_file(&path)?;
+        }
     }
     Ok(())
 }
