@@ -210,9 +210,7 @@ impl Backup {
             return false;
         }
         let gone = std::mem::take(&mut self.gone);
-        self.app.change_projects(|all| {
-            self.waiting.extend(gone.iter().filter_map(|name| all.get(&name.project)).cloned());
-        });
+        self.waiting.extend(gone.iter().filter_map(|name| self.app.project(name).ok()));
         !self.waiting.is_empty()
     }
 

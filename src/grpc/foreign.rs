@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Status};
 
-use super::status::status;
+use super::status::{clipped, status};
 use crate::{
     domain::{Error, Problem},
     limits::STATUS_BYTES_MAX,
@@ -11,6 +11,9 @@ use crate::{
 
 const GRPC_STATUS: &str = "grpc-status";
 const GRPC_DETAILS: &str = "grpc-status-details-bin";
+
+/// In a header, each byte may take three.
+const MESSAGE_BYTES_MAX: usize = STATUS_BYTES_MAX / 4;
 
 /// Replaces the status in these headers or trailers when it is one of tonic's own that says less than it could.
 pub(super) fn translate(headers: &mut HeaderMap) {
@@ -55,16 +58,10 @@ fn translated(foreign: &Status) -> Option<Status> {
         (Code::Unimplemented, "") => {
             Some(Status::unimplemented("this server has no such method; reflection lists those that it has"))
         }
-        (code, _) => shortened(message).map(|message| Status::new(code, message)),
+        // It may repeat what was asked for, whatever its length.
+        (code, _) => (message.len() > MESSAGE_BYTES_MAX)
+            .then(|| Status::new(code, clipped(message, MESSAGE_BYTES_MAX))),
     }
-}
-
-/// A message that repeats what was asked for may be as long as that, if it is too long; in a header, each of its bytes may
-/// take three.
-fn shortened(message: &str) -> Option<String> {
-    const BYTES_MAX: usize = STATUS_BYTES_MAX / 4;
-    let kept = message.get(..message.floor_char_boundary(BYTES_MAX))?;
-    (kept.len() < message.len()).then(|| format!("{kept}…"))
 }
 
 /// The two numbers of `... found {} bytes, the limit is: {} bytes`.

@@ -257,7 +257,7 @@ fn resource_type(name: &str) -> &'static str {
 }
 
 /// `text`, cut to `bytes` bytes and a mark that something is missing.
-fn clipped(text: &str, bytes: usize) -> String {
+pub(super) fn clipped(text: &str, bytes: usize) -> String {
     match text.get(..text.floor_char_boundary(bytes)) {
         Some(start) if start.len() < text.len() => format!("{start}…"),
         _ => text.to_owned(),
