@@ -342,42 +342,60 @@ fn check_nothing_else_is_read(folder: &Path, model: &Model, what: &str) -> &'sta
     outcome
 }
 
-/// A header of zeros is that of a segment which is not used: sled passed over what stood behind it, older rows came
-/// back, and nobody was told.
-#[test]
-fn a_segment_that_lost_its_header_never_brings_back_what_was_there_before() {
-    const ROWS: usize = 4_000;
+/// Rows of a folder that was opened once for each stride, and which each time wrote all of them in another order.
+const REWRITTEN: usize = 4_000;
+
+/// Such a folder, closed, and what each of its rows has.
+fn rewritten(strides: &[usize]) -> (tempfile::TempDir, Bytes) {
     let folder = tempfile::tempdir().unwrap();
-    // Each row is written once before the last snapshot and once after it, in another order.
-    for (value, stride) in [(1, 1), (2, 37)] {
+    let mut newest = Bytes::new();
+    for (value, stride) in (1..).zip(strides) {
+        newest = Bytes::from(vec![value; 1_000]);
         let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
-        let row = |number: usize| (key(number * stride % ROWS), Some(Bytes::from(vec![value; 1_000])));
-        for first in (0..ROWS).step_by(50) {
+        let row = |number: usize| (key(number * stride % REWRITTEN), Some(newest.clone()));
+        for first in (0..REWRITTEN).step_by(50) {
             backend.apply((first..first + 50).map(row).collect()).unwrap();
             backend.sync().unwrap();
         }
         Box::new(backend).close();
-        until_released(folder.path()).unwrap();
     }
-    let newest = Bytes::from(vec![2; 1_000]);
+    (folder, newest)
+}
+
+/// Puts `bytes` for the database's file into a copy of the folder, and expects no other row than the newest to be read.
+/// Whether it is opened at all.
+fn check_only_newest(folder: &Path, newest: &Bytes, bytes: &[u8], is_killed: bool, what: &str) -> bool {
+    let damaged = tempfile::tempdir().unwrap();
+    copy(folder, damaged.path());
+    fs::write(damaged.path().join("sled/db"), bytes).unwrap();
+    if is_killed {
+        fs::remove_file(damaged.path().join("CLOSED")).unwrap();
+    }
+    let Ok(backend) = SledBackend::open(damaged.path(), DATABASE_CACHE_BYTES_DEFAULT) else { return false };
+    for number in 0..REWRITTEN {
+        // A row that is refused is not another one.
+        if let Ok(Ok(found)) = catch_panic(|| backend.get(&key(number))) {
+            assert_eq!(found.as_ref(), Some(newest), "row {number}, {what}, killed: {is_killed}");
+        }
+    }
+    let _ = catch_panic(|| Box::new(backend).close());
+    true
+}
+
+/// A header of zeros is that of a segment which is not used: sled passed over what stood behind it, older rows came
+/// back, and nobody was told.
+#[test]
+fn a_segment_that_lost_its_header_never_brings_back_what_was_there_before() {
+    let (folder, newest) = rewritten(&[1, 37]);
     let whole = fs::read(folder.path().join("sled/db")).unwrap();
     for zeroed in [512, 4_096, SEGMENT_BYTES] {
         for at in (0..whole.len()).step_by(SEGMENT_BYTES) {
-            let damaged = tempfile::tempdir().unwrap();
-            copy(folder.path(), damaged.path());
             let mut bytes = whole.clone();
             bytes[at..].iter_mut().take(zeroed).for_each(|byte| *byte = 0);
-            fs::write(damaged.path().join("sled/db"), &bytes).unwrap();
-            let Ok(backend) = SledBackend::open(damaged.path(), DATABASE_CACHE_BYTES_DEFAULT) else {
-                continue;
-            };
-            for number in 0..ROWS {
-                // A row that is refused is not another one.
-                if let Ok(Ok(found)) = catch_panic(|| backend.get(&key(number))) {
-                    assert_eq!(found.as_ref(), Some(&newest), "row {number}, {zeroed} bytes zeroed at {at}");
-                }
+            for is_killed in [false, true] {
+                let what = format!("{zeroed} bytes zeroed at {at}");
+                check_only_newest(folder.path(), &newest, &bytes, is_killed, &what);
             }
-            let _ = catch_panic(|| Box::new(backend).close());
         }
     }
 }
@@ -386,41 +404,15 @@ fn a_segment_that_lost_its_header_never_brings_back_what_was_there_before() {
 /// segment over its own, it was neither read nor blank: older rows came back, and nobody was told.
 #[test]
 fn a_segment_that_vanished_never_brings_back_what_was_there_before() {
-    const ROWS: usize = 4_000;
     for strides in [[1, 37, 101], [7, 1_999, 37], [1_501, 101, 1]] {
-        let folder = tempfile::tempdir().unwrap();
-        for (value, stride) in (1..).zip(strides) {
-            let mut backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
-            let row = |number: usize| (key(number * stride % ROWS), Some(Bytes::from(vec![value; 1_000])));
-            for first in (0..ROWS).step_by(50) {
-                backend.apply((first..first + 50).map(row).collect()).unwrap();
-                backend.sync().unwrap();
-            }
-            Box::new(backend).close();
-            until_released(folder.path()).unwrap();
-        }
-        let newest = Bytes::from(vec![3; 1_000]);
+        let (folder, newest) = rewritten(&strides);
         let whole = fs::read(folder.path().join("sled/db")).unwrap();
         // As if the process had been killed, every second time.
         let mut is_killed = false;
         let mut check = |bytes: &[u8], what: &str| {
-            let damaged = tempfile::tempdir().unwrap();
-            copy(folder.path(), damaged.path());
-            fs::write(damaged.path().join("sled/db"), bytes).unwrap();
-            if is_killed {
-                fs::remove_file(damaged.path().join("CLOSED")).unwrap();
-            }
             is_killed = !is_killed;
-            let Ok(backend) = SledBackend::open(damaged.path(), DATABASE_CACHE_BYTES_DEFAULT) else {
-                return false;
-            };
-            for number in 0..ROWS {
-                if let Ok(Ok(value)) = catch_panic(|| backend.get(&key(number))) {
-                    assert_eq!(value.as_ref(), Some(&newest), "row {number}, {what}, strides {strides:?}");
-                }
-            }
-            let _ = catch_panic(|| Box::new(backend).close());
-            true
+            let what = format!("{what}, strides {strides:?}");
+            check_only_newest(folder.path(), &newest, bytes, is_killed, &what)
         };
         for _ in 0..2 {
             assert!(check(&whole, "nothing done"));
