@@ -6,7 +6,8 @@ use std::{env, fs, path::PathBuf};
 use prost::Message as _;
 
 /// Methods whose answer the server may take from kept bytes instead of encoding it anew.
-const ENCODED_ANSWERS: [&str; 3] = ["GetAnnotation", "ListAnnotations", "StreamAnnotations"];
+const ENCODED_ANSWERS: [&str; 5] =
+    ["GetAnnotation", "ListAnnotations", "StreamAnnotations", "ListChanges", "WatchChanges"];
 
 /// Generates servers whose answers to [`ENCODED_ANSWERS`] are `Encoded<T>` instead of `T`.
 struct EncodedAnswers(Box<dyn prost_build::ServiceGenerator>);
@@ -35,6 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "spandrel/v1/project_service.proto",
             "spandrel/v1/article_service.proto",
             "spandrel/v1/annotation_service.proto",
+            "spandrel/v1/change_service.proto",
             "spandrel/v1/admin_service.proto",
             "spandrel/v1/error_reason.proto",
         ])?
@@ -52,7 +54,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     fs::write(out.join("spandrel.v1.descriptors"), descriptors.encode_to_vec())?;
 
-    tonic_prost_build::configure().build_server(false).compile_fds(api.clone())?;
+    // Maps in order, so that a request has one encoding, and a hash of it.
+    tonic_prost_build::configure().build_server(false).btree_map(".").compile_fds(api.clone())?;
     prost_build::Config::new().bytes(["."]).btree_map(["."]).compile_fds(stored)?;
 
     let servers = out.join("servers");

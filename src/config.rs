@@ -5,6 +5,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use http::HeaderValue;
 
 use crate::{
+    app::LogKept,
     grpc::{server::ServerConfig, web::Origins},
     limits::{TEXT_BYTES_CEILING, WORKERS_MAX},
     telemetry::{LogFormat, parse_filter},
@@ -43,6 +44,15 @@ pub struct ServeArgs {
     #[arg(long, env = "SPANDREL_FREE_SPACE", value_name = "SIZE", default_value = "256MiB",
           value_parser = parse_size)]
     free_space: u64,
+
+    /// How long a project's log keeps a commit, which can be followed, listed and undone until then
+    #[arg(long, env = "SPANDREL_LOG_AGE", value_name = "TIME", default_value = "30d", value_parser = parse_time)]
+    log_age: Duration,
+
+    /// How many commits a project's log keeps
+    #[arg(long, env = "SPANDREL_LOG_COMMITS", value_name = "COUNT", default_value = "1000000",
+          value_parser = parse_commits)]
+    log_commits: u64,
 
     /// Whose web pages may call the server, as scheme://host:port with commas between; * is everybody's
     #[arg(long = "cors-origin", env = "SPANDREL_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',',
@@ -100,6 +110,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Free space on the disk below which writes are refused.
     pub free_space_bytes: u64,
+    /// How much of its log a project keeps.
+    pub log_kept: LogKept,
     /// Which events are logged.
     pub log: String,
     /// How they are written.
@@ -115,6 +127,8 @@ impl From<ServeArgs> for Config {
             workers,
             cache,
             free_space,
+            log_age,
+            log_commits,
             cors_origins,
             max_calls,
             call_timeout,
@@ -137,6 +151,7 @@ impl From<ServeArgs> for Config {
             text_bytes_max: max_text,
             cache_bytes: cache,
             free_space_bytes: free_space,
+            log_kept: LogKept { age: log_age, commits: log_commits },
             log,
             log_format,
         }
@@ -216,15 +231,21 @@ fn parse_size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| format!("{text:?} is not a size such as 1048576, 512KiB, 2MiB or 1GiB"))
 }
 
-/// A number of ms, s or m.
+fn parse_commits(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a count from 0"))
+}
+
+/// A number of ms, s, m, h or d.
 fn parse_time(text: &str) -> Result<Duration, String> {
     match number_and_unit(text) {
         (Some(count), "ms") => Some(Duration::from_millis(count)),
         (Some(count), "s") => Some(Duration::from_secs(count)),
         (Some(count), "m") => count.checked_mul(60).map(Duration::from_secs),
+        (Some(count), "h") => count.checked_mul(3_600).map(Duration::from_secs),
+        (Some(count), "d") => count.checked_mul(86_400).map(Duration::from_secs),
         _ => None,
     }
-    .ok_or_else(|| format!("{text:?} is not a time such as 500ms, 30s or 2m"))
+    .ok_or_else(|| format!("{text:?} is not a time such as 500ms, 30s, 2m or 30d"))
 }
 
 fn number_and_unit(text: &str) -> (Option<u64>, &str) {
@@ -259,6 +280,7 @@ mod tests {
         assert_eq!(config.text_bytes_max, limits::TEXT_BYTES_DEFAULT);
         assert_eq!(config.cache_bytes, limits::DATABASE_CACHE_BYTES_DEFAULT);
         assert_eq!(config.free_space_bytes, limits::FREE_SPACE_BYTES_DEFAULT);
+        assert_eq!(config.log_kept, LogKept::DEFAULT);
         assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
     }
 
@@ -271,6 +293,8 @@ mod tests {
             "--workers=3",
             "--cache=1MiB",
             "--free-space=0",
+            "--log-age=12h",
+            "--log-commits=7",
             "--cors-origin=https://a.example,http://localhost:5173",
             "--max-calls=9",
             "--call-timeout=2m",
@@ -293,6 +317,7 @@ mod tests {
             text_bytes_max: TEXT_BYTES_CEILING,
             cache_bytes: 1_024 * 1_024,
             free_space_bytes: 0,
+            log_kept: LogKept { age: Duration::from_hours(12), commits: 7 },
             log: "warn,spandrel=debug".to_owned(),
             log_format: LogFormat::Json,
         };
@@ -321,6 +346,8 @@ mod tests {
             ("--cors-origin=annotate.example", "https://annotate.example"),
             ("--cors-origin=https://annotate.example/", "without a path"),
             ("--call-timeout=5", "30s"),
+            ("--log-age=1y", "30d"),
+            ("--log-commits=many", "count from 0"),
             ("--log=spandrel=loud", "spandrel=loud"),
             ("--log-format=xml", "json"),
         ] {

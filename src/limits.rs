@@ -65,6 +65,16 @@ pub const ANSWER_BYTES_MAX: usize = 3 * MIB;
 pub const STREAM_MESSAGE_BYTES_MAX: usize = 256 * KIB;
 /// What a request may have beside its text.
 pub const REQUEST_BYTES_BESIDE_TEXT: usize = 2 * MIB;
+/// What a reading of a log gathers for those who follow it.
+pub const FEED_READ_BYTES: usize = 128 * KIB;
+/// What all tails of logs take that are kept encoded for those who follow them.
+pub const FEED_TAIL_BYTES_MAX: usize = 16 * MIB;
+/// How often those who follow a log are told how far they have come; the API promises every 15 s.
+pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+/// Bytes of a log that one page of a list looks at before it ends, however little it has found.
+pub const CHANGES_SCANNED_BYTES_MAX: usize = 16 * MIB;
+/// Names in conflict that a refusal to undo lists.
+pub const CONFLICTS_LISTED_MAX: usize = 16;
 /// A status with its details: clients cut trailers at 8 or 16 KiB.
 pub const STATUS_BYTES_MAX: usize = 4 * KIB;
 /// Positions that an error lists.
@@ -95,10 +105,20 @@ pub const VIEW_ROWS_MAX: usize = 1_024;
 pub const READER_THREADS_MAX: usize = 4;
 /// Reads that wait for a reader; one more is OVERLOADED.
 pub const READER_QUEUE_READS_MAX: usize = 8_192;
-/// Commits that a project's log keeps.
-pub const LOG_COMMITS_MAX: u64 = 1_000_000;
-/// How long a project's log keeps a commit.
-pub const LOG_AGE_MAX: Duration = Duration::from_hours(30 * 24);
+/// Commits that a project's log keeps, unless the operator says otherwise.
+pub const LOG_COMMITS_DEFAULT: u64 = 1_000_000;
+/// How long a project's log keeps a commit, unless the operator says otherwise.
+pub const LOG_AGE_DEFAULT: Duration = Duration::from_hours(30 * 24);
+/// How often the logs are looked at for what is to be forgotten.
+pub const LOG_TRIM_INTERVAL: Duration = Duration::from_mins(1);
+/// How long before commits are forgotten those who follow the log are told.
+pub const LOG_TRIM_NOTICE: Duration = Duration::from_secs(10);
+/// How long a request's id is known, at least.
+pub const REQUEST_AGE_MIN: Duration = Duration::from_hours(24);
+/// Ids are forgotten for so long a time together.
+pub const REQUEST_BUCKET: Duration = Duration::from_hours(6);
+/// Ids that a project knows: 1,000 a second for as long as an id may be known. One more is OVERLOADED.
+pub const REQUESTS_MAX: u64 = 1_000 * 30 * 3_600;
 /// Free space on the disk below which writes are refused, unless the operator says otherwise.
 pub const FREE_SPACE_BYTES_DEFAULT: u64 = 256 * 1_024 * 1_024;
 /// How often the count of acknowledged batches is synced; in between, it outlives the process and not the machine.

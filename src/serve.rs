@@ -13,10 +13,13 @@ use crate::{
         admin_service::Admin,
         annotation_service::Annotations,
         article_service::Articles,
+        change_service::Changes,
         convert,
+        drain::Drain,
         generated::{
             admin_service_server::AdminServiceServer, annotation_service_server::AnnotationServiceServer,
-            article_service_server::ArticleServiceServer, project_service_server::ProjectServiceServer,
+            article_service_server::ArticleServiceServer, change_service_server::ChangeServiceServer,
+            project_service_server::ProjectServiceServer,
         },
         project_service::Projects,
         server::{ServeError, Server},
@@ -71,7 +74,7 @@ impl ServeFailure {
 ///
 /// [`ServeFailure`]; after it the process should end with 1.
 pub fn run(config: Config) -> Result<(), ServeFailure> {
-    let Config { server, data_dir, text_bytes_max, cache_bytes, free_space_bytes, log, log_format } = config;
+    let Config { server, data_dir, text_bytes_max, cache_bytes, free_space_bytes, log_kept, log, log_format } = config;
     telemetry::init(&log, log_format)?;
     let versions = Versions::new();
     let options = Options {
@@ -82,7 +85,7 @@ pub fn run(config: Config) -> Result<(), ServeFailure> {
     // The address first: who cannot have it should not wait for a large folder to be opened.
     let server = Server::bind(server)?;
     let engine: Arc<dyn Engine> = sled_backend::open(&data_dir, cache_bytes, options)?;
-    let outcome = serve(server, &engine, versions, Settings { text_bytes_max }, &data_dir);
+    let outcome = serve(server, &engine, versions, Settings { text_bytes_max, log: log_kept }, &data_dir);
     // Off the runtimes, which are gone: closing waits for the disk.
     engine.close();
     tracing::info!("the database is closed");
@@ -98,7 +101,7 @@ fn serve(
 ) -> Result<(), ServeFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ServeFailure::Start)?;
-    let render = convert::rendering::rendered;
+    let render = convert::changes::RENDERERS;
     let opening = App::open(Arc::clone(engine), versions, clock::system(), settings, render);
     let (app, sweeper) = runtime.block_on(opening).map_err(ServeFailure::of_opening)?;
     let (stop_sweeper, stopped) = oneshot::channel::<()>();
@@ -113,7 +116,8 @@ fn serve(
             std::future::pending::<()>().await;
         }
     };
-    let services = || services(&app, settings);
+    let drain = server.drain();
+    let services = || services(&app, settings, &drain);
     let outcome = server.run(services, stop, engine.failed(), |address| say_ready(address, data_dir));
     drop(stop_sweeper);
     // It ends at its next step; what it left is found again at the next start.
@@ -132,7 +136,7 @@ fn sweep(runtime: &tokio::runtime::Runtime, sweeper: Sweeper, stopped: oneshot::
 
 /// The services of the API over `app`.
 #[must_use]
-pub fn services(app: &Arc<App>, settings: Settings) -> Services {
+pub fn services(app: &Arc<App>, settings: Settings, drain: &Drain) -> Services {
     let request_bytes_max = settings.text_bytes_max.max(TEXT_STAGED_ABOVE_BYTES) + REQUEST_BYTES_BESIDE_TEXT;
     let (projects, articles) = (Projects::new(Arc::clone(app)), Articles::new(Arc::clone(app)));
     let annotations = Annotations::new(Arc::clone(app));
@@ -140,6 +144,7 @@ pub fn services(app: &Arc<App>, settings: Settings) -> Services {
         .with(ProjectServiceServer::new(projects).max_decoding_message_size(request_bytes_max))
         .with(ArticleServiceServer::new(articles).max_decoding_message_size(request_bytes_max))
         .with(AnnotationServiceServer::new(annotations).max_decoding_message_size(request_bytes_max))
+        .with(ChangeServiceServer::new(Changes::new(Arc::clone(app), drain.clone())))
         .with(AdminServiceServer::new(Admin::new(Arc::clone(app))))
 }
 

@@ -27,7 +27,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("clock", &["domain::revisions", "store::engine"]),
     ("app", &["domain", "limits", "store"]),
     ("grpc", &["app", "domain", "limits", "proto::v1", "proto::DESCRIPTORS", "store::engine"]),
-    ("config", &["grpc::server", "grpc::web", "limits", "telemetry"]),
+    ("config", &["app::LogKept", "grpc::server", "grpc::web", "limits", "telemetry"]),
     ("serve", &["app", "clock", "config", "domain", "grpc", "limits", "store", "telemetry"]),
     ("restore", &["domain", "limits", "store"]),
     ("verify", &["domain", "store"]),

@@ -19,7 +19,7 @@ use spandrel::{
         ids::{ArticleName, ProjectName},
         revisions::ProjectUid,
     },
-    grpc::{convert::rendering::rendered, in_process::InProcess, server::ServerConfig},
+    grpc::{convert::changes::RENDERERS, in_process::InProcess, server::ServerConfig},
     proto::v1,
     serve,
     store::{
@@ -37,7 +37,7 @@ pub const TEXT: &str = "Zoë met 👩‍👩‍👧 and Müller in 日本, then 
 /// How many annotations article `a` has; their ids are [`annotation_id`] of 0 and up.
 pub const ANNOTATIONS: u8 = 40;
 
-const SETTINGS: Settings = Settings { text_bytes_max: 1 << 20 };
+const SETTINGS: Settings = Settings::with_texts_of(1 << 20);
 
 /// A server that has just been started.
 pub struct Fixture {
@@ -121,10 +121,10 @@ impl Fixture {
             Options { clock: Arc::clone(&clock), observer: versions.observer(), free_space_floor_bytes: 0 };
         let engine = Committer::start(Box::new(backend), options).unwrap();
         let opened = Arc::clone(&engine) as Arc<dyn Engine>;
-        let (app, sweeper) = App::open(opened, versions, clock, SETTINGS, rendered).await.unwrap();
+        let (app, sweeper) = App::open(opened, versions, clock, SETTINGS, RENDERERS).await.unwrap();
         let sweeper = tokio::spawn(sweeper.run());
         let config = ServerConfig::new(([127, 0, 0, 1], 0).into());
-        let server = InProcess::start(&config, serve::services(&app, SETTINGS)).await.unwrap();
+        let server = InProcess::start(&config, serve::services(&app, SETTINGS, &Drain::default())).await.unwrap();
         Self { app, server, engine, disk, sweeper }
     }
 

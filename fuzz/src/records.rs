@@ -12,7 +12,7 @@ use spandrel::{
         self, Problem,
         ids::{AnnotationId, ArticleId, ProjectId},
     },
-    grpc::convert::rendering::rendered,
+    grpc::convert::changes::RENDERERS,
     proto::stored,
     store::{
         annotation_index::AnnotationIndex,
@@ -367,7 +367,7 @@ fn folder(input: &mut Unstructured<'_>) -> Result<()> {
 }
 
 async fn use_folder(engine: Arc<dyn Engine>, versions: Arc<Versions>, clock: Clock) {
-    let settings = Settings { text_bytes_max: 1 << 20 };
+    let settings = Settings::with_texts_of(1 << 20);
     for partition in (0..3).map(Partition) {
         let _ = engine.head(partition);
         let _ = engine.log_after(partition, Revision(0), 1 << 20).await;
@@ -389,7 +389,7 @@ async fn use_folder(engine: Arc<dyn Engine>, versions: Arc<Versions>, clock: Clo
         });
         unless_damaged(read.await.map(drop));
     }
-    let opened = App::open(Arc::clone(&engine), versions, clock, settings, rendered).await;
+    let opened = App::open(Arc::clone(&engine), versions, clock, settings, RENDERERS).await;
     if let Some((app, _sweeper)) = unless_damaged(opened) {
         let _ = app.list_projects(10, "").await;
         fixture::ask_everything(&app).await;

@@ -1,6 +1,9 @@
 //! Annotations are created, changed and deleted by commits: one write or a thousand, all or none.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use prost::Message;
@@ -14,6 +17,7 @@ use crate::{
         Error, Problem, Result,
         annotations::{Annotation, AnnotationField, Label, Mention},
         details::{Mask, too_many},
+        errors::Standing,
         ids::{AnnotationId, AnnotationName, ArticleId, ArticleName, LayerId, ProjectName},
         spans::{Anchor, SpanRequest},
     },
@@ -21,7 +25,7 @@ use crate::{
     store::{
         annotation_index::AnnotationIndex,
         article_table,
-        engine::{At, Change, Decision, Draft, Mode},
+        engine::{At, Attempt, Change, Commit, Decision, Draft},
         keys::Generation,
         project_table,
         records::{self, ResourceChange},
@@ -135,20 +139,43 @@ struct Complete {
     mention: Mention,
 }
 
+impl Write {
+    /// What it writes; without an id, the server makes one.
+    fn target(&self) -> (ArticleName, Option<AnnotationId>) {
+        let id = match &self.op {
+            WriteOp::Create { id, content: _ } => *id,
+            WriteOp::Update { id, .. } | WriteOp::Delete { id, .. } => Some(*id),
+        };
+        (self.article.clone(), id)
+    }
+}
+
 impl App {
     /// Commits writes to annotations of one project: all or none. The answers are in the order of the writes.
     ///
     /// # Errors
     ///
     /// Whatever is wrong with a span; RESOURCE_EXISTS, RESOURCE_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID,
-    /// TEXT_REVISION_STALE, LIMIT_EXCEEDED; the field names the write.
+    /// TEXT_REVISION_STALE, LIMIT_EXCEEDED; the field names the write. REQUEST_ID_REUSED.
     pub async fn commit_annotations(
         &self,
         project: &ProjectName,
         writes: Vec<Write>,
-        mode: Mode,
+        attempt: impl Into<Attempt>,
     ) -> Result<At<Vec<Written>>> {
-        let project = self.project(project)?;
+        let (project, attempt) = (self.project(project)?, attempt.into());
+        let targets: Vec<_> = writes.iter().map(Write::target).collect();
+        let commit = match self.prepare_all(writes).await {
+            Ok(writes) => {
+                let decision = AnnotationCommit { project: Arc::clone(&project), writes };
+                self.engine.attempt(project.partition, Arc::new(decision), attempt).await?
+            }
+            Err(refusal) => self.first_try(project.partition, &attempt, refusal).await?,
+        };
+        Ok(At { value: written(targets, &commit)?, revision: commit.stamp.revision })
+    }
+
+    async fn prepare_all(&self, writes: Vec<Write>) -> Result<Vec<PreparedWrite>> {
         let mut articles = HashMap::new();
         let mut prepared = Vec::with_capacity(writes.len());
         for (index, write) in writes.into_iter().enumerate() {
@@ -159,26 +186,7 @@ impl App {
             prepared.push(self.prepare(write, &mut articles).await.map_err(|error| error.within(&path))?);
         }
         refuse_twins(&prepared)?;
-        let names: Vec<_> = prepared.iter().map(|write| write.article.name.annotation(write.id)).collect();
-        let partition = project.partition;
-        let commit = self
-            .engine
-            .commit(partition, Arc::new(AnnotationCommit { project, writes: prepared }), mode)
-            .await?;
-        // A delete of what is missing anyway changes nothing, so changes are matched by id.
-        let mut after = HashMap::with_capacity(names.len());
-        for change in changes(&commit) {
-            let ResourceChange::Annotation { number: _, article, id, before: _, after: annotation } = change?
-            else {
-                return Err(unexpected());
-            };
-            after.insert((article, id), annotation);
-        }
-        let written = names.into_iter().map(|name| {
-            let annotation = after.remove(&(name.article.article.clone(), name.annotation)).flatten();
-            Written { name, annotation }
-        });
-        Ok(At { value: written.collect(), revision: commit.stamp.revision })
+        Ok(prepared)
     }
 
     async fn prepare(
@@ -297,6 +305,12 @@ impl Decision for AnnotationCommit {
 }
 
 impl AnnotationCommit {
+    fn check_etag(&self, before: &Annotation, sent: &str, article: &ArticleHandle) -> Result<()> {
+        let uid = self.project.uid;
+        let current = || Standing::Annotation(article.name.clone(), uid, before.clone());
+        before.etag(uid).check(sent, &article.name.annotation(before.id), current)
+    }
+
     /// Carries out one write and returns the annotation as it is afterwards.
     fn write(&self, draft: &mut Draft<'_>, write: &PreparedWrite) -> Result<Option<Annotation>> {
         let PreparedWrite { path: _, article, id, op } = write;
@@ -318,16 +332,13 @@ impl AnnotationCommit {
             (PreparedOp::Update { .. }, None) => return Err(missing("annotation.name")),
             (PreparedOp::Update { layer, label, mention, mask, etag, or_create: _ }, Some(before)) => {
                 mask.require_etag("annotation.etag", etag)?;
-                before
-                    .etag(self.project.uid)
-                    .check(etag, &name)
-                    .map_err(|error| error.within("annotation.etag"))?;
+                self.check_etag(before, etag, article).map_err(|error| error.within("annotation.etag"))?;
                 Some(updated(draft, before, layer.as_ref(), label.as_ref(), mention.as_ref())?)
             }
             (PreparedOp::Delete { allow_missing: true, .. }, None) => return Ok(None),
             (PreparedOp::Delete { .. }, None) => return Err(missing("name")),
             (PreparedOp::Delete { etag, .. }, Some(before)) => {
-                before.etag(self.project.uid).check(etag, &name).map_err(|error| error.within("etag"))?;
+                self.check_etag(before, etag, article).map_err(|error| error.within("etag"))?;
                 None
             }
         };
@@ -352,6 +363,38 @@ impl AnnotationCommit {
         draft.change(Change { scope, record });
         Ok(after)
     }
+}
+
+/// What a commit did to each of `targets`. Changes are in the order of the writes, but a delete of what is missing anyway
+/// makes none; so they are matched by id, and those of ids that the server made come in order.
+fn written(targets: Vec<(ArticleName, Option<AnnotationId>)>, commit: &Commit) -> Result<Vec<Written>> {
+    let chosen: HashSet<_> =
+        targets.iter().filter_map(|(article, id)| Some((article.article.clone(), (*id)?))).collect();
+    let (mut of_chosen, mut others) = (HashMap::with_capacity(chosen.len()), VecDeque::new());
+    for change in changes(commit) {
+        let ResourceChange::Annotation { number: _, article, id, before: _, after } = change? else {
+            return Err(unexpected());
+        };
+        let key = (article, id);
+        if chosen.contains(&key) {
+            of_chosen.insert(key, after);
+        } else {
+            others.push_back((key, after));
+        }
+    }
+    let written = targets.into_iter().map(|(article, id)| match id {
+        Some(id) => {
+            let annotation = of_chosen.remove(&(article.article.clone(), id)).flatten();
+            Ok(Written { name: article.annotation(id), annotation })
+        }
+        None => match others.pop_front() {
+            Some(((of, id), annotation)) if of == article.article => {
+                Ok(Written { name: article.annotation(id), annotation })
+            }
+            Some(_) | None => Err(unexpected()),
+        },
+    });
+    written.collect()
 }
 
 /// Checks that the article is still there, with the text that the spans were resolved against.

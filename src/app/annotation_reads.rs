@@ -132,7 +132,7 @@ impl App {
     pub async fn get_annotation(&self, name: &AnnotationName) -> Result<(Bytes, Seen<3>)> {
         let project = self.project(&name.article.parent())?;
         let seen = self.see(&project, &name.article.article);
-        let (asked, uid, render) = (name.clone(), project.uid, self.render_annotation);
+        let (asked, uid, render) = (name.clone(), project.uid, self.render.annotation);
         let read = project.read(self.engine.as_ref(), move |view| {
             let AnnotationName { article, annotation: id } = &asked;
             let missing = |name: &dyn ToString| Problem::ResourceNotFound { name: name.to_string() };
@@ -171,7 +171,7 @@ impl App {
         let mut first_revision = None;
         loop {
             let (name, filter) = (name.clone(), filter.clone());
-            let (uid, render, number) = (project.uid, self.render_annotation, article.number);
+            let (uid, render, number) = (project.uid, self.render.annotation, article.number);
             let read = project.read(self.engine.as_ref(), move |view| {
                 if article_table::number(view, &name.article)? != Some(number) {
                     return Err(Problem::ResourceNotFound { name: name.to_string() }.into());
@@ -210,7 +210,7 @@ impl App {
     ) -> Result<At<StreamChunk>> {
         const ITEMS: usize = 1_000;
         let (name, filter) = (project.name(), filter.clone());
-        let (uid, render) = (project.uid, self.render_annotation);
+        let (uid, render) = (project.uid, self.render.annotation);
         let read = project.read(self.engine.as_ref(), move |view| {
             let mut filling = Filling::new(ITEMS, STREAM_MESSAGE_BYTES_MAX);
             let mut resume = cursor.after;

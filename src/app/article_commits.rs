@@ -20,6 +20,7 @@ use crate::{
         Error, Problem, Result,
         articles::{Article, ArticleDetails, ArticleField, TextIdentity},
         details::{Mask, too_many},
+        errors::Standing,
         ids::{ArticleId, ArticleName, ProjectName},
         text::Text,
     },
@@ -27,7 +28,7 @@ use crate::{
     store::{
         annotation_index::AnnotationIndex,
         article_table,
-        engine::{At, Commit, Decision, Draft, Maintenance, Mode, Partition},
+        engine::{At, Attempt, Commit, Decision, Draft, Maintenance, Mode, Partition},
         keys::{self, ArticleNumber, Generation},
         project_table,
         records::{ResourceChange, StoredArticle},
@@ -64,14 +65,19 @@ pub struct ArticleUpdate {
     pub allow_missing: bool,
 }
 
-/// An article that is ready to be committed.
-struct Prepared {
+/// An article whose text is read.
+struct Read {
     path: String,
-    number: ArticleNumber,
     id: ArticleId,
     details: ArticleDetails,
     identity: TextIdentity,
     text: Arc<Text>,
+}
+
+/// An article that is ready to be committed.
+struct Prepared {
+    article: Read,
+    number: ArticleNumber,
     staged: bool,
 }
 
@@ -83,8 +89,8 @@ struct Creation {
 impl Decision for Creation {
     fn decide(&self, draft: &mut Draft<'_>) -> Result<()> {
         project_table::require(draft, &self.project.name())?;
-        for article in &self.articles {
-            let Prepared { path, number, id, details, identity, text, staged } = article;
+        for Prepared { article, number, staged } in &self.articles {
+            let Read { path, id, details, identity, text } = article;
             if article_table::number(draft, id)?.is_some() {
                 let name = self.project.name().article(id.clone()).to_string();
                 let field =
@@ -111,7 +117,12 @@ impl Decision for Creation {
                     draft.put(key, value);
                 }
             }
-            let change = ResourceChange::Article { number: *number, before: None, after: Some(stored) };
+            let change = ResourceChange::Article {
+                number: *number,
+                before: None,
+                after: Some(stored),
+                cascaded: false,
+            };
             draft.change(changed(Scope::article(self.project.partition, id), &change));
         }
         Ok(())
@@ -123,53 +134,83 @@ impl App {
     ///
     /// # Errors
     ///
-    /// RESOURCE_EXISTS, RESOURCE_NOT_FOUND (the project), LIMIT_EXCEEDED.
+    /// RESOURCE_EXISTS, RESOURCE_NOT_FOUND (the project), LIMIT_EXCEEDED, REQUEST_ID_REUSED.
     pub async fn create_articles(
         self: &Arc<Self>,
         project: &ProjectName,
         new: Vec<NewArticle>,
-        mode: Mode,
+        attempt: impl Into<Attempt>,
     ) -> Result<At<Vec<ArticleAnswer>>> {
-        let project = self.project(project)?;
+        let (project, attempt) = (self.project(project)?, attempt.into());
         self.check_texts(&new)?;
         let app = Arc::clone(self);
         detached(async move {
-            let numbers = match mode {
-                Mode::Apply | Mode::Finish => project.take_numbers(app.engine.as_ref(), new.len()).await?,
-                // Nothing is kept under it.
-                Mode::Check => vec![ArticleNumber(0); new.len()],
-            };
             let bytes = new.iter().map(|article| article.text.len()).sum();
-            let prepared =
-                calculate(bytes, || new.into_iter().zip(numbers).map(prepare).collect::<Result<Vec<_>>>());
-            let articles = prepared.await??;
-            let texts: Vec<_> =
-                articles.iter().map(|article| (article.number, Arc::clone(&article.text))).collect();
-            let staged: Vec<_> =
-                articles.iter().filter(|article| article.staged).map(|article| article.number).collect();
-            let partition = project.partition;
-            let creation = Creation { project: Arc::clone(&project), articles };
-            let commit = match mode {
-                Mode::Apply | Mode::Finish => app.stage_and_commit(creation).await.inspect_err(|_| {
-                    for number in staged {
-                        app.sweep(Sweep::Article(partition, number));
-                    }
-                })?,
-                Mode::Check => app.engine.commit(partition, Arc::new(creation), mode).await?,
+            let read = calculate(bytes, || new.into_iter().map(read).collect::<Result<Vec<_>>>()).await??;
+            let texts: Vec<_> = read.iter().map(|article| Arc::clone(&article.text)).collect();
+            let (numbers, commit) = match attempt.mode {
+                Mode::Apply | Mode::Finish => app.number_and_commit(&project, read, attempt).await?,
+                Mode::Check => {
+                    // Nothing is kept under it.
+                    let numbers = vec![ArticleNumber(0); read.len()];
+                    let articles = read.into_iter().zip(numbers.iter().copied()).map(prepared).collect();
+                    let creation = Creation { project: Arc::clone(&project), articles };
+                    let commit = app.engine.attempt(project.partition, Arc::new(creation), attempt).await?;
+                    (numbers, commit)
+                }
             };
             let mut answers = Vec::with_capacity(texts.len());
-            for (change, (number, text)) in changes(&commit).zip(texts) {
-                let ResourceChange::Article { after: Some(stored), .. } = change? else {
+            for ((change, text), own) in changes(&commit).zip(texts).zip(numbers) {
+                let ResourceChange::Article { number, after: Some(stored), .. } = change? else {
                     return Err(unexpected());
                 };
-                if mode == Mode::Apply {
-                    app.keep_text(partition, number, stored.text_generation, Arc::clone(&text));
+                if attempt.mode == Mode::Apply && number == own {
+                    let generation = stored.text_generation;
+                    app.keep_text(project.partition, number, generation, Arc::clone(&text));
                 }
                 answers.push(answer(&project, stored, Some(text)));
             }
             Ok(At { value: answers, revision: commit.stamp.revision })
         })
         .await
+    }
+
+    /// Creates articles under new numbers, which are returned, too. Where a first try created them, its own stand in
+    /// the commit, and these are left unused.
+    async fn number_and_commit(
+        &self,
+        project: &Arc<ProjectHandle>,
+        read: Vec<Read>,
+        attempt: Attempt,
+    ) -> Result<(Vec<ArticleNumber>, Arc<Commit>)> {
+        let partition = project.partition;
+        let is_staged = |article: &Read| article.text.as_str().len() > limits::TEXT_STAGED_ABOVE_BYTES;
+        if let Some(request) = attempt.retried().filter(|_| read.iter().any(is_staged))
+            && let Some(commit) = self.engine.carried_out(partition, *request).await?
+        {
+            return Ok((vec![ArticleNumber(0); read.len()], Arc::new(commit)));
+        }
+        let numbers = match project.take_numbers(self.engine.as_ref(), read.len()).await {
+            Ok(numbers) => numbers,
+            Err(refusal) => {
+                let commit = self.first_try(partition, &attempt, refusal).await?;
+                return Ok((vec![ArticleNumber(0); read.len()], commit));
+            }
+        };
+        let staged = read.iter().zip(&numbers).filter(|(article, _)| is_staged(article));
+        let staged: Vec<_> = staged.map(|(_, number)| *number).collect();
+        let articles = read.into_iter().zip(numbers.iter().copied()).map(prepared).collect();
+        let creation = Creation { project: Arc::clone(project), articles };
+        let commit = self.stage_and_commit(creation, attempt).await;
+        let is_own = |change: Result<ResourceChange>| {
+            change.is_ok_and(|change| change.article_number().is_some_and(|number| numbers.contains(&number)))
+        };
+        if !commit.as_ref().is_ok_and(|commit| changes(commit).any(is_own)) {
+            for number in staged {
+                self.sweep(Sweep::Article(partition, number));
+            }
+        }
+        Ok((numbers, commit?))
     }
 
     /// Changes what is said of a text.
@@ -180,18 +221,18 @@ impl App {
     pub async fn update_article(
         self: &Arc<Self>,
         update: ArticleUpdate,
-        mode: Mode,
+        attempt: impl Into<Attempt>,
     ) -> Result<At<ArticleAnswer>> {
-        let project = self.project(&update.name.parent())?;
+        let (project, attempt) = (self.project(&update.name.parent())?, attempt.into());
         if !update.allow_missing {
-            return self.change_article(project, update, mode).await;
+            return self.change_article(project, update, attempt).await;
         }
         loop {
             let is_missing = self.is_missing(&project, &update.name.article).await?;
             let written = if is_missing {
-                self.create_missing(update.clone(), mode).await
+                self.create_missing(update.clone(), attempt).await
             } else {
-                self.change_article(Arc::clone(&project), update.clone(), mode).await
+                self.change_article(Arc::clone(&project), update.clone(), attempt).await
             };
             // Somebody else may have created it since, or deleted it.
             match written {
@@ -205,20 +246,21 @@ impl App {
     async fn create_missing(
         self: &Arc<Self>,
         update: ArticleUpdate,
-        mode: Mode,
+        attempt: Attempt,
     ) -> Result<At<ArticleAnswer>> {
         let ArticleUpdate { name, details, text, mask: _, etag: _, allow_missing: _ } = update;
         let new = NewArticle { path: String::new(), id: Some(name.article.clone()), details, text };
-        let created = self.create_articles(&name.parent(), vec![new], mode).await?;
+        let created = self.create_articles(&name.parent(), vec![new], attempt).await?;
         let value = created.value.into_iter().next().ok_or_else(unexpected)?;
-        Ok(At { value, revision: created.revision })
+        // An update answers without the text, and a retry as the first try.
+        Ok(At { value: ArticleAnswer { text: None, ..value }, revision: created.revision })
     }
 
     async fn change_article(
         &self,
         project: Arc<ProjectHandle>,
         update: ArticleUpdate,
-        mode: Mode,
+        attempt: Attempt,
     ) -> Result<At<ArticleAnswer>> {
         update.mask.require_etag("article.etag", &update.etag)?;
         let (update, sha256) = calculate(update.text.len(), move || {
@@ -227,7 +269,7 @@ impl App {
         })
         .await?;
         let decision = article_update(Arc::clone(&project), update, sha256);
-        let commit = self.engine.commit(project.partition, Arc::new(decision), mode).await?;
+        let commit = self.engine.attempt(project.partition, Arc::new(decision), attempt).await?;
         match changes(&commit).next() {
             Some(Ok(ResourceChange::Article { after: Some(stored), .. })) => {
                 Ok(At { value: answer(&project, stored, None), revision: commit.stamp.revision })
@@ -236,34 +278,27 @@ impl App {
         }
     }
 
-    /// Deletes an article. What hangs on it can no longer be reached and is swept afterwards.
+    /// Deletes an article. What hangs on it can no longer be reached; it is swept once the log has forgotten the
+    /// deletion, which can be undone until then.
     ///
     /// # Errors
     ///
-    /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, HAS_CHILDREN.
-    pub async fn delete_article(self: &Arc<Self>, deletion: Deletion<ArticleName>, mode: Mode) -> Result<()> {
-        let project = self.project(&deletion.name.parent())?;
-        if deletion.allow_missing && self.is_missing(&project, &deletion.name.article).await? {
+    /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, HAS_CHILDREN, REQUEST_ID_REUSED.
+    pub async fn delete_article(
+        self: &Arc<Self>,
+        deletion: Deletion<ArticleName>,
+        attempt: impl Into<Attempt>,
+    ) -> Result<()> {
+        let (project, attempt) = (self.project(&deletion.name.parent())?, attempt.into());
+        // What a request finds missing is kept, too: its retry may come when there is another article of this name.
+        if deletion.allow_missing
+            && attempt.retried().is_none()
+            && self.is_missing(&project, &deletion.name.article).await?
+        {
             return Ok(());
         }
-        let app = Arc::clone(self);
-        detached(async move {
-            // Not the project, which may be what is missing by now.
-            let missing = Problem::ResourceNotFound { name: deletion.name.to_string() };
-            let allow_missing = deletion.allow_missing;
-            let decision = article_deletion(Arc::clone(&project), deletion);
-            let commit = match app.engine.commit(project.partition, Arc::new(decision), mode).await {
-                Err(error) if allow_missing && error.problem == missing => return Ok(()),
-                commit => commit?,
-            };
-            if mode == Mode::Apply
-                && let Some(Ok(ResourceChange::Article { number, .. })) = changes(&commit).next()
-            {
-                app.sweep(Sweep::Article(project.partition, number));
-            }
-            Ok(())
-        })
-        .await
+        let decision = article_deletion(Arc::clone(&project), deletion);
+        self.engine.attempt(project.partition, Arc::new(decision), attempt).await.map(drop)
     }
 
     async fn is_missing(&self, project: &ProjectHandle, id: &ArticleId) -> Result<bool> {
@@ -292,10 +327,10 @@ impl App {
         Ok(())
     }
 
-    async fn stage_and_commit(&self, creation: Creation) -> Result<Arc<Commit>> {
+    async fn stage_and_commit(&self, creation: Creation, attempt: Attempt) -> Result<Arc<Commit>> {
         let partition = creation.project.partition;
         self.stage_texts(partition, &creation.articles).await?;
-        self.engine.commit(partition, Arc::new(creation), Mode::Apply).await
+        self.engine.attempt(partition, Arc::new(creation), attempt).await
     }
 
     /// Writes long texts under numbers that no article has yet, a bounded number of rows at a time. The first rows
@@ -303,7 +338,7 @@ impl App {
     async fn stage_texts(&self, partition: Partition, articles: &[Prepared]) -> Result<()> {
         for article in articles.iter().filter(|article| article.staged) {
             let sweep = (keys::sweep(article.number), Some(Bytes::new()));
-            let text = article_table::text_rows(article.number, Generation::FIRST, article.text.as_str());
+            let text = article_table::text_rows(article.number, Generation::FIRST, article.article.text.as_str());
             let mut rows = std::iter::once(sweep).chain(text.map(|(key, value)| (key, Some(value))));
             loop {
                 let rows: Vec<_> = rows.by_ref().take(limits::MAINTENANCE_ROWS_MAX).collect();
@@ -317,17 +352,21 @@ impl App {
     }
 }
 
-fn prepare((new, number): (NewArticle, ArticleNumber)) -> Result<Prepared> {
+fn read(new: NewArticle) -> Result<Read> {
     let NewArticle { path, id, details, text } = new;
     let id = match id {
         Some(id) => id,
         None => ArticleId::parse("article_id", &Uuid::now_v7().to_string())?,
     };
     let sha256 = Sha256::digest(text.as_bytes()).into();
-    let staged = text.len() > limits::TEXT_STAGED_ABOVE_BYTES;
     let text = Arc::new(Text::new(text));
     let identity = TextIdentity { revision: 1, sha256, length: text.length() };
-    Ok(Prepared { path, number, id, details, identity, text, staged })
+    Ok(Read { path, id, details, identity, text })
+}
+
+fn prepared((article, number): (Read, ArticleNumber)) -> Prepared {
+    let staged = article.text.as_str().len() > limits::TEXT_STAGED_ABOVE_BYTES;
+    Prepared { article, number, staged }
 }
 
 fn article_update(
@@ -340,7 +379,7 @@ fn article_update(
         project_table::require(draft, &project.name())?;
         let missing = || Error::at("article.name", Problem::ResourceNotFound { name: name.to_string() });
         let (number, before) = article_table::find(draft, &name.article)?.ok_or_else(missing)?;
-        before.article.etag(project.uid).check(etag, name).map_err(|error| error.within("article.etag"))?;
+        check_etag(&project, &before, etag, name).map_err(|error| error.within("article.etag"))?;
         if *mask == Mask::Everything && !text.is_empty() && before.article.text.sha256 != sha256 {
             return Err(Error::field(
                 "article.text",
@@ -352,26 +391,36 @@ fn article_update(
         after.article.revision = draft.stamp().revision;
         after.article.update_time = draft.stamp().time;
         article_table::put(draft, number, &after)?;
-        let change = ResourceChange::Article { number, before: Some(before), after: Some(after) };
+        let (before, after) = (Some(before), Some(after));
+        let change = ResourceChange::Article { number, before, after, cascaded: false };
         draft.change(changed(Scope::article(project.partition, &name.article), &change));
         Ok(())
     }
 }
 
+fn check_etag(project: &ProjectHandle, before: &StoredArticle, sent: &str, name: &ArticleName) -> Result<()> {
+    let current = || Standing::Article(name.clone(), project.uid, before.article.clone());
+    before.article.etag(project.uid).check(sent, name, current)
+}
+
 fn article_deletion(project: Arc<ProjectHandle>, deletion: Deletion<ArticleName>) -> impl Decision + 'static {
     move |draft: &mut Draft<'_>| {
-        let Deletion { name, etag, force, allow_missing: _ } = &deletion;
+        let Deletion { name, etag, force, allow_missing } = &deletion;
         project_table::require(draft, &project.name())?;
-        let missing = || Error::at("name", Problem::ResourceNotFound { name: name.to_string() });
-        let (number, before) = article_table::find(draft, &name.article)?.ok_or_else(missing)?;
-        before.article.etag(project.uid).check(etag, name).map_err(|error| error.within("etag"))?;
+        let (number, before) = match article_table::find(draft, &name.article)? {
+            Some(found) => found,
+            None if *allow_missing => return Ok(()),
+            None => return Err(Error::at("name", Problem::ResourceNotFound { name: name.to_string() })),
+        };
+        check_etag(&project, &before, etag, name).map_err(|error| error.within("etag"))?;
         let annotations = AnnotationIndex::new(number, Generation::FIRST).count(draft)?;
         if annotations > 0 && !force {
             let children = format!("{annotations} annotation{}", if annotations == 1 { "" } else { "s" });
             return Err(Problem::HasChildren { name: name.to_string(), children }.into());
         }
         article_table::delete(draft, number, &name.article)?;
-        let change = ResourceChange::Article { number, before: Some(before), after: None };
+        let cascaded = annotations > 0;
+        let change = ResourceChange::Article { number, before: Some(before), after: None, cascaded };
         draft.change(changed(Scope::article(project.partition, &name.article), &change));
         Ok(())
     }

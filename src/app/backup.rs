@@ -336,12 +336,13 @@ impl Copying {
         for commit in commits.iter().filter(|commit| commit.stamp.revision > self.pin.head.revision) {
             for change in super::changes(commit) {
                 match change? {
-                    ResourceChange::Article { number, before: None, after: Some(_) }
+                    // Of one that came back, its annotations are read with its text.
+                    ResourceChange::Article { number, before: None, after: Some(_), cascaded: _ }
                         if !self.read_early.contains(&number) =>
                     {
                         texts.push_back(number);
                     }
-                    ResourceChange::Article { number, before: _, after: None } => {
+                    ResourceChange::Article { number, before: _, after: None, cascaded: _ } => {
                         texts.retain(|created| *created != number);
                         self.owed.remove(&number);
                     }
@@ -390,12 +391,12 @@ fn commit_records(commits: Vec<Commit>) -> Vec<Record> {
     const COMMIT_BYTES: usize = 32;
     const CHANGE_BYTES: usize = 8;
     let (mut records, mut parts, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for Commit { stamp, changes } in commits {
-        let mut part = CommitPart { stamp, changes: Vec::new(), continued: false };
+    for Commit { stamp, origin, changes } in commits {
+        let mut part = CommitPart { stamp, origin, changes: Vec::new(), continued: false };
         bytes += COMMIT_BYTES;
         for Change { scope: _, record } in changes {
             if bytes >= BACKUP_VIEW_BYTES_MAX {
-                let rest = CommitPart { stamp, changes: Vec::new(), continued: false };
+                let rest = CommitPart { stamp, origin, changes: Vec::new(), continued: false };
                 let full = std::mem::replace(&mut part, rest);
                 parts.push(CommitPart { continued: true, ..full });
                 records.push(Record::Commits(std::mem::take(&mut parts)));

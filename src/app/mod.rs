@@ -7,16 +7,27 @@ pub mod answers;
 pub mod article_commits;
 pub mod articles;
 pub mod backup;
+pub mod changes;
+pub mod feed;
 pub mod pages;
 pub mod projects;
 mod recovery;
+pub mod snapshots;
 pub mod sweeper;
 pub mod texts;
+pub mod undo;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, fmt, future::Future, sync::Arc, sync::RwLock};
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    sync::{Arc, RwLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc};
@@ -24,7 +35,9 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::{
     app::{
         answers::{HotAnswers, Scope, Versions},
+        feed::Feeds,
         projects::ProjectHandle,
+        snapshots::Resource,
         sweeper::Sweep,
         texts::Texts,
     },
@@ -34,21 +47,59 @@ use crate::{
         ids::{ArticleName, ProjectId, ProjectName},
         revisions::ProjectUid,
     },
-    limits::{BACKUPS_MAX, RUNTIME_WORK_BYTES_MAX},
+    limits::{
+        BACKUPS_MAX, LOG_AGE_DEFAULT, LOG_COMMITS_DEFAULT, RUNTIME_WORK_BYTES_MAX,
+    },
     store::{
-        engine::{Change, Clock, Commit, Engine},
+        engine::{Attempt, Change, Clock, Commit, Engine, Origin, Partition, Stamp},
         records::{self, ResourceChange},
     },
 };
 
-/// Encodes an annotation for clients; given from above, so that lists are made of kept bytes.
-pub type RenderAnnotation = fn(&ArticleName, ProjectUid, &Annotation) -> Bytes;
+/// Encode for clients; given from above, so that lists and feeds are made of kept bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Renderers {
+    /// An annotation.
+    pub annotation: fn(&ArticleName, ProjectUid, &Annotation) -> Bytes,
+    /// Any resource.
+    pub resource: fn(&ProjectName, ProjectUid, Resource<'_>) -> Bytes,
+    /// A change.
+    pub change: fn(&ProjectName, ProjectUid, &ResourceChange) -> Bytes,
+    /// The change of an annotation that came back with its article.
+    pub restored: fn(&ProjectName, ProjectUid, &ResourceChange) -> Bytes,
+    /// A commit, or a part of one with these changes; whether it goes on.
+    pub changes: fn(Stamp, Origin, &[Bytes], bool) -> Bytes,
+}
 
 /// What the operator may set.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// The longest text, in bytes of UTF-8; at most [`crate::limits::TEXT_BYTES_CEILING`].
     pub text_bytes_max: usize,
+    /// How much of its log a project keeps.
+    pub log: LogKept,
+}
+
+impl Settings {
+    /// Texts of at most so many bytes, and logs that are kept as long as by default.
+    #[must_use]
+    pub const fn with_texts_of(text_bytes_max: usize) -> Self {
+        Self { text_bytes_max, log: LogKept::DEFAULT }
+    }
+}
+
+/// How much of its log a project keeps: what is older, and what is more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogKept {
+    /// How long a commit is kept.
+    pub age: Duration,
+    /// How many commits are.
+    pub commits: u64,
+}
+
+impl LogKept {
+    /// Unless the operator says otherwise.
+    pub const DEFAULT: Self = Self { age: LOG_AGE_DEFAULT, commits: LOG_COMMITS_DEFAULT };
 }
 
 /// The application over an engine.
@@ -57,12 +108,13 @@ pub struct App {
     clock: Clock,
     settings: Settings,
     projects: RwLock<HashMap<ProjectId, Arc<ProjectHandle>>>,
-    /// Held by who creates a project.
-    creations: tokio::sync::Mutex<()>,
+    /// Held by who creates a project, or deletes one by a request that may be tried again.
+    lives: tokio::sync::Mutex<()>,
     versions: Arc<Versions>,
     answers: HotAnswers,
     texts: Texts,
-    render_annotation: RenderAnnotation,
+    render: Renderers,
+    feeds: Feeds,
     sweeps: mpsc::UnboundedSender<Sweep>,
     /// Places for backups.
     backups: Arc<Semaphore>,
@@ -80,7 +132,7 @@ impl App {
         versions: Arc<Versions>,
         clock: Clock,
         settings: Settings,
-        render_annotation: RenderAnnotation,
+        render: Renderers,
     ) -> Result<(Arc<Self>, sweeper::Sweeper)> {
         let (sweeps, receiver) = mpsc::unbounded_channel();
         let projects = recovery::recover(engine.as_ref(), &sweeps).await?;
@@ -90,11 +142,12 @@ impl App {
             clock,
             settings,
             projects: RwLock::new(projects),
-            creations: tokio::sync::Mutex::new(()),
+            lives: tokio::sync::Mutex::new(()),
             answers: HotAnswers::new(Arc::clone(&versions)),
             texts: Texts::new(Arc::clone(&versions), settings.text_bytes_max),
             versions,
-            render_annotation,
+            render,
+            feeds: Feeds::new(Arc::clone(&engine), render),
             engine: Arc::clone(&engine),
         };
         let app = Arc::new(app);
@@ -121,6 +174,22 @@ impl App {
 
     fn change_projects(&self, change: impl FnOnce(&mut HashMap<ProjectId, Arc<ProjectHandle>>)) {
         change(&mut self.projects.write().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// What an attempt's first try did, where a later one is refused before it comes to the writer: by what the first
+    /// one did, for example.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, when there was no first try; REQUEST_ID_REUSED.
+    async fn first_try(
+        &self,
+        partition: Partition,
+        attempt: &Attempt,
+        refusal: Error,
+    ) -> Result<Arc<Commit>> {
+        let Some(request) = attempt.retried() else { return Err(refusal) };
+        self.engine.carried_out(partition, *request).await?.map(Arc::new).ok_or(refusal)
     }
 
     fn sweep(&self, sweep: Sweep) {

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         Error, Problem, Result,
         details::Mask,
+        errors::Standing,
         ids::{ProjectId, ProjectName},
         projects::{Project, ProjectDetails, ProjectField},
         revisions::{ProjectUid, Revision},
@@ -18,7 +19,9 @@ use crate::{
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{At, Draft, Engine, EngineExt, Maintenance, Mode, Partition, View},
+        engine::{
+            At, Attempt, Commit, Decision, Draft, Engine, EngineExt, Maintenance, Mode, Partition, View,
+        },
         keys::{self, ArticleNumber},
         project_table,
         records::ResourceChange,
@@ -130,36 +133,37 @@ impl App {
     ///
     /// # Errors
     ///
-    /// RESOURCE_EXISTS.
+    /// RESOURCE_EXISTS, REQUEST_ID_REUSED.
     pub async fn create_project(
         self: &Arc<Self>,
         id: Option<ProjectId>,
         details: ProjectDetails,
-        mode: Mode,
+        attempt: impl Into<Attempt>,
     ) -> Result<At<Project>> {
+        let attempt = attempt.into();
         let id = match id {
             Some(id) => id,
             None => ProjectId::parse("project_id", &Uuid::now_v7().to_string())?,
         };
         let app = Arc::clone(self);
         detached(async move {
-            // One after another, so that a reservation that is found is nobody's who is still at it.
-            let _alone = app.creations.lock().await;
+            // One after another, so that a reservation that is found is nobody's who is still at it, and a retry finds
+            // what its first try did.
+            let _alone = app.lives.lock().await;
+            if let Some(commit) = app.known_in_catalog(&attempt).await? {
+                return project_after(&commit);
+            }
             let uid = ProjectUid(Uuid::new_v4());
-            let entry = app.reserve_project(id.clone(), uid, mode).await?;
+            let entry = app.reserve_project(id.clone(), uid, attempt.mode).await?;
             let Some(entry) = entry else {
                 let time = (app.clock)();
                 let revision = Revision(1);
                 let project = Project { id, uid, details, revision, create_time: time, update_time: time };
                 return Ok(At { value: project, revision });
             };
-            let project = app.initialise_project(&entry, details).await?;
-            let active = entry.clone();
-            app.finish_in_catalog(move |draft| {
-                catalog::activate(draft, &active);
-                Ok(())
-            })
-            .await?;
+            let finish = Attempt { mode: Mode::Finish, ..attempt };
+            let project = app.initialise_project(&entry, details, finish).await?;
+            app.engine.attempt(Partition::CATALOG, activation(entry.clone(), &project.value), finish).await?;
             app.change_projects(|projects| {
                 projects.insert(entry.id.clone(), ProjectHandle::new(&entry));
             });
@@ -226,16 +230,27 @@ impl App {
     ///
     /// # Errors
     ///
-    /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID.
-    pub async fn update_project(self: &Arc<Self>, update: ProjectUpdate, mode: Mode) -> Result<At<Project>> {
+    /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID, REQUEST_ID_REUSED.
+    pub async fn update_project(
+        self: &Arc<Self>,
+        update: ProjectUpdate,
+        attempt: impl Into<Attempt>,
+    ) -> Result<At<Project>> {
+        let attempt = attempt.into();
         loop {
             let handle = self.project(&update.name);
+            // After the name is looked up: what a first try created is then either that project or known here.
+            if update.allow_missing
+                && let Some(commit) = self.known_in_catalog(&attempt).await?
+            {
+                return project_after(&commit);
+            }
             let (is_missing, written) = match handle {
                 Err(_) if update.allow_missing => {
                     let ProjectUpdate { name, details, .. } = update.clone();
-                    (true, self.create_project(Some(name.project), details, mode).await)
+                    (true, self.create_project(Some(name.project), details, attempt).await)
                 }
-                handle => (false, self.change_project(handle?.partition, update.clone(), mode).await),
+                handle => (false, self.change_project(handle?.partition, update.clone(), attempt).await),
             };
             // Somebody else may have created it since, or deleted it.
             match written {
@@ -251,16 +266,17 @@ impl App {
         &self,
         partition: Partition,
         update: ProjectUpdate,
-        mode: Mode,
+        attempt: Attempt,
     ) -> Result<At<Project>> {
         update.mask.require_etag("project.etag", &update.etag)?;
-        let commit = self.engine.commit(
+        let commit = self.engine.attempt(
             partition,
             Arc::new(move |draft: &mut Draft<'_>| {
                 let ProjectUpdate { name, details, mask, etag, allow_missing: _ } = &update;
                 project_table::require(draft, name)?;
                 let before = project_table::get(draft)?.ok_or_else(unexpected)?;
-                before.etag().check(etag, name).map_err(|error| error.within("project.etag"))?;
+                let current = || Standing::Project(before.clone());
+                before.etag().check(etag, name, current).map_err(|error| error.within("project.etag"))?;
                 let mut after = before.clone();
                 after.details.update(mask, details);
                 after.revision = draft.stamp().revision;
@@ -270,60 +286,83 @@ impl App {
                 draft.change(changed(Scope::project(partition), &change));
                 Ok(())
             }),
-            mode,
+            attempt,
         );
-        let commit = commit.await?;
-        match changes(&commit).next() {
-            Some(Ok(ResourceChange::Project { after: Some(value), .. })) => {
-                Ok(At { value, revision: commit.stamp.revision })
-            }
-            _ => Err(unexpected()),
-        }
+        project_after(&*commit.await?)
     }
 
     /// Deletes a project: fences its partition, frees its id, and leaves its rows to the sweeper.
     ///
     /// # Errors
     ///
-    /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, HAS_CHILDREN.
-    pub async fn delete_project(self: &Arc<Self>, deletion: Deletion<ProjectName>, mode: Mode) -> Result<()> {
-        let handle = match self.project(&deletion.name) {
-            Err(error)
-                if deletion.allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) =>
-            {
+    /// RESOURCE_NOT_FOUND, ETAG_MISMATCH, HAS_CHILDREN, REQUEST_ID_REUSED.
+    pub async fn delete_project(
+        self: &Arc<Self>,
+        deletion: Deletion<ProjectName>,
+        attempt: impl Into<Attempt>,
+    ) -> Result<()> {
+        let (app, attempt) = (Arc::clone(self), attempt.into());
+        detached(async move {
+            // A retry waits for its first try: before its end, the name may lead to what that deletes, and after it to
+            // another project.
+            let _alone = if attempt.retried().is_some() { Some(app.lives.lock().await) } else { None };
+            if app.known_in_catalog(&attempt).await?.is_some() {
                 return Ok(());
             }
-            handle => handle?,
-        };
-        let app = Arc::clone(self);
-        detached(async move {
             let allow_missing = deletion.allow_missing;
-            match app.fence_project(handle.partition, deletion, mode).await {
+            let is_missing = |error: &Error| {
+                allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. })
+            };
+            let handle = match app.project(&deletion.name) {
+                Err(error) if is_missing(&error) => return app.keep_in_catalog(attempt).await,
+                handle => handle?,
+            };
+            match app.fence_project(handle.partition, deletion, attempt).await {
                 // Whoever deleted it first releases it.
-                Err(error) if allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. }) => {
-                    return Ok(());
-                }
+                Err(error) if is_missing(&error) => return app.keep_in_catalog(attempt).await,
                 fenced => fenced?,
             }
-            if mode == Mode::Check {
+            if attempt.mode == Mode::Check {
                 return Ok(());
             }
-            app.change_projects(|projects| {
-                if projects.get(&handle.id).is_some_and(|current| current.partition == handle.partition) {
-                    projects.remove(&handle.id);
-                }
-            });
-            let entry = Entry {
-                id: handle.id.clone(),
-                partition: handle.partition,
-                uid: handle.uid,
-                state: State::Active,
-            };
-            app.finish_in_catalog(move |draft| catalog::release(draft, &entry)).await?;
-            app.sweep(Sweep::Project(handle.partition));
-            Ok(())
+            app.release_project(&handle, attempt).await
         })
         .await
+    }
+
+    /// Frees the id of a project whose partition is fenced.
+    async fn release_project(&self, handle: &ProjectHandle, attempt: Attempt) -> Result<()> {
+        self.change_projects(|projects| {
+            if projects.get(&handle.id).is_some_and(|current| current.partition == handle.partition) {
+                projects.remove(&handle.id);
+            }
+        });
+        let ProjectHandle { id, partition, uid, numbers: _ } = handle;
+        let entry = Entry { id: id.clone(), partition: *partition, uid: *uid, state: State::Active };
+        let release = move |draft: &mut Draft<'_>| catalog::release(draft, &entry);
+        let finish = Attempt { mode: Mode::Finish, ..attempt };
+        self.engine.attempt(Partition::CATALOG, Arc::new(release), finish).await?;
+        self.feeds.end(*partition);
+        self.sweep(Sweep::Project(*partition));
+        Ok(())
+    }
+
+    /// What a first try did that created or deleted a project. Its request is kept in the catalog, which outlives the
+    /// project.
+    async fn known_in_catalog(&self, attempt: &Attempt) -> Result<Option<Commit>> {
+        match attempt.retried() {
+            Some(request) => self.engine.carried_out(Partition::CATALOG, *request).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Lets a request be known that had nothing to do: its retry may come when there is something.
+    async fn keep_in_catalog(&self, attempt: Attempt) -> Result<()> {
+        if attempt.retried().is_none() {
+            return Ok(());
+        }
+        let nothing = |_: &mut Draft<'_>| Ok(());
+        self.engine.attempt(Partition::CATALOG, Arc::new(nothing), attempt).await.map(drop)
     }
 
     /// Takes a number for the id; `None` when it is only checked.
@@ -362,7 +401,12 @@ impl App {
         Ok(held.filter(|entry| in_use != Some(entry.partition)))
     }
 
-    async fn initialise_project(&self, entry: &Entry, details: ProjectDetails) -> Result<At<Project>> {
+    async fn initialise_project(
+        &self,
+        entry: &Entry,
+        details: ProjectDetails,
+        attempt: Attempt,
+    ) -> Result<At<Project>> {
         let Entry { id, partition, uid, state: _ } = entry.clone();
         let initialise = move |draft: &mut Draft<'_>| {
             let stamp = draft.stamp();
@@ -379,26 +423,21 @@ impl App {
             draft.change(changed(Scope::project(partition), &change));
             Ok(())
         };
-        let commit = self.engine.commit(partition, Arc::new(initialise), Mode::Finish).await?;
-        match changes(&commit).next() {
-            Some(Ok(ResourceChange::Project { after: Some(value), .. })) => {
-                Ok(At { value, revision: commit.stamp.revision })
-            }
-            _ => Err(unexpected()),
-        }
+        project_after(&*self.engine.attempt(partition, Arc::new(initialise), attempt).await?)
     }
 
     async fn fence_project(
         &self,
         partition: Partition,
         deletion: Deletion<ProjectName>,
-        mode: Mode,
+        attempt: Attempt,
     ) -> Result<()> {
         let fence = move |draft: &mut Draft<'_>| {
             let Deletion { name, etag, force, allow_missing: _ } = &deletion;
             project_table::require(draft, name)?;
             let before = project_table::get(draft)?.ok_or_else(unexpected)?;
-            before.etag().check(etag, name).map_err(|error| error.within("etag"))?;
+            let current = || Standing::Project(before.clone());
+            before.etag().check(etag, name, current).map_err(|error| error.within("etag"))?;
             if !force && article_table::any(draft)? {
                 return Err(
                     Problem::HasChildren { name: name.to_string(), children: "articles".to_owned() }.into()
@@ -409,15 +448,30 @@ impl App {
             draft.change(changed(Scope::project(partition), &change));
             Ok(())
         };
-        self.engine.commit(partition, Arc::new(fence), mode).await.map(drop)
+        self.engine.attempt(partition, Arc::new(fence), attempt).await.map(drop)
     }
+}
 
-    /// The last step of a creation or deletion.
-    async fn finish_in_catalog(
-        &self,
-        decide: impl Fn(&mut Draft<'_>) -> Result<()> + Send + Sync + 'static,
-    ) -> Result<()> {
-        self.engine.commit(Partition::CATALOG, Arc::new(decide), Mode::Finish).await.map(drop)
+/// Says that a project is in use. The catalog's log keeps what was created, for a retry that comes when the project is
+/// gone.
+pub(super) fn activation(entry: Entry, project: &Project) -> Arc<dyn Decision> {
+    let change = ResourceChange::Project { before: None, after: Some(project.clone()) };
+    Arc::new(move |draft: &mut Draft<'_>| {
+        catalog::activate(draft, &entry);
+        draft.change(changed(Scope::project(entry.partition), &change));
+        Ok(())
+    })
+}
+
+/// The project as a commit left it: of the project's own log, or the one in the catalog that created it.
+fn project_after(commit: &Commit) -> Result<At<Project>> {
+    match changes(commit).next() {
+        Some(Ok(ResourceChange::Project { before, after: Some(value) })) => {
+            // A creation is the first commit of its own log, whichever of the catalog's it is.
+            let revision = if before.is_none() { value.revision } else { commit.stamp.revision };
+            Ok(At { value, revision })
+        }
+        _ => Err(unexpected()),
     }
 }
 

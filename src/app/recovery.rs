@@ -4,14 +4,19 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::mpsc;
 
-use super::{changes, projects::ProjectHandle, sweeper::Sweep};
+use super::{
+    changes,
+    projects::{ProjectHandle, activation},
+    sweeper::Sweep,
+};
 use crate::{
     domain::{Error, Result, ids::ProjectId, revisions::Revision},
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{Draft, Engine, EngineExt, LogError, Mode, Partition},
+        engine::{Attempt, Commit, Draft, Engine, EngineExt, LogError, Mode, Partition},
         keys::{self, ArticleNumber},
+        project_table,
         records::ResourceChange,
     },
 };
@@ -52,27 +57,28 @@ async fn recover_project(
     let (partition, entry) = (entry.partition, entry.clone());
     let state = engine.read(partition, |view| {
         let below = ArticleNumber(article_table::numbers_in_use(view)?);
+        // The row alone, where it need not be whole: what is wrong with one project is said by whoever asks for it.
         Ok((view.get(keys::PROJECT)?.is_some(), below))
     });
     let (initialised, below) = state.await?.value;
     match (entry.state, initialised) {
         (State::Active, true) => Ok(Some(below)),
         (State::Reserved, true) => {
-            let activate = move |draft: &mut Draft<'_>| {
-                catalog::activate(draft, &entry);
-                Ok(())
-            };
-            engine.commit(Partition::CATALOG, Arc::new(activate), Mode::Finish).await?;
+            let created = engine.read(partition, |view| project_table::get(view)).await?.value;
+            let created = created.ok_or_else(super::unexpected)?;
+            let attempt = finishing(last_commit(engine, partition).await?);
+            engine.attempt(Partition::CATALOG, activation(entry, &created), attempt).await?;
             Ok(Some(below))
         }
-        (State::Active, false) if !is_fenced(engine, partition).await? => {
-            // Released, it would be swept.
-            let what = format!("project {} is in use, and has no row of its own", entry.id);
-            Err(Error::corrupt(what))
-        }
         (State::Reserved | State::Active, false) => {
+            let last = last_commit(engine, partition).await?;
+            if entry.state == State::Active && !last.as_ref().is_some_and(deletes_project) {
+                // Released, it would be swept.
+                let what = format!("project {} is in use, and has no row of its own", entry.id);
+                return Err(Error::corrupt(what));
+            }
             let release = move |draft: &mut Draft<'_>| catalog::release(draft, &entry);
-            engine.commit(Partition::CATALOG, Arc::new(release), Mode::Finish).await?;
+            engine.attempt(Partition::CATALOG, Arc::new(release), finishing(last)).await?;
             let _ = sweeps.send(Sweep::Project(partition));
             Ok(None)
         }
@@ -83,17 +89,24 @@ async fn recover_project(
     }
 }
 
-/// Whether the last commit of a project deleted it.
-async fn is_fenced(engine: &dyn Engine, partition: Partition) -> Result<bool> {
+/// The last step of what `last` began: a retry of its request finds that it was carried out.
+fn finishing(last: Option<Commit>) -> Attempt {
+    Attempt { mode: Mode::Finish, request: last.and_then(|commit| commit.origin.request) }
+}
+
+/// Whether a commit deleted its project.
+fn deletes_project(commit: &Commit) -> bool {
+    changes(commit)
+        .any(|change| matches!(change, Ok(ResourceChange::Project { before: Some(_), after: None })))
+}
+
+/// The last commit of a project that is half created or deleted; only the log of one that is in use is trimmed.
+async fn last_commit(engine: &dyn Engine, partition: Partition) -> Result<Option<Commit>> {
     let head = engine.head(partition).borrow().0;
-    let Some(before) = head.checked_sub(1) else { return Ok(false) };
+    let Some(before) = head.checked_sub(1) else { return Ok(None) };
     match engine.log_after(partition, Revision(before), 1).await {
-        Ok(commits) => Ok(commits
-            .iter()
-            .flat_map(changes)
-            .any(|change| matches!(change, Ok(ResourceChange::Project { before: Some(_), after: None })))),
-        // Only the log of a project that is in use is trimmed.
-        Err(LogError::Compacted { .. }) => Ok(false),
+        Ok(commits) => Ok(commits.into_iter().next()),
+        Err(LogError::Compacted { .. }) => Ok(None),
         Err(LogError::Failed(error)) => Err(error),
     }
 }

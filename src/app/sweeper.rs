@@ -10,10 +10,13 @@ use tokio::sync::mpsc;
 use super::App;
 use crate::{
     domain::{Problem, Result, revisions::Revision},
-    limits::{LOG_AGE_MAX, LOG_COMMITS_MAX, MAINTENANCE_ROWS_MAX},
+    limits::{LOG_TRIM_INTERVAL, LOG_TRIM_NOTICE, MAINTENANCE_ROWS_MAX},
     store::{
-        catalog,
-        engine::{Clock, Draft, Engine, EngineExt, LogError, Maintenance, Mode, Partition, Timestamp},
+        article_table, catalog,
+        committer::forgettable_log,
+        engine::{
+            Draft, Engine, EngineExt, LogError, Maintenance, Mode, Partition, Timestamp, successor,
+        },
         keys::{self, ArticleNumber, KeyRange},
     },
 };
@@ -21,7 +24,7 @@ use crate::{
 /// Something to be swept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sweep {
-    /// What hangs on the number of an article that was deleted or never finished.
+    /// What hangs on the number of an article that was never finished.
     Article(Partition, ArticleNumber),
     /// All rows of a deleted project.
     Project(Partition),
@@ -49,8 +52,7 @@ impl Sweeper {
 
     /// Runs until the application is dropped or the engine takes no more writes.
     pub async fn run(mut self) {
-        const TRIM_EVERY: Duration = Duration::from_hours(1);
-        let mut trims = tokio::time::interval(TRIM_EVERY);
+        let mut trims = tokio::time::interval(LOG_TRIM_INTERVAL);
         loop {
             let work = tokio::select! {
                 // What is rare goes first, so that nothing is left to chance.
@@ -87,20 +89,7 @@ impl Sweeper {
     pub async fn sweep(&self, sweep: Sweep) -> Result<()> {
         match sweep {
             Sweep::Article(partition, number) => self.sweep_article(partition, number).await,
-            Sweep::LeftOvers(partition, below) => loop {
-                let numbers = self.engine.read(partition, move |view| {
-                    let (from, to) = (keys::sweep(ArticleNumber(0)), keys::sweep(below));
-                    let rows = view.ascending(&from, &to).take(MAINTENANCE_ROWS_MAX);
-                    rows.map(|row| Ok(keys::number_of(&row?.0))).collect::<Result<Vec<_>>>()
-                });
-                let numbers = numbers.await?.value;
-                if numbers.is_empty() {
-                    return Ok(());
-                }
-                for number in numbers.into_iter().flatten() {
-                    self.sweep_article(partition, ArticleNumber(number)).await?;
-                }
-            },
+            Sweep::LeftOvers(partition, below) => self.sweep_marked(partition, below).await,
             Sweep::Project(partition) => {
                 self.engine.erase(partition).await?;
                 let forget = move |draft: &mut Draft<'_>| {
@@ -131,22 +120,59 @@ impl Sweeper {
         self.engine.maintain(partition, done).await
     }
 
-    /// Forgets commits that are too many or too old.
+    /// Sweeps what is marked: articles whose deletion the log has forgotten, and those below `below` that were never
+    /// finished.
+    async fn sweep_marked(&self, partition: Partition, below: ArticleNumber) -> Result<()> {
+        let mut from = keys::sweeps().from;
+        loop {
+            let start = from.clone();
+            let floor = self.engine.log_floor(partition)?;
+            let marks = self.engine.read(partition, move |view| {
+                let rows = view.ascending(&start, &keys::sweeps().to).take(MAINTENANCE_ROWS_MAX);
+                rows.map(|row| row.and_then(|(key, mark)| Ok((key, article_table::deleted_at(&mark)?))))
+                    .collect::<Result<Vec<_>>>()
+            });
+            let marks = marks.await?.value;
+            let Some((last, _)) = marks.last() else { return Ok(()) };
+            from = successor(last);
+            for (key, deleted) in marks {
+                let number = keys::number_of(&key).map(ArticleNumber);
+                let is_due = |number: &ArticleNumber| match deleted {
+                    Some(deleted) => deleted <= floor,
+                    None => *number < below,
+                };
+                if let Some(number) = number.filter(is_due) {
+                    self.sweep_article(partition, number).await?;
+                }
+            }
+        }
+    }
+
+    /// Forgets requests that are too old, then commits that are too many or too old, then what was deleted by them.
     async fn trim_logs(&self) -> Result<()> {
         let Some(app) = self.app.upgrade() else { return Ok(()) };
         let mut partitions = vec![Partition::CATALOG];
         app.change_projects(|projects| partitions.extend(projects.values().map(|project| project.partition)));
-        let clock = Clock::clone(&app.clock);
-        drop(app);
+        let (now, kept) = ((app.clock)(), app.settings.log);
+        let oldest_kept = Timestamp(now.0 - i64::try_from(kept.age.as_micros()).unwrap_or(i64::MAX));
         partitions.sort_unstable();
+        let mut trims = Vec::new();
         for partition in partitions {
-            let oldest_kept =
-                Timestamp(clock().0 - i64::try_from(LOG_AGE_MAX.as_micros()).unwrap_or(i64::MAX));
-            if let Some(through) =
-                trim_point(self.engine.as_ref(), partition, oldest_kept, LOG_COMMITS_MAX).await?
-            {
-                self.engine.trim_log(partition, through).await?;
-            }
+            self.engine.forget_requests(partition, now).await?;
+            let point = trim_point(self.engine.as_ref(), partition, oldest_kept, kept.commits).await?;
+            trims.extend(point.map(|through| (partition, through)));
+        }
+        let mut are_told = false;
+        for (partition, through) in &trims {
+            are_told |= app.feeds.announce(*partition, through.next());
+        }
+        drop(app);
+        if are_told {
+            tokio::time::sleep(LOG_TRIM_NOTICE).await;
+        }
+        for (partition, through) in trims {
+            self.engine.trim_log(partition, through).await?;
+            self.sweep_marked(partition, ArticleNumber(0)).await?;
         }
         Ok(())
     }
@@ -159,27 +185,30 @@ async fn trim_point(
     oldest_kept: Timestamp,
     commits_max: u64,
 ) -> Result<Option<Revision>> {
-    let head = engine.head(partition).borrow().0;
-    let floor = match engine.log_after(partition, Revision(0), 1).await {
-        Ok(_) => 1,
-        Err(LogError::Compacted { earliest }) => earliest.0,
-        Err(LogError::Failed(error)) => return Err(error),
+    let (head, floor) = (engine.head(partition).borrow().0, engine.log_floor(partition)?.0);
+    let is_old = async |revision: u64| match engine.log_after(partition, Revision(revision - 1), 1).await {
+        Ok(commits) => Ok(commits.first().is_some_and(|commit| commit.stamp.time < oldest_kept)),
+        Err(LogError::Compacted { .. }) => Ok(false),
+        Err(LogError::Failed(error)) => Err(error),
     };
-    // Times never go back, so the first commit that is young enough is found by halving.
-    let (mut low, mut high) = (floor, head + 1);
+    // Times never go back, so the first commit that is young enough is found by halving. Mostly it is the first of all.
+    let (mut low, mut high) = (floor + 1, head + 1);
+    if low < high && !is_old(low).await? {
+        high = low;
+    }
     while low < high {
         let middle = low + (high - low) / 2;
-        let commit = match engine.log_after(partition, Revision(middle - 1), 1).await {
-            Ok(commits) => commits.into_iter().next(),
-            Err(LogError::Compacted { .. }) => return Ok(None),
-            Err(LogError::Failed(error)) => return Err(error),
-        };
-        if commit.is_some_and(|commit| commit.stamp.time < oldest_kept) {
+        if is_old(middle).await? {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
     let through = low.saturating_sub(1).max(head.saturating_sub(commits_max));
-    Ok((through >= floor).then_some(Revision(through)))
+    if through <= floor {
+        return Ok(None);
+    }
+    let most = engine.read(partition, |view| forgettable_log(view)).await?.value;
+    let through = most.map_or(through, |most| most.0.min(through));
+    Ok((through > floor).then_some(Revision(through)))
 }

@@ -137,7 +137,7 @@ async fn open_with(render: RenderAnnotation) -> (Arc<App>, Arc<Troubled>) {
         held: watch::Sender::new(None),
         holding: watch::Sender::new(false),
     });
-    let settings = Settings { text_bytes_max: 4 * ANSWER_BYTES_MAX };
+    let settings = Settings::with_texts_of(4 * ANSWER_BYTES_MAX);
     let opened: Arc<dyn Engine> = Arc::<Troubled>::clone(&engine);
     let (app, sweeper) = App::open(opened, versions, clock, settings, render).await.unwrap();
     tokio::spawn(sweeper.run());

@@ -137,7 +137,7 @@ impl Add {
                 metadata: self.metadata.iter().cloned().collect(),
                 ..v1::Article::default()
             }),
-            validate_only: false,
+            ..v1::CreateArticleRequest::default()
         })
     }
 }

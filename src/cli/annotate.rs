@@ -86,6 +86,7 @@ impl Annotate {
                 ..v1::Annotation::default()
             }),
             validate_only: self.validate_only,
+            ..v1::CreateAnnotationRequest::default()
         })
     }
 

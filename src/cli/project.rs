@@ -95,7 +95,7 @@ pub(super) async fn create(
     let request = v1::CreateProjectRequest {
         project_id: name.project.to_string(),
         project: Some(project),
-        validate_only: false,
+        ..v1::CreateProjectRequest::default()
     };
     Ok(client.projects().create_project(request).await?.into_inner())
 }

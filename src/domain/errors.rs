@@ -3,7 +3,14 @@
 
 use std::fmt;
 
-use super::text::{Position, Unit};
+use super::{
+    annotations::Annotation,
+    articles::Article,
+    ids::ArticleName,
+    projects::Project,
+    revisions::{ProjectUid, Revision},
+    text::{Position, Unit},
+};
 
 /// A refusal: the problem, and the field of the request that has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +113,12 @@ pub enum Problem {
     /// A page token that is damaged or belongs to other arguments.
     #[error("{0}")]
     PageTokenInvalid(String),
+    /// A request id that was used before, with another request.
+    #[error(
+        "was used before, with another request of this method; make a new one for each request, and send it again only \
+         with the same request"
+    )]
+    RequestIdReused,
     /// Too large or too many.
     #[error("{what} has {actual} {unit}; at most {limit} are allowed")]
     LimitExceeded {
@@ -141,6 +154,32 @@ pub enum Problem {
         name: String,
         /// What its etag is now.
         current_etag: String,
+        /// The resource as it is now.
+        current: Box<Standing>,
+    },
+    /// A place in a feed that is of another life of the project, or past its head.
+    #[error("{0}; begin anew, with a snapshot")]
+    FeedReset(String, ProjectUid, Revision),
+    /// The log does not keep a revision any more.
+    #[error(
+        "the log does not keep what came after revision {asked} any more; the oldest that it keeps is {}",
+        .earliest.0
+    )]
+    RevisionCompacted {
+        /// The revision after which it was asked for.
+        asked: u64,
+        /// The oldest revision that is kept.
+        earliest: Revision,
+    },
+    /// A commit cannot be undone, since something was changed after it.
+    #[error("revision {} cannot be undone: {}", .revision.0, conflicting(.conflicts, *.count))]
+    UndoConflict {
+        /// The commit's revision.
+        revision: Revision,
+        /// What is in conflict, and why: the first of them.
+        conflicts: Vec<Conflict>,
+        /// How many are.
+        count: usize,
     },
     /// The name is taken.
     #[error("{name} exists")]
@@ -166,6 +205,26 @@ pub enum Problem {
     /// Stored data is damaged.
     #[error("stored data is damaged: {0}")]
     StorageCorrupt(String),
+}
+
+/// A resource as it stands, for whoever meant another state of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Standing {
+    /// A project.
+    Project(Project),
+    /// An article, in this life of its project.
+    Article(ArticleName, ProjectUid, Article),
+    /// An annotation of an article, in this life of its project.
+    Annotation(ArticleName, ProjectUid, Annotation),
+}
+
+/// A resource that stands in the way of an undo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Its full name.
+    pub name: String,
+    /// What was done to it.
+    pub why: &'static str,
 }
 
 impl Error {
@@ -241,6 +300,15 @@ fn covers(covered: &str, sent: Unit) -> String {
         format!("the range is none of the text in {sent}")
     } else {
         format!("the range covers {covered:?}, not the quote")
+    }
+}
+
+/// The first conflict, and how many there are beside it.
+fn conflicting(conflicts: &[Conflict], count: usize) -> String {
+    let first = conflicts.first().map_or_else(String::new, |Conflict { name, why }| format!("{name} {why}"));
+    match count.saturating_sub(1) {
+        0 => first,
+        others => format!("{first}, and so it is with {others} more"),
     }
 }
 

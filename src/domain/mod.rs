@@ -10,6 +10,7 @@ pub mod ids;
 mod oracle;
 pub mod projects;
 mod quotes;
+pub mod requests;
 pub mod revisions;
 pub mod spans;
 pub mod text;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::errors::{Problem, Result};
+use super::errors::{Problem, Result, Standing};
 
 /// A partition's commit counter; 0 before its first commit. Stays below 2^53, for JavaScript.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,13 +51,19 @@ impl Etag {
     ///
     /// # Errors
     ///
-    /// ETAG_MISMATCH with the current etag when it is another one.
-    pub fn check(self, sent: &str, name: &impl fmt::Display) -> Result<()> {
+    /// ETAG_MISMATCH with the current etag and the resource as it is when it is another one.
+    pub fn check(
+        self,
+        sent: &str,
+        name: &impl fmt::Display,
+        current: impl FnOnce() -> Standing,
+    ) -> Result<()> {
         let current_etag = self.to_string();
         if sent.is_empty() || sent == current_etag {
             return Ok(());
         }
-        Err(Problem::EtagMismatch { name: name.to_string(), current_etag }.into())
+        let (name, current) = (name.to_string(), Box::new(current()));
+        Err(Problem::EtagMismatch { name, current_etag, current }.into())
     }
 }
 

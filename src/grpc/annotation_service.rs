@@ -24,7 +24,7 @@ use crate::{
     },
     domain::{Error, Result, ids::AnnotationName, revisions::Revision},
     proto::v1,
-    store::engine::Mode,
+    store::engine::Attempt,
 };
 
 /// Messages of a stream that wait for a slow client.
@@ -45,10 +45,10 @@ impl Annotations {
         Self { app }
     }
 
-    async fn write(&self, write: Write, mode: Mode) -> Result<v1::Annotation> {
+    async fn write(&self, write: Write, attempt: Attempt) -> Result<v1::Annotation> {
         let project = write.article.parent();
         let uid = self.app.project(&project)?.uid;
-        let written = self.app.commit_annotations(&project, vec![write], mode).await?;
+        let written = self.app.commit_annotations(&project, vec![write], attempt).await?;
         let first = written.value.first().ok_or_else(|| Error::corrupt("a commit answered nothing"))?;
         Ok(convert::written(first, uid))
     }
@@ -61,8 +61,8 @@ impl AnnotationService for Annotations {
         request: Request<v1::CreateAnnotationRequest>,
     ) -> Reply<v1::Annotation> {
         reply(async {
-            let (write, mode) = convert::create(request.into_inner())?;
-            self.write(write, mode).await
+            let (write, attempt) = convert::create(request.into_inner())?;
+            self.write(write, attempt).await
         })
         .await
     }
@@ -108,16 +108,16 @@ impl AnnotationService for Annotations {
         request: Request<v1::UpdateAnnotationRequest>,
     ) -> Reply<v1::Annotation> {
         reply(async {
-            let (write, mode) = convert::update(request.into_inner())?;
-            self.write(write, mode).await
+            let (write, attempt) = convert::update(request.into_inner())?;
+            self.write(write, attempt).await
         })
         .await
     }
 
     async fn delete_annotation(&self, request: Request<v1::DeleteAnnotationRequest>) -> Reply<()> {
         reply(async {
-            let (write, mode) = convert::delete(request.into_inner())?;
-            self.write(write, mode).await.map(drop)
+            let (write, attempt) = convert::delete(request.into_inner())?;
+            self.write(write, attempt).await.map(drop)
         })
         .await
     }
@@ -127,9 +127,9 @@ impl AnnotationService for Annotations {
         request: Request<v1::BatchCreateAnnotationsRequest>,
     ) -> Reply<v1::BatchCreateAnnotationsResponse> {
         reply(async {
-            let (project, writes, mode) = convert::create_batch(request.into_inner())?;
+            let (project, writes, attempt) = convert::create_batch(request.into_inner())?;
             let uid = self.app.project(&project)?.uid;
-            let created = self.app.commit_annotations(&project, writes, mode).await?;
+            let created = self.app.commit_annotations(&project, writes, attempt).await?;
             Ok(convert::created(&created, uid))
         })
         .await
@@ -140,9 +140,9 @@ impl AnnotationService for Annotations {
         request: Request<v1::CommitAnnotationsRequest>,
     ) -> Reply<v1::CommitAnnotationsResponse> {
         reply(async {
-            let (project, writes, mode) = convert::commit(request.into_inner())?;
+            let (project, writes, attempt) = convert::commit(request.into_inner())?;
             let uid = self.app.project(&project)?.uid;
-            let committed = self.app.commit_annotations(&project, writes, mode).await?;
+            let committed = self.app.commit_annotations(&project, writes, attempt).await?;
             Ok(convert::committed(&committed, uid))
         })
         .await

@@ -33,8 +33,8 @@ impl Articles {
 impl ArticleService for Articles {
     async fn create_article(&self, request: Request<v1::CreateArticleRequest>) -> Reply<v1::Article> {
         reply(async {
-            let (project, article, mode) = convert::create(request.into_inner())?;
-            let created = self.app.create_articles(&project, vec![article], mode).await?;
+            let (project, article, attempt) = convert::create(request.into_inner())?;
+            let created = self.app.create_articles(&project, vec![article], attempt).await?;
             only(created.value).map(convert::article)
         })
         .await
@@ -61,8 +61,8 @@ impl ArticleService for Articles {
 
     async fn update_article(&self, request: Request<v1::UpdateArticleRequest>) -> Reply<v1::Article> {
         reply(async {
-            let (update, mode) = convert::update(request.into_inner())?;
-            let updated = self.app.update_article(update, mode).await?;
+            let (update, attempt) = convert::update(request.into_inner())?;
+            let updated = self.app.update_article(update, attempt).await?;
             Ok(convert::article(updated.value))
         })
         .await
@@ -70,8 +70,8 @@ impl ArticleService for Articles {
 
     async fn delete_article(&self, request: Request<v1::DeleteArticleRequest>) -> Reply<()> {
         reply(async {
-            let (deletion, mode) = convert::delete(request.into_inner())?;
-            self.app.delete_article(deletion, mode).await
+            let (deletion, attempt) = convert::delete(request.into_inner())?;
+            self.app.delete_article(deletion, attempt).await
         })
         .await
     }
@@ -81,8 +81,8 @@ impl ArticleService for Articles {
         request: Request<v1::BatchCreateArticlesRequest>,
     ) -> Reply<v1::BatchCreateArticlesResponse> {
         reply(async {
-            let (project, articles, mode) = convert::create_batch(request.into_inner())?;
-            self.app.create_articles(&project, articles, mode).await.map(convert::created)
+            let (project, articles, attempt) = convert::create_batch(request.into_inner())?;
+            self.app.create_articles(&project, articles, attempt).await.map(convert::created)
         })
         .await
     }

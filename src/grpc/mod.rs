@@ -10,6 +10,7 @@ pub mod admin_service;
 pub mod annotation_service;
 pub mod article_service;
 mod call;
+pub mod change_service;
 pub mod convert;
 mod deadline;
 mod dispatch;

@@ -29,8 +29,8 @@ impl Projects {
 impl ProjectService for Projects {
     async fn create_project(&self, request: Request<v1::CreateProjectRequest>) -> Reply<v1::Project> {
         reply(async {
-            let (id, details, mode) = convert::create(request.into_inner())?;
-            self.app.create_project(id, details, mode).await.map(convert::project)
+            let (id, details, attempt) = convert::create(request.into_inner())?;
+            self.app.create_project(id, details, attempt).await.map(convert::project)
         })
         .await
     }
@@ -56,16 +56,16 @@ impl ProjectService for Projects {
 
     async fn update_project(&self, request: Request<v1::UpdateProjectRequest>) -> Reply<v1::Project> {
         reply(async {
-            let (update, mode) = convert::update(request.into_inner())?;
-            self.app.update_project(update, mode).await.map(convert::project)
+            let (update, attempt) = convert::update(request.into_inner())?;
+            self.app.update_project(update, attempt).await.map(convert::project)
         })
         .await
     }
 
     async fn delete_project(&self, request: Request<v1::DeleteProjectRequest>) -> Reply<()> {
         reply(async {
-            let (deletion, mode) = convert::delete(request.into_inner())?;
-            self.app.delete_project(deletion, mode).await
+            let (deletion, attempt) = convert::delete(request.into_inner())?;
+            self.app.delete_project(deletion, attempt).await
         })
         .await
     }

@@ -6,11 +6,18 @@
 use std::{collections::HashMap, time::Duration};
 
 use http::HeaderMap;
+use prost::Message as _;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt, pb};
+
+use super::convert;
 
 use crate::{
-    domain::{Error, Problem, text::Position},
+    domain::{
+        Error, Problem,
+        errors::{Conflict, Standing},
+        text::Position,
+    },
     limits::{ERROR_POSITIONS_MAX, STATUS_BYTES_MAX},
     proto::v1::ErrorReason,
 };
@@ -24,6 +31,8 @@ enum Detail<'p> {
     Field,
     /// `PreconditionFailure`: what it is about; the field if it is empty.
     Precondition(&'p str),
+    /// `PreconditionFailure`: all that is in conflict.
+    Conflicts(&'p [Conflict]),
     /// `ResourceInfo`: the resource's name.
     Resource(&'p str),
     /// `RetryInfo`: how long to wait before the next try.
@@ -49,6 +58,14 @@ fn row(problem: &Problem) -> (Code, ErrorReason, Detail<'_>) {
         Problem::QuoteAmbiguous { .. } => (Code::InvalidArgument, Reason::QuoteAmbiguous, Detail::Field),
         Problem::PageTokenInvalid(_) => (Code::InvalidArgument, Reason::PageTokenInvalid, Detail::Field),
         Problem::LimitExceeded { .. } => (Code::InvalidArgument, Reason::LimitExceeded, Detail::Field),
+        Problem::RequestIdReused => (Code::InvalidArgument, Reason::RequestIdReused, Detail::Field),
+        Problem::FeedReset(..) => (Code::FailedPrecondition, Reason::FeedReset, Detail::Precondition("")),
+        Problem::RevisionCompacted { .. } => {
+            (Code::FailedPrecondition, Reason::RevisionCompacted, Detail::Precondition(""))
+        }
+        Problem::UndoConflict { conflicts, .. } => {
+            (Code::Aborted, Reason::UndoConflict, Detail::Conflicts(conflicts))
+        }
         Problem::TextRevisionStale { .. } => {
             (Code::FailedPrecondition, Reason::TextRevisionStale, Detail::Precondition(""))
         }
@@ -107,11 +124,21 @@ fn facts(problem: &Problem) -> Vec<(&'static str, String)> {
         Problem::TextRevisionStale { sent, latest } => {
             vec![("sent", sent.to_string()), ("latest", latest.to_string())]
         }
+        Problem::FeedReset(_, uid, head) => {
+            vec![("project_uid", uid.to_string()), ("head_revision", head.0.to_string())]
+        }
+        Problem::RevisionCompacted { earliest, .. } => {
+            vec![("earliest_revision", earliest.0.to_string())]
+        }
+        Problem::UndoConflict { revision, count, .. } => {
+            vec![("revision", revision.0.to_string()), ("count", count.to_string())]
+        }
         Problem::EtagMismatch { current_etag, .. } => vec![("current_etag", current_etag.clone())],
         Problem::FieldInvalid(_)
         | Problem::SpanRequired
         | Problem::SpanEmpty
         | Problem::PageTokenInvalid(_)
+        | Problem::RequestIdReused
         | Problem::HasChildren { .. }
         | Problem::ResourceExists { .. }
         | Problem::ResourceNotFound { .. }
@@ -147,8 +174,22 @@ pub fn status(error: &Error) -> Status {
     } else {
         error.problem.to_string()
     };
-    Refusal { code, reason, detail, field: &error.field, description, facts: facts(&error.problem) }
-        .into_status()
+    let refusal =
+        Refusal { code, reason, detail, field: &error.field, description, facts: facts(&error.problem) };
+    let status = refusal.into_status();
+    match &error.problem {
+        Problem::EtagMismatch { current, .. } => with_current(status, current),
+        _ => status,
+    }
+}
+
+/// The same status with the resource as it is now among its details, unless that is too long.
+fn with_current(status: Status, current: &Standing) -> Status {
+    let (name, value) = convert::standing(current);
+    let Ok(mut richer) = pb::Status::decode(status.details()) else { return status };
+    richer.details.push(prost_types::Any { type_url: format!("type.googleapis.com/{name}"), value });
+    let richer = Status::with_details(status.code(), status.message(), richer.encode_to_vec().into());
+    if header_bytes(&richer) <= STATUS_BYTES_MAX { richer } else { status }
 }
 
 impl From<Error> for Status {
@@ -227,6 +268,12 @@ impl Refusal<'_> {
             Detail::Precondition(subject) => {
                 let subject = if subject.is_empty() { field } else { clipped(subject, text_bytes) };
                 details.add_precondition_failure_violation(reason, subject, description);
+            }
+            Detail::Conflicts(conflicts) => {
+                for Conflict { name, why } in conflicts {
+                    let name = clipped(name, text_bytes);
+                    details.add_precondition_failure_violation(reason, name, *why);
+                }
             }
             Detail::Resource(resource) => {
                 let resource_name = clipped(resource, text_bytes);

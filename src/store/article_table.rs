@@ -5,7 +5,7 @@ use prost::Message;
 
 use super::{
     catalog::id_hash,
-    engine::{Draft, View},
+    engine::{Draft, Revision, View},
     keys::{self, ArticleNumber, Generation},
     long_values,
     records::{self, StoredArticle, decode},
@@ -101,7 +101,8 @@ pub fn put(draft: &mut Draft<'_>, number: ArticleNumber, stored: &StoredArticle)
     long_values::put(draft, &keys::article(number), &records::article(stored).encode_to_vec())
 }
 
-/// Deletes an article; what hangs on its number is no longer reachable and left to the sweep.
+/// Deletes an article; what hangs on its number is no longer reachable, and left to the sweep once the log has
+/// forgotten this commit. Until then the article can be brought back.
 ///
 /// # Errors
 ///
@@ -109,8 +110,44 @@ pub fn put(draft: &mut Draft<'_>, number: ArticleNumber, stored: &StoredArticle)
 pub fn delete(draft: &mut Draft<'_>, number: ArticleNumber, id: &ArticleId) -> Result<()> {
     ids().remove(draft, &id_hash(id.as_str()))?;
     long_values::delete(draft, &keys::article(number))?;
-    draft.put(keys::sweep(number), Bytes::new());
+    let revision = draft.stamp().revision;
+    draft.put(keys::sweep(number), Bytes::copy_from_slice(&revision.0.to_be_bytes()));
     Ok(())
+}
+
+/// Brings back an article that the commit `deleted` deleted, whose id is free, with what hangs on its number. Returns
+/// whether that is still there.
+///
+/// # Errors
+///
+/// As every read.
+pub fn restore(
+    draft: &mut Draft<'_>,
+    number: ArticleNumber,
+    deleted: Revision,
+    stored: &StoredArticle,
+) -> Result<bool> {
+    let mark = draft.get(&keys::sweep(number))?;
+    if mark.map(|mark| deleted_at(&mark)).transpose()?.flatten() != Some(deleted) {
+        return Ok(false);
+    }
+    draft.delete(keys::sweep(number));
+    insert(draft, number, stored)?;
+    Ok(true)
+}
+
+/// The commit that deleted an article, in the mark that says that it is to be swept; `None` when it is to be swept at
+/// once.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub fn deleted_at(mark: &Bytes) -> Result<Option<Revision>> {
+    if mark.is_empty() {
+        return Ok(None);
+    }
+    let revision = mark.as_ref().try_into().map(|bytes| Some(Revision(u64::from_be_bytes(bytes))));
+    revision.map_err(|_| Error::corrupt("the mark of a deleted article has no revision"))
 }
 
 /// The rows of a text.

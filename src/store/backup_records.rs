@@ -20,7 +20,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    engine::{Revision, Stamp, Timestamp},
+    engine::{Origin, Revision, Stamp, Timestamp},
     keys::{ArticleNumber, Generation},
     records::{self, StoredArticle, decode},
 };
@@ -81,6 +81,8 @@ pub enum Record {
 pub struct CommitPart {
     /// The commit's revision and time.
     pub stamp: Stamp,
+    /// What it came from.
+    pub origin: Origin,
     /// Encoded changes.
     pub changes: Vec<Bytes>,
     /// Whether the commit goes on in the next part.
@@ -199,11 +201,13 @@ fn stored(record: Record) -> Stored {
             })
         }
         Record::Commits(parts) => {
-            let commit = |CommitPart { stamp, changes, continued }| stored::BackupCommit {
+            let commit = |CommitPart { stamp, origin, changes, continued }| stored::BackupCommit {
                 revision: stamp.revision.0,
                 commit_time_us: stamp.time.0,
                 changes,
                 continued,
+                request: origin.request.as_ref().map(records::request),
+                undone_revision: origin.undone.unwrap_or_default().0,
             };
             Stored::Commits(stored::BackupCommits { commits: parts.into_iter().map(commit).collect() })
         }
@@ -254,12 +258,20 @@ fn read(record: Stored) -> Result<Record> {
             }
         }
         Stored::Commits(stored::BackupCommits { commits }) => {
-            let part = |stored::BackupCommit { revision, commit_time_us, changes, continued }| CommitPart {
-                stamp: Stamp { revision: Revision(revision), time: Timestamp(commit_time_us) },
-                changes,
-                continued,
+            let part = |commit| {
+                let stored::BackupCommit {
+                    revision,
+                    commit_time_us,
+                    changes,
+                    continued,
+                    request,
+                    undone_revision,
+                } = commit;
+                let stamp = Stamp { revision: Revision(revision), time: Timestamp(commit_time_us) };
+                let origin = records::read_origin(request, undone_revision)?;
+                Ok(CommitPart { stamp, origin, changes, continued })
             };
-            Record::Commits(commits.into_iter().map(part).collect())
+            Record::Commits(commits.into_iter().map(part).collect::<Result<_>>()?)
         }
         Stored::ProjectEnd(stored::BackupProjectEnd { deleted: true, .. }) => {
             Record::ProjectEnd(ProjectEnd::Deleted)

@@ -12,10 +12,11 @@ mod backend;
 mod group;
 mod hand;
 mod head;
-mod log;
+pub(super) mod log;
 mod partitions;
 mod pins;
 mod readers;
+pub(super) mod requests;
 mod writer;
 
 use std::{
@@ -44,12 +45,12 @@ use self::{
     writer::{Progress, Request, Task, Writer},
 };
 use super::engine::{
-    Clock, Commit, Decision, Engine, EngineExt as _, LogError, LogPin, Maintenance, Mode, Observer,
-    Partition, Reading, Revision, Row, Stamp,
+    Attempt, Clock, Commit, Decision, Engine, EngineExt as _, LogError, LogPin, Maintenance, Observer,
+    Partition, Reading, Revision, Row, Stamp, Timestamp, View,
 };
 use super::keys;
 use crate::{
-    domain::{Error, Problem, Result},
+    domain::{self, Error, Problem, Result},
     limits::READER_THREADS_MAX,
 };
 
@@ -67,6 +68,24 @@ pub fn log_rows(commit: &Commit) -> Result<Vec<Row>> {
 pub fn head_row(last: Stamp, log_floor: Revision) -> Row {
     let head = Head { revision: last.revision, time: last.time, log_floor };
     (Bytes::from_static(keys::HEAD), head.encode())
+}
+
+/// The last commit that a partition's log may forget, as long as it knows the requests that it knows.
+///
+/// # Errors
+///
+/// As every read.
+pub fn forgettable_log(view: &dyn View) -> Result<Option<Revision>> {
+    requests::log_floor_max(view)
+}
+
+/// The revision of the commit that a view was left by.
+///
+/// # Errors
+///
+/// As every read.
+pub fn revision_of(view: &dyn View) -> Result<Revision> {
+    Ok(Head::read(view)?.revision)
 }
 
 /// What an engine is told when it is opened.
@@ -206,6 +225,14 @@ impl Committer {
         self.shared.failure.get().cloned().unwrap_or_else(ended)
     }
 
+    /// A partition's state. The first call for a partition reads one row.
+    fn state(&self, partition: Partition) -> Result<Arc<PartitionState>> {
+        self.shared.partitions.known(partition).map_or_else(
+            || self.shared.with_backend(|backend| self.shared.partitions.get(backend, partition)),
+            Ok,
+        )
+    }
+
     async fn carry_out(&self, partition: Partition, task: Task) -> Result<Progress> {
         let (answer, answered) = oneshot::channel();
         self.submit(Request::Task { partition, task, answer })?;
@@ -247,15 +274,28 @@ impl Engine for Committer {
         Ok(seen)
     }
 
-    async fn commit(
+    async fn attempt(
         &self,
         partition: Partition,
         decision: Arc<dyn Decision>,
-        mode: Mode,
+        attempt: Attempt,
     ) -> Result<Arc<Commit>> {
         let (answer, answered) = oneshot::channel();
-        self.submit(Request::Commit { partition, decision, mode, answer })?;
+        self.submit(Request::Commit { partition, decision, attempt, answer })?;
         answered.await.unwrap_or_else(|_| Err(self.no_answer()))
+    }
+
+    async fn carried_out(
+        &self,
+        partition: Partition,
+        request: domain::requests::Request,
+    ) -> Result<Option<Commit>> {
+        Ok(self.read(partition, move |view| requests::find(view, &request)).await?.value)
+    }
+
+    async fn forget_requests(&self, partition: Partition, now: Timestamp) -> Result<()> {
+        while self.carry_out(partition, Task::ForgetRequests { now }).await? == Progress::More {}
+        Ok(())
     }
 
     async fn maintain(&self, partition: Partition, writes: Maintenance) -> Result<()> {
@@ -285,13 +325,13 @@ impl Engine for Committer {
         Ok(LogPin { head: Stamp { revision, time }, floor: log_floor, guard })
     }
 
+    fn log_floor(&self, partition: Partition) -> Result<Revision> {
+        Ok(self.state(partition)?.visible().log_floor)
+    }
+
     fn head(&self, partition: Partition) -> watch::Receiver<Revision> {
-        // The first call for a partition reads one row; a failure of that is met by whatever is called next.
-        let state = self.shared.partitions.known(partition).map_or_else(
-            || self.shared.with_backend(|backend| self.shared.partitions.get(backend, partition)),
-            Ok,
-        );
-        state.map_or_else(|_| watch::channel(Revision::default()).1, |state| state.subscribe())
+        // A failure is met by whatever is called next.
+        self.state(partition).map_or_else(|_| watch::channel(Revision::default()).1, |state| state.subscribe())
     }
 
     async fn erase(&self, partition: Partition) -> Result<()> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, ops::Bound};
 
 use bytes::Bytes;
 
-use super::engine::{Change, Row, Rows, Stamp, View, successor};
+use super::engine::{Change, Revision, Row, Rows, Stamp, View, successor};
 use crate::domain::Result;
 
 /// Uncommitted writes over a view, readable as one.
@@ -131,19 +131,20 @@ pub struct Draft<'v> {
     rows: Overlay<'v>,
     stamp: Stamp,
     changes: Vec<Change>,
+    undone: Option<Revision>,
 }
 
 impl<'v> Draft<'v> {
     /// An empty draft over `base`.
     #[must_use]
     pub fn new(base: &'v dyn View, stamp: Stamp) -> Self {
-        Self { rows: Overlay::new(base), stamp, changes: Vec::new() }
+        Self { rows: Overlay::new(base), stamp, changes: Vec::new(), undone: None }
     }
 
     /// The same with what an earlier draft wrote, as [`Draft::into_parts`] gave it.
     #[must_use]
     pub fn resumed(base: &'v dyn View, stamp: Stamp, writes: BTreeMap<Bytes, Option<Bytes>>) -> Self {
-        Self { rows: Overlay::resumed(base, writes), stamp, changes: Vec::new() }
+        Self { rows: Overlay::resumed(base, writes), stamp, changes: Vec::new(), undone: None }
     }
 
     /// The revision and time that the commit gets.
@@ -165,6 +166,17 @@ impl<'v> Draft<'v> {
     /// Says what was done to a resource: the log keeps it, and the answer is made from it.
     pub fn change(&mut self, change: Change) {
         self.changes.push(change);
+    }
+
+    /// Says that this undoes the commit `revision`.
+    pub fn undo(&mut self, revision: Revision) {
+        self.undone = Some(revision);
+    }
+
+    /// The commit that this undoes.
+    #[must_use]
+    pub fn undone(&self) -> Option<Revision> {
+        self.undone
     }
 
     /// The writes by key, and the changes in order.

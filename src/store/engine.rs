@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use super::draft::{Draft, Overlay};
 pub use crate::domain::revisions::{Revision, Timestamp};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, requests::Request};
 
 /// A project's rows, apart from all others'. Partition 0 is the catalog of projects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,6 +111,29 @@ pub enum Mode {
     Check,
 }
 
+/// A write that is asked for: whether it is carried out, and which request it is a try of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// Whether it is carried out.
+    pub mode: Mode,
+    /// The request, if its client gave it an id. Of no account to what is only checked.
+    pub request: Option<Request>,
+}
+
+impl From<Mode> for Attempt {
+    fn from(mode: Mode) -> Self {
+        Self { mode, request: None }
+    }
+}
+
+impl Attempt {
+    /// The request that a retry is to be known by.
+    #[must_use]
+    pub fn retried(&self) -> Option<&Request> {
+        self.request.as_ref().filter(|_| self.mode != Mode::Check)
+    }
+}
+
 /// A change of one resource, as the log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -125,8 +148,19 @@ pub struct Change {
 pub struct Commit {
     /// Its revision and time.
     pub stamp: Stamp,
+    /// What it came from.
+    pub origin: Origin,
     /// Its changes, in the order of the decision.
     pub changes: Vec<Change>,
+}
+
+/// What a commit came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The request that it carried out, if that had an id.
+    pub request: Option<Request>,
+    /// The commit that it undid, if it undid one.
+    pub undone: Option<Revision>,
 }
 
 /// Called with each commit after it is durable and before it is acknowledged. Must not block.
@@ -168,16 +202,48 @@ pub trait Engine: Send + Sync + fmt::Debug + 'static {
     /// Commits a decision, and returns once it is durable. A refusal, too, is returned only once the state that
     /// it was decided on is durable.
     ///
+    /// When the partition knows the attempt's request, nothing is decided: what is returned is the commit that carried
+    /// it out, from the log, and so without scopes. A request is known from the commit on that carries it out, for
+    /// [`crate::limits::REQUEST_AGE_MIN`] at least.
+    ///
     /// # Errors
     ///
-    /// The decision's refusal; LIMIT_EXCEEDED over [`crate::limits::COMMIT_ROWS_MAX`] or
+    /// The decision's refusal; REQUEST_ID_REUSED; LIMIT_EXCEEDED over [`crate::limits::COMMIT_ROWS_MAX`] or
     /// [`crate::limits::COMMIT_BYTES_MAX`]; OVERLOADED; SHUTTING_DOWN; STORAGE_UNAVAILABLE.
+    async fn attempt(
+        &self,
+        partition: Partition,
+        decision: Arc<dyn Decision>,
+        attempt: Attempt,
+    ) -> Result<Arc<Commit>>;
+
+    /// As [`Engine::attempt`], of what is no request of a client's.
+    ///
+    /// # Errors
+    ///
+    /// As there.
     async fn commit(
         &self,
         partition: Partition,
         decision: Arc<dyn Decision>,
         mode: Mode,
-    ) -> Result<Arc<Commit>>;
+    ) -> Result<Arc<Commit>> {
+        self.attempt(partition, decision, mode.into()).await
+    }
+
+    /// The commit that carried out `request`, if the partition knows it.
+    ///
+    /// # Errors
+    ///
+    /// REQUEST_ID_REUSED; as every read.
+    async fn carried_out(&self, partition: Partition, request: Request) -> Result<Option<Commit>>;
+
+    /// Forgets the requests that are too old at `now`, a bounded number of rows at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::commit`].
+    async fn forget_requests(&self, partition: Partition, now: Timestamp) -> Result<()>;
 
     /// Writes rows that no reader can reach, and returns once they are durable.
     ///
@@ -201,7 +267,7 @@ pub trait Engine: Send + Sync + fmt::Debug + 'static {
     ) -> Result<Vec<Commit>, LogError>;
 
     /// Forgets the partition's logged commits up to and with `through`, a bounded number of rows at a time; none
-    /// while the log is pinned.
+    /// while the log is pinned, and none that carried out a request that is known, or came later.
     ///
     /// # Errors
     ///
@@ -215,6 +281,13 @@ pub trait Engine: Send + Sync + fmt::Debug + 'static {
     ///
     /// As [`Engine::commit`].
     async fn pin_log(&self, partition: Partition) -> Result<LogPin>;
+
+    /// The last commit that the partition's log does not keep any more.
+    ///
+    /// # Errors
+    ///
+    /// As every read.
+    fn log_floor(&self, partition: Partition) -> Result<Revision>;
 
     /// The partition's durable revision, and a hint to wake up on when it grows.
     fn head(&self, partition: Partition) -> watch::Receiver<Revision>;

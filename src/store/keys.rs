@@ -7,6 +7,8 @@
 //! every partition
 //!   01                                             the engine's head: revision, time, floor of the log
 //!   02 revision:8 [chunk]                          the log: one entry a commit
+//!   03                                             the buckets of requests that are known
+//!   04 bucket:4 id:16 method:1               run   request -> revision of the commit that carried it out
 //! partition 0, the catalog
 //!   50 hash:16                               run   project id -> number
 //!   51 number:4                                    project's entry: id, uid, state
@@ -31,6 +33,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// The engine's head.
 pub const HEAD: &[u8] = &[0x01];
+/// The buckets of requests that are known.
+pub const REQUEST_BUCKETS: &[u8] = &[0x03];
 /// The project itself.
 pub const PROJECT: &[u8] = &[0x10];
 /// The article numbers below the stored one may be in use.
@@ -43,6 +47,7 @@ pub const PROJECT_NUMBERS: &[u8] = &[0x52];
 pub const ARTICLE_IDS: &[u8] = &[0x21];
 
 const LOG: u8 = 0x02;
+const REQUESTS: u8 = 0x04;
 const ARTICLE: u8 = 0x20;
 const TEXT: u8 = 0x22;
 const ANNOTATIONS: u8 = 0x30;
@@ -93,10 +98,25 @@ pub fn log(revision: u64) -> Bytes {
     numbered(LOG, revision, &[])
 }
 
+/// The run table of a bucket of requests.
+#[must_use]
+pub fn requests(bucket: u32) -> Bytes {
+    let mut key = BytesMut::with_capacity(5);
+    key.put_u8(REQUESTS);
+    key.put_u32(bucket);
+    key.freeze()
+}
+
+/// The bucket in the key of a row of requests.
+#[must_use]
+pub fn bucket_of(key: &[u8]) -> Option<u32> {
+    project_number_of(key)
+}
+
 /// Whether a key is the engine's own, and nobody else's to write.
 #[must_use]
 pub fn is_reserved(key: &[u8]) -> bool {
-    matches!(key.first(), None | Some(0..=LOG))
+    matches!(key.first(), None | Some(0..=REQUESTS))
 }
 
 /// A project's entry in the catalog.
@@ -205,6 +225,8 @@ pub enum Table {
     Head,
     /// The log.
     Log,
+    /// Requests that are known, or their buckets.
+    Requests,
     /// The project itself, or an article.
     Resource,
     /// Something of one row that hangs on no article, or a part of a packed table of such.
@@ -238,6 +260,8 @@ pub fn table_of(key: &[u8], in_catalog: bool) -> Option<(Table, bool)> {
     match (in_catalog, [*key.first()?]) {
         (_, [LOG]) => long(Table::Log, 9),
         (_, tag) if tag == HEAD => single(Table::Head, 1),
+        (_, tag) if tag == REQUEST_BUCKETS => single(Table::Requests, 1),
+        (_, [REQUESTS]) => packed(Table::Requests, 5, HASH + 1),
         (true, tag) if tag == PROJECT_IDS => packed(Table::Partition, 1, HASH),
         (true, [CATALOG_ENTRY]) => single(Table::Partition, 5),
         (true, tag) if tag == PROJECT_NUMBERS => single(Table::Partition, 1),
@@ -292,6 +316,7 @@ mod tests {
         let (number, generation) = (ArticleNumber(0x0102), Generation(3));
         let check = |key: Bytes, expected: &str| assert_eq!(hex::encode(key), expected);
         check(log(0x0a0b), "020000000000000a0b");
+        check(requests(0x0c0d), "0400000c0d");
         check(catalog_entry(7), "5100000007");
         check(article(number), "200000000000000102");
         check(text_chunk(number, generation, 4), "2200000000000001020000000300000004");
@@ -318,6 +343,8 @@ mod tests {
         check(Bytes::from_static(HEAD), one(Table::Head), one(Table::Head));
         check(log(9), one(Table::Log), one(Table::Log));
         check(with(&log(9), 2), Some((Table::Log, true)), Some((Table::Log, true)));
+        check(Bytes::from_static(REQUEST_BUCKETS), one(Table::Requests), one(Table::Requests));
+        check(with(&requests(9), 17), one(Table::Requests), one(Table::Requests));
         check(with(PROJECT_IDS, 16), one(Table::Partition), None);
         check(catalog_entry(7), one(Table::Partition), None);
         check(Bytes::from_static(PROJECT_NUMBERS), one(Table::Partition), None);
@@ -337,6 +364,8 @@ mod tests {
         check(Bytes::new(), None, None);
         check(with(HEAD, 1), None, None);
         check(with(&log(9), 1), None, None);
+        check(with(REQUEST_BUCKETS, 1), None, None);
+        check(with(&requests(9), 18), None, None);
         check(with(PROJECT_IDS, 17), None, None);
         check(with(&article(number), 3), None, None);
         check(text(number, generation), None, None);

@@ -14,7 +14,7 @@ use super::{
     article_table,
     backup_records::{CommitPart, ProjectEnd, Record},
     catalog,
-    committer::{Backend, Batch, PartitionView, full_key, head_row, log_rows},
+    committer::{Backend, Batch, PartitionView, full_key, head_row, log_rows, requests},
     engine::{Change, Commit, Draft, Partition, Revision, Stamp, Timestamp, View as _},
     keys::{self, ArticleNumber, Generation, KeyRange},
     project_table,
@@ -47,6 +47,8 @@ pub struct Rebuild {
     started: bool,
     project: Option<Open>,
     bytes_unsynced: usize,
+    /// When the backup was begun.
+    begun: Timestamp,
 }
 
 /// A project that was restored.
@@ -90,7 +92,7 @@ impl Rebuild {
     #[must_use]
     pub fn new(backend: Box<dyn Backend>) -> Self {
         let (restored, time) = (Vec::new(), Timestamp::default());
-        Self { backend, restored, time, started: false, project: None, bytes_unsynced: 0 }
+        Self { backend, restored, time, started: false, project: None, bytes_unsynced: 0, begun: Timestamp(0) }
     }
 
     /// Takes the next record.
@@ -100,7 +102,10 @@ impl Rebuild {
     /// STORAGE_CORRUPT when a server would not have written it here; STORAGE_UNAVAILABLE.
     pub fn add(&mut self, record: Record) -> Result<()> {
         match record {
-            Record::Start(_) if !mem::replace(&mut self.started, true) => Ok(()),
+            Record::Start(time) if !mem::replace(&mut self.started, true) => {
+                self.begun = time;
+                Ok(())
+            }
             Record::Start(_) => Err(misplaced("a start")),
             Record::Project { project, base, log_floor } if self.started && self.project.is_none() => {
                 self.begin_project(project, base, log_floor)
@@ -191,7 +196,7 @@ impl Rebuild {
 
     fn add_commit(&mut self, part: CommitPart) -> Result<()> {
         let open = self.project.as_mut().ok_or_else(|| misplaced("a commit"))?;
-        let CommitPart { stamp, mut changes, continued } = part;
+        let CommitPart { stamp, origin, mut changes, continued } = part;
         let mut all = match open.begun.take() {
             Some((begun, _)) if begun != stamp => return Err(misplaced("a part of a commit")),
             Some((_, before)) => before,
@@ -209,7 +214,13 @@ impl Rebuild {
             return Err(misplaced("a commit"));
         }
         open.last = stamp;
+        // The requests that a retry may still come for.
+        let oldest_known = requests::oldest_live(self.begun);
+        let known = origin.request.filter(|_| requests::bucket_number(stamp.time) >= oldest_known);
         self.write(|open, draft| {
+            if let Some(request) = known {
+                requests::record(draft, stamp, &request)?;
+            }
             let changes = all.iter().map(|record| replay::renewed(record, open.project.uid));
             let changes: Vec<Change> = changes.collect::<Result<_>>()?;
             for change in &changes {
@@ -227,7 +238,7 @@ impl Rebuild {
                     }
                 }
             }
-            for (key, value) in log_rows(&Commit { stamp, changes })? {
+            for (key, value) in log_rows(&Commit { stamp, origin, changes })? {
                 draft.put(key, value);
             }
             Ok(())

@@ -11,12 +11,16 @@ use crate::{
         articles::{Article, ArticleDetails, TextIdentity},
         ids::{AnnotationId, ArticleId, LayerId, ProjectId},
         projects::{Project, ProjectDetails},
+        requests::{Method, Request, RequestId},
         revisions::{ProjectUid, Revision, Timestamp},
         spans::Anchor,
         text::{Position, TextRange},
     },
     proto::stored,
-    store::keys::{ArticleNumber, Generation},
+    store::{
+        engine::Origin,
+        keys::{ArticleNumber, Generation},
+    },
 };
 
 /// An article and where its rows are.
@@ -46,6 +50,8 @@ pub enum ResourceChange {
         before: Option<StoredArticle>,
         /// `None` when it was deleted.
         after: Option<StoredArticle>,
+        /// Whether it had annotations that were deleted with it, or came back with it.
+        cascaded: bool,
     },
     /// To an annotation.
     Annotation {
@@ -242,16 +248,19 @@ pub fn decode_annotation(id: AnnotationId, bytes: &[u8]) -> Result<Annotation> {
 #[must_use]
 pub fn change(change: &ResourceChange) -> Bytes {
     use stored::change_record::Resource;
+    let cascaded = matches!(change, ResourceChange::Article { cascaded: true, .. });
     let resource = match change {
         ResourceChange::Project { before, after } => Resource::Project(stored::ProjectChange {
             before: before.as_ref().map(project),
             after: after.as_ref().map(project),
         }),
-        ResourceChange::Article { number, before, after } => Resource::Article(stored::ArticleChange {
-            number: number.0,
-            before: before.as_ref().map(article),
-            after: after.as_ref().map(article),
-        }),
+        ResourceChange::Article { number, before, after, cascaded: _ } => {
+            Resource::Article(stored::ArticleChange {
+                number: number.0,
+                before: before.as_ref().map(article),
+                after: after.as_ref().map(article),
+            })
+        }
         ResourceChange::Annotation { number, article, id, before, after } => {
             Resource::Annotation(stored::AnnotationChange {
                 article_id: article.as_str().to_owned(),
@@ -262,7 +271,7 @@ pub fn change(change: &ResourceChange) -> Bytes {
             })
         }
     };
-    stored::ChangeRecord { resource: Some(resource), cascaded: false }.encode_to_vec().into()
+    stored::ChangeRecord { resource: Some(resource), cascaded }.encode_to_vec().into()
 }
 
 /// Encodes a change of an annotation for the log, as [`change`], around what is stored of it.
@@ -306,7 +315,7 @@ pub fn annotation_change(
 /// STORAGE_CORRUPT.
 pub fn read_change(bytes: &[u8]) -> Result<ResourceChange> {
     use stored::change_record::Resource;
-    let stored::ChangeRecord { resource, cascaded: _ } = decode(bytes)?;
+    let stored::ChangeRecord { resource, cascaded } = decode(bytes)?;
     match resource.ok_or_else(|| Error::corrupt("a change of no resource"))? {
         Resource::Project(stored::ProjectChange { before, after }) => Ok(ResourceChange::Project {
             before: before.map(read_project).transpose()?,
@@ -316,6 +325,7 @@ pub fn read_change(bytes: &[u8]) -> Result<ResourceChange> {
             number: ArticleNumber(number),
             before: before.map(read_article).transpose()?,
             after: after.map(read_article).transpose()?,
+            cascaded,
         }),
         Resource::Annotation(stored::AnnotationChange { article_id, id, before, after, article_number }) => {
             let id = AnnotationId::from_bytes(
@@ -331,6 +341,36 @@ pub fn read_change(bytes: &[u8]) -> Result<ResourceChange> {
             })
         }
     }
+}
+
+/// Encodes what a retry is known by.
+#[must_use]
+pub fn request(request: &Request) -> stored::RequestRecord {
+    let Request { id, method, body } = request;
+    stored::RequestRecord {
+        id: Bytes::copy_from_slice(id.as_bytes()),
+        method: method.number().into(),
+        body_hash: Bytes::copy_from_slice(body),
+    }
+}
+
+/// Reads what a commit came from.
+///
+/// # Errors
+///
+/// STORAGE_CORRUPT.
+pub fn read_origin(request: Option<stored::RequestRecord>, undone_revision: u64) -> Result<Origin> {
+    let read = |stored::RequestRecord { id, method, body_hash }| {
+        let id = id.as_ref().try_into().ok().and_then(RequestId::from_bytes);
+        let id = id.ok_or_else(|| Error::corrupt("a request's id is no UUID"))?;
+        let method = Method::of_number(method);
+        let method = method.ok_or_else(|| Error::corrupt("a request's method is none that there is"))?;
+        let body = body_hash.as_ref().try_into();
+        let body = body.map_err(|_| Error::corrupt("the hash of a request is not 16 bytes"))?;
+        Ok::<_, Error>(Request { id, method, body })
+    };
+    let request = request.map(read).transpose()?;
+    Ok(Origin { request, undone: Some(Revision(undone_revision)).filter(|revision| revision.0 > 0) })
 }
 
 /// Decodes a stored message.

@@ -10,6 +10,7 @@ mod catalog;
 mod guard;
 mod log;
 mod project;
+mod requests;
 mod resuming;
 mod rows;
 mod unlogged;

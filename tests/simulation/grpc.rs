@@ -41,7 +41,7 @@ impl Client {
     /// Starts the services over `app`.
     pub async fn start(app: &Arc<App>, settings: Settings) -> Self {
         let config = ServerConfig::new(([127, 0, 0, 1], 0).into());
-        let server = InProcess::start(&config, serve::services(app, settings)).await.unwrap();
+        let server = InProcess::start(&config, serve::services(app, settings, &Drain::default())).await.unwrap();
         let service = BoxCloneSyncService::new(tower::service_fn(move |request| {
             let server = server.clone();
             async move { Ok(server.answer(request).await) }

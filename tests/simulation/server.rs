@@ -82,7 +82,7 @@ pub struct Server {
     pub app: Arc<App>,
 }
 
-pub const SETTINGS: Settings = Settings { text_bytes_max: 1_024 * 1_024 };
+pub const SETTINGS: Settings = Settings::with_texts_of(1_024 * 1_024);
 
 /// Free space below which writes are refused.
 const FREE_SPACE_FLOOR_BYTES: u64 = 1;

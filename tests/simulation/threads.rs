@@ -14,7 +14,7 @@ use bytes::Bytes;
 use spandrel::{
     app::App,
     domain::Result,
-    grpc::convert::rendering::rendered,
+    grpc::convert::changes::RENDERERS,
     limits::DATABASE_CACHE_BYTES_DEFAULT,
     store::{
         committer::{Backend, Batch, Committer},
@@ -214,7 +214,7 @@ async fn live(
     kind: Kind,
     end: End,
 ) -> Result<(), String> {
-    let render = if kind == Kind::OverGrpc { rendered } else { clients::render };
+    let render = if kind == Kind::OverGrpc { RENDERERS } else { clients::render };
     let started = server::start_threads(&world.machine, Box::new(backend), render).await;
     let (engine, app) = started.map_err(|error| error.to_string())?;
     let door = match kind {

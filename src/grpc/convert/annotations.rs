@@ -1,9 +1,11 @@
 //! Annotations.
 
+use std::mem;
+
 use bytes::Bytes;
 use prost::Message;
 
-use super::{check_batch, id_or_name, mode, not_alone, required, spans, timestamp};
+use super::{attempt, check_batch, id_or_name, not_alone, required, spans, timestamp};
 use crate::{
     app::{
         annotation_commits::{Content, Write, WriteOp, Written},
@@ -14,11 +16,12 @@ use crate::{
         annotations::{Annotation, Label, Mention},
         details::Mask,
         ids::{AnnotationId, AnnotationName, ArticleName, LayerId, ProjectName},
+        requests::Method,
         revisions::{ProjectUid, Revision},
     },
     limits,
     proto::v1,
-    store::engine::{At, Mode},
+    store::engine::{At, Attempt},
 };
 
 /// What CreateAnnotation asks for.
@@ -26,9 +29,10 @@ use crate::{
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
-pub fn create(request: v1::CreateAnnotationRequest) -> Result<(Write, Mode)> {
-    let mode = mode(request.validate_only);
-    Ok((create_write(request, None, String::new())?, mode))
+pub fn create(mut request: v1::CreateAnnotationRequest) -> Result<(Write, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::CreateAnnotation, request.validate_only, &id, &request)?;
+    Ok((create_write(request, None, String::new())?, attempt))
 }
 
 /// What UpdateAnnotation asks for.
@@ -36,9 +40,10 @@ pub fn create(request: v1::CreateAnnotationRequest) -> Result<(Write, Mode)> {
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
-pub fn update(request: v1::UpdateAnnotationRequest) -> Result<(Write, Mode)> {
-    let mode = mode(request.validate_only);
-    Ok((update_write(request, String::new())?, mode))
+pub fn update(mut request: v1::UpdateAnnotationRequest) -> Result<(Write, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::UpdateAnnotation, request.validate_only, &id, &request)?;
+    Ok((update_write(request, String::new())?, attempt))
 }
 
 /// What DeleteAnnotation asks for.
@@ -46,9 +51,10 @@ pub fn update(request: v1::UpdateAnnotationRequest) -> Result<(Write, Mode)> {
 /// # Errors
 ///
 /// FIELD_INVALID.
-pub fn delete(request: v1::DeleteAnnotationRequest) -> Result<(Write, Mode)> {
-    let mode = mode(request.validate_only);
-    Ok((delete_write(request, String::new())?, mode))
+pub fn delete(mut request: v1::DeleteAnnotationRequest) -> Result<(Write, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::DeleteAnnotation, request.validate_only, &id, &request)?;
+    Ok((delete_write(request, String::new())?, attempt))
 }
 
 /// What BatchCreateAnnotations asks for.
@@ -56,18 +62,22 @@ pub fn delete(request: v1::DeleteAnnotationRequest) -> Result<(Write, Mode)> {
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED; the field names the request.
-pub fn create_batch(request: v1::BatchCreateAnnotationsRequest) -> Result<(ProjectName, Vec<Write>, Mode)> {
-    let v1::BatchCreateAnnotationsRequest { parent, requests, validate_only } = request;
+pub fn create_batch(
+    mut request: v1::BatchCreateAnnotationsRequest,
+) -> Result<(ProjectName, Vec<Write>, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::BatchCreateAnnotations, request.validate_only, &id, &request)?;
+    let v1::BatchCreateAnnotationsRequest { parent, requests, validate_only: _, request_id: _ } = request;
     let parent = ArticleName::parse("parent", &parent)?;
     check_batch("requests", "the batch", requests.len(), limits::COMMIT_WRITES_MAX)?;
     let one = |(index, request): (usize, v1::CreateAnnotationRequest)| {
         let path = format!("requests[{index}]");
-        let write = not_alone(request.validate_only)
+        let write = not_alone(request.validate_only, &request.request_id)
             .and_then(|()| create_write(request, Some(&parent), path.clone()));
         write.map_err(|error| error.within(&path))
     };
     let writes = requests.into_iter().enumerate().map(one).collect::<Result<_>>()?;
-    Ok((parent.parent(), writes, mode(validate_only)))
+    Ok((parent.parent(), writes, attempt))
 }
 
 /// What CommitAnnotations asks for.
@@ -75,13 +85,17 @@ pub fn create_batch(request: v1::BatchCreateAnnotationsRequest) -> Result<(Proje
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED; the field names the write.
-pub fn commit(request: v1::CommitAnnotationsRequest) -> Result<(ProjectName, Vec<Write>, Mode)> {
-    let v1::CommitAnnotationsRequest { parent, writes, validate_only } = request;
+pub fn commit(
+    mut request: v1::CommitAnnotationsRequest,
+) -> Result<(ProjectName, Vec<Write>, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::CommitAnnotations, request.validate_only, &id, &request)?;
+    let v1::CommitAnnotationsRequest { parent, writes, validate_only: _, request_id: _ } = request;
     let parent = ProjectName::parse("parent", &parent)?;
     check_batch("writes", "the commit", writes.len(), limits::COMMIT_WRITES_MAX)?;
     let one = |(index, write)| one_of_commit(index, write, &parent);
     let writes = writes.into_iter().enumerate().map(one).collect::<Result<_>>()?;
-    Ok((parent, writes, mode(validate_only)))
+    Ok((parent, writes, attempt))
 }
 
 /// What ListAnnotations asks for.
@@ -193,15 +207,15 @@ fn one_of_commit(index: usize, write: v1::Write, parent: &ProjectName) -> Result
     let path = |op: &str| format!("writes[{index}].{op}");
     let (path, name_field, write) = match op {
         Some(Op::Create(request)) => {
-            let checked = not_alone(request.validate_only);
+            let checked = not_alone(request.validate_only, &request.request_id);
             (path("create"), "parent", checked.and_then(|()| create_write(request, None, path("create"))))
         }
         Some(Op::Update(request)) => {
-            let checked = not_alone(request.validate_only);
+            let checked = not_alone(request.validate_only, &request.request_id);
             (path("update"), "annotation.name", checked.and_then(|()| update_write(request, path("update"))))
         }
         Some(Op::Delete(request)) => {
-            let checked = not_alone(request.validate_only);
+            let checked = not_alone(request.validate_only, &request.request_id);
             (path("delete"), "name", checked.and_then(|()| delete_write(request, path("delete"))))
         }
         None => {
@@ -223,7 +237,7 @@ fn create_write(
     batch: Option<&ArticleName>,
     path: String,
 ) -> Result<Write> {
-    let v1::CreateAnnotationRequest { parent, annotation_id, annotation, validate_only: _ } = request;
+    let v1::CreateAnnotationRequest { parent, annotation_id, annotation, validate_only: _, request_id: _ } = request;
     let article = match batch {
         Some(batch) if parent.is_empty() => batch.clone(),
         Some(batch) if ArticleName::parse("parent", &parent)? != *batch => {
@@ -245,7 +259,8 @@ fn create_write(
 }
 
 fn update_write(request: v1::UpdateAnnotationRequest, path: String) -> Result<Write> {
-    let v1::UpdateAnnotationRequest { annotation, update_mask, allow_missing, validate_only: _ } = request;
+    let v1::UpdateAnnotationRequest { annotation, update_mask, allow_missing, validate_only: _, request_id: _ } =
+        request;
     let (name, content, etag) = parts(required("annotation", annotation)?)?;
     let AnnotationName { article, annotation: id } = AnnotationName::parse("annotation.name", &name)?;
     let mask = Mask::parse("update_mask", update_mask.as_ref().map(|mask| mask.paths.as_slice()))?;
@@ -253,7 +268,7 @@ fn update_write(request: v1::UpdateAnnotationRequest, path: String) -> Result<Wr
 }
 
 fn delete_write(request: v1::DeleteAnnotationRequest, path: String) -> Result<Write> {
-    let v1::DeleteAnnotationRequest { name, etag, allow_missing, validate_only: _ } = request;
+    let v1::DeleteAnnotationRequest { name, etag, allow_missing, validate_only: _, request_id: _ } = request;
     let AnnotationName { article, annotation: id } = AnnotationName::parse("name", &name)?;
     Ok(Write { path, article, op: WriteOp::Delete { id, etag, allow_missing } })
 }

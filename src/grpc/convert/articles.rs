@@ -1,6 +1,8 @@
 //! Articles.
 
-use super::{check_batch, id_or_name, mode, not_alone, required, spans, timestamp};
+use std::mem;
+
+use super::{attempt, check_batch, id_or_name, not_alone, required, spans, timestamp};
 use crate::{
     app::{
         article_commits::{ArticleUpdate, NewArticle},
@@ -12,11 +14,12 @@ use crate::{
         articles::{Article, ArticleDetails, TextIdentity},
         details::Mask,
         ids::{ArticleId, ArticleName, ProjectName},
+        requests::Method,
         text::{Position, Unit},
     },
     limits,
     proto::v1,
-    store::engine::{At, Mode},
+    store::engine::{At, Attempt},
 };
 
 /// What CreateArticle asks for.
@@ -24,11 +27,12 @@ use crate::{
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
-pub fn create(request: v1::CreateArticleRequest) -> Result<(ProjectName, NewArticle, Mode)> {
-    let mode = mode(request.validate_only);
+pub fn create(mut request: v1::CreateArticleRequest) -> Result<(ProjectName, NewArticle, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::CreateArticle, request.validate_only, &id, &request)?;
     let parent = ProjectName::parse("parent", &request.parent)?;
     let article = new(request, &parent, String::new())?;
-    Ok((parent, article, mode))
+    Ok((parent, article, attempt))
 }
 
 /// What BatchCreateArticles asks for.
@@ -36,13 +40,17 @@ pub fn create(request: v1::CreateArticleRequest) -> Result<(ProjectName, NewArti
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED; the field names the request.
-pub fn create_batch(request: v1::BatchCreateArticlesRequest) -> Result<(ProjectName, Vec<NewArticle>, Mode)> {
-    let v1::BatchCreateArticlesRequest { parent, requests, validate_only } = request;
+pub fn create_batch(
+    mut request: v1::BatchCreateArticlesRequest,
+) -> Result<(ProjectName, Vec<NewArticle>, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::BatchCreateArticles, request.validate_only, &id, &request)?;
+    let v1::BatchCreateArticlesRequest { parent, requests, validate_only: _, request_id: _ } = request;
     let parent = ProjectName::parse("parent", &parent)?;
     check_batch("requests", "the batch", requests.len(), limits::BATCH_ARTICLES_MAX)?;
     let one = |(index, request): (usize, v1::CreateArticleRequest)| {
         let path = format!("requests[{index}]");
-        let article = not_alone(request.validate_only).and_then(|()| {
+        let article = not_alone(request.validate_only, &request.request_id).and_then(|()| {
             if !request.parent.is_empty() && ProjectName::parse("parent", &request.parent)? != parent {
                 return Err(Error::field("parent", format!("is not {parent}, the batch's; leave it out")));
             }
@@ -51,7 +59,7 @@ pub fn create_batch(request: v1::BatchCreateArticlesRequest) -> Result<(ProjectN
         article.map_err(|error| error.within(&path))
     };
     let articles = requests.into_iter().enumerate().map(one).collect::<Result<_>>()?;
-    Ok((parent, articles, mode(validate_only)))
+    Ok((parent, articles, attempt))
 }
 
 /// What GetArticle asks for, and whether with the text.
@@ -101,12 +109,15 @@ pub fn list(request: v1::ListArticlesRequest) -> Result<(ProjectName, i32, Strin
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
-pub fn update(request: v1::UpdateArticleRequest) -> Result<(ArticleUpdate, Mode)> {
-    let v1::UpdateArticleRequest { article, update_mask, allow_missing, validate_only } = request;
+pub fn update(mut request: v1::UpdateArticleRequest) -> Result<(ArticleUpdate, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::UpdateArticle, request.validate_only, &id, &request)?;
+    let v1::UpdateArticleRequest { article, update_mask, allow_missing, validate_only: _, request_id: _ } =
+        request;
     let Parts { name, details, text, etag } = parts(required("article", article)?)?;
     let name = ArticleName::parse("article.name", &name)?;
     let mask = Mask::parse("update_mask", update_mask.as_ref().map(|mask| mask.paths.as_slice()))?;
-    Ok((ArticleUpdate { name, details, text, mask, etag, allow_missing }, mode(validate_only)))
+    Ok((ArticleUpdate { name, details, text, mask, etag, allow_missing }, attempt))
 }
 
 /// What DeleteArticle asks for.
@@ -114,10 +125,13 @@ pub fn update(request: v1::UpdateArticleRequest) -> Result<(ArticleUpdate, Mode)
 /// # Errors
 ///
 /// FIELD_INVALID.
-pub fn delete(request: v1::DeleteArticleRequest) -> Result<(Deletion<ArticleName>, Mode)> {
-    let v1::DeleteArticleRequest { name, etag, force, allow_missing, validate_only } = request;
+pub fn delete(mut request: v1::DeleteArticleRequest) -> Result<(Deletion<ArticleName>, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::DeleteArticle, request.validate_only, &id, &request)?;
+    let v1::DeleteArticleRequest { name, etag, force, allow_missing, validate_only: _, request_id: _ } =
+        request;
     let name = ArticleName::parse("name", &name)?;
-    Ok((Deletion { name, etag, force, allow_missing }, mode(validate_only)))
+    Ok((Deletion { name, etag, force, allow_missing }, attempt))
 }
 
 /// What ConvertOffsets asks for: the article, its text revision, the unit, and the offsets.
@@ -196,7 +210,7 @@ struct Parts {
 }
 
 fn new(request: v1::CreateArticleRequest, parent: &ProjectName, path: String) -> Result<NewArticle> {
-    let v1::CreateArticleRequest { parent: _, article_id, article, validate_only: _ } = request;
+    let v1::CreateArticleRequest { parent: _, article_id, article, validate_only: _, request_id: _ } = request;
     let Parts { name, details, text, etag: _ } = parts(required("article", article)?)?;
     let id =
         id_or_name(("article_id", &article_id), ("article.name", &name), ArticleId::parse, |field, name| {

@@ -4,18 +4,47 @@
 pub mod annotations;
 pub mod articles;
 pub mod backups;
+pub mod changes;
 pub mod projects;
 pub mod rendering;
 pub mod spans;
 
+use prost::Message;
+use twox_hash::XxHash3_128;
+
 use crate::{
-    domain::{Error, Result, revisions::Timestamp},
-    store::engine::Mode,
+    domain::{
+        Error, Result,
+        errors::Standing,
+        requests::{Method, Request, RequestId},
+        revisions::Timestamp,
+    },
+    store::engine::{At, Attempt, Mode},
 };
 
-/// `validate_only` as a mode.
-fn mode(validate_only: bool) -> Mode {
-    if validate_only { Mode::Check } else { Mode::Apply }
+/// What `validate_only` and `request_id` say; `rest` is the request without the id.
+fn attempt(method: Method, validate_only: bool, request_id: &str, rest: &impl Message) -> Result<Attempt> {
+    let mode = if validate_only { Mode::Check } else { Mode::Apply };
+    let id = RequestId::parse("request_id", request_id)?;
+    let body = || XxHash3_128::oneshot(&rest.encode_to_vec()).to_be_bytes();
+    Ok(Attempt { mode, request: id.map(|id| Request { id, method, body: body() }) })
+}
+
+/// A resource as it stands: its message's full name, and its encoding.
+#[must_use]
+pub fn standing(standing: &Standing) -> (&'static str, Vec<u8>) {
+    match standing {
+        Standing::Project(project) => {
+            let project = At { value: project.clone(), revision: project.revision };
+            ("spandrel.v1.Project", projects::project(project).encode_to_vec())
+        }
+        Standing::Article(name, uid, article) => {
+            ("spandrel.v1.Article", changes::article(name.clone(), *uid, article).encode_to_vec())
+        }
+        Standing::Annotation(article, uid, annotation) => {
+            ("spandrel.v1.Annotation", rendering::rendered(article, *uid, annotation).into())
+        }
+    }
 }
 
 /// A time in the API's form.
@@ -44,10 +73,12 @@ fn id_or_name<I: PartialEq>(
     }
 }
 
-/// Checks that a part of a batch does not ask to be checked alone.
-fn not_alone(validate_only: bool) -> Result<()> {
-    if validate_only {
-        return Err(Error::field("validate_only", "is for the whole request; set it there"));
+/// Checks that a part of a batch does not ask to be checked or tried again alone.
+fn not_alone(validate_only: bool, request_id: &str) -> Result<()> {
+    for (field, is_set) in [("validate_only", validate_only), ("request_id", !request_id.is_empty())] {
+        if is_set {
+            return Err(Error::field(field, "is for the whole request; set it there"));
+        }
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Projects.
 
-use super::{id_or_name, mode, required, timestamp};
+use std::mem;
+
+use super::{attempt, id_or_name, required, timestamp};
 use crate::{
     app::projects::{Deletion, ProjectPage, ProjectUpdate},
     domain::{
@@ -8,9 +10,10 @@ use crate::{
         details::Mask,
         ids::{ProjectId, ProjectName},
         projects::{Project, ProjectDetails},
+        requests::Method,
     },
     proto::v1,
-    store::engine::{At, Mode},
+    store::engine::{At, Attempt},
 };
 
 /// What CreateProject asks for.
@@ -18,14 +21,18 @@ use crate::{
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
-pub fn create(request: v1::CreateProjectRequest) -> Result<(Option<ProjectId>, ProjectDetails, Mode)> {
-    let v1::CreateProjectRequest { project_id, project, validate_only } = request;
+pub fn create(
+    mut request: v1::CreateProjectRequest,
+) -> Result<(Option<ProjectId>, ProjectDetails, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::CreateProject, request.validate_only, &id, &request)?;
+    let v1::CreateProjectRequest { project_id, project, validate_only: _, request_id: _ } = request;
     let (name, details, _) = parts(project.unwrap_or_default())?;
     let id =
         id_or_name(("project_id", &project_id), ("project.name", &name), ProjectId::parse, |field, name| {
             Ok(ProjectName::parse(field, name)?.project)
         })?;
-    Ok((id, details, mode(validate_only)))
+    Ok((id, details, attempt))
 }
 
 /// What UpdateProject asks for.
@@ -33,12 +40,15 @@ pub fn create(request: v1::CreateProjectRequest) -> Result<(Option<ProjectId>, P
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
-pub fn update(request: v1::UpdateProjectRequest) -> Result<(ProjectUpdate, Mode)> {
-    let v1::UpdateProjectRequest { project, update_mask, allow_missing, validate_only } = request;
+pub fn update(mut request: v1::UpdateProjectRequest) -> Result<(ProjectUpdate, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::UpdateProject, request.validate_only, &id, &request)?;
+    let v1::UpdateProjectRequest { project, update_mask, allow_missing, validate_only: _, request_id: _ } =
+        request;
     let (name, details, etag) = parts(required("project", project)?)?;
     let name = ProjectName::parse("project.name", &name)?;
     let mask = Mask::parse("update_mask", update_mask.as_ref().map(|mask| mask.paths.as_slice()))?;
-    Ok((ProjectUpdate { name, details, mask, etag, allow_missing }, mode(validate_only)))
+    Ok((ProjectUpdate { name, details, mask, etag, allow_missing }, attempt))
 }
 
 /// What DeleteProject asks for.
@@ -46,10 +56,13 @@ pub fn update(request: v1::UpdateProjectRequest) -> Result<(ProjectUpdate, Mode)
 /// # Errors
 ///
 /// FIELD_INVALID.
-pub fn delete(request: v1::DeleteProjectRequest) -> Result<(Deletion<ProjectName>, Mode)> {
-    let v1::DeleteProjectRequest { name, etag, force, allow_missing, validate_only } = request;
+pub fn delete(mut request: v1::DeleteProjectRequest) -> Result<(Deletion<ProjectName>, Attempt)> {
+    let id = mem::take(&mut request.request_id);
+    let attempt = attempt(Method::DeleteProject, request.validate_only, &id, &request)?;
+    let v1::DeleteProjectRequest { name, etag, force, allow_missing, validate_only: _, request_id: _ } =
+        request;
     let name = ProjectName::parse("name", &name)?;
-    Ok((Deletion { name, etag, force, allow_missing }, mode(validate_only)))
+    Ok((Deletion { name, etag, force, allow_missing }, attempt))
 }
 
 /// A project as clients see it.

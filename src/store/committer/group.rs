@@ -16,6 +16,7 @@ use super::{
     head::Head,
     log,
     partitions::PartitionState,
+    requests,
     writer::{Progress, Request, Task},
 };
 use crate::{
@@ -25,7 +26,9 @@ use crate::{
         MAINTENANCE_ROWS_MAX, VALUE_BYTES_MAX,
     },
     store::{
-        engine::{Change, Commit, Decision, Draft, Mode, Overlay, Partition, Stamp, View},
+        engine::{
+            Attempt, Change, Commit, Decision, Draft, Mode, Origin, Overlay, Partition, Revision, Stamp, View,
+        },
         keys,
     },
 };
@@ -91,8 +94,8 @@ impl Group {
     /// Judges a request; its answer waits for the group's sync.
     pub(super) fn add(&mut self, backend: &dyn Backend, request: Request) {
         let answer = match request {
-            Request::Commit { partition, decision, mode, answer } => {
-                Answer::Commit(answer, self.decide(backend, partition, &*decision, mode))
+            Request::Commit { partition, decision, attempt, answer } => {
+                Answer::Commit(answer, self.decide(backend, partition, &*decision, attempt))
             }
             Request::Task { partition, task, answer } => {
                 Answer::Task(answer, self.carry_out(backend, partition, task))
@@ -106,18 +109,26 @@ impl Group {
         backend: &dyn Backend,
         partition: Partition,
         decision: &dyn Decision,
-        mode: Mode,
+        attempt: Attempt,
     ) -> Result<Arc<Commit>> {
-        if let (Mode::Apply, Some(shortage)) = (mode, &self.shortage) {
-            return Err(shortage.clone());
-        }
         let clock = &self.shared.options.clock;
         let touched = touch(&self.shared, &mut self.touched, backend, partition)?;
+        if let Some(request) = attempt.retried()
+            && let Some(commit) =
+                touched.over(backend, partition, |state| requests::find(state, request))?
+        {
+            return Ok(Arc::new(commit));
+        }
+        if let (Mode::Apply, Some(shortage)) = (attempt.mode, &self.shortage) {
+            return Err(shortage.clone());
+        }
         let time = clock().max(touched.head.time);
         let stamp = Stamp { revision: touched.head.revision.next(), time };
-        let (writes, changes) = touched.over(backend, partition, |state| draft(state, stamp, decision))?;
-        let commit = Arc::new(Commit { stamp, changes });
-        if mode == Mode::Check {
+        let Drafted { writes, changes, undone } =
+            touched.over(backend, partition, |state| draft(state, stamp, decision, &attempt))?;
+        let origin = Origin { request: attempt.retried().copied(), undone };
+        let commit = Arc::new(Commit { stamp, origin, changes });
+        if attempt.mode == Mode::Check {
             // Judging it took as long as if it were written, and whoever is in the group waits for it.
             for (key, value) in &writes {
                 self.size.add(key, value.as_ref());
@@ -154,13 +165,21 @@ impl Group {
             Task::TrimLog { .. } if self.shared.pins.has(partition) => Ok(Progress::Done),
             Task::TrimLog { through } => {
                 let head = touched.head;
-                let trim = touched.over(backend, partition, |state| log::trim(state, head, through))?;
+                let trim = touched.over(backend, partition, |state| {
+                    let through = requests::log_floor_max(state)?.map_or(through, |most| most.min(through));
+                    log::trim(state, head, through)
+                })?;
                 if trim.floor > head.log_floor {
                     touched.head.log_floor = trim.floor;
                     let own = (Bytes::from_static(keys::HEAD), Some(touched.head.encode()));
                     touched.write(deletes(trim.keys).chain([own]), &mut self.size);
                 }
                 Ok(if trim.done { Progress::Done } else { Progress::More })
+            }
+            Task::ForgetRequests { now } => {
+                let step = touched.over(backend, partition, |state| requests::forget(state, now))?;
+                touched.write(step.rows, &mut self.size);
+                Ok(if step.done { Progress::Done } else { Progress::More })
             }
             Task::Erase => {
                 let keys = touched.over(backend, partition, first_keys)?;
@@ -261,16 +280,28 @@ fn touch<'t>(
     }
 }
 
-/// What a decision writes over `state`, within the limits.
-fn draft(state: &dyn View, stamp: Stamp, decision: &dyn Decision) -> Result<(Writes, Vec<Change>)> {
+/// What a decision makes.
+struct Drafted {
+    writes: Writes,
+    changes: Vec<Change>,
+    undone: Option<Revision>,
+}
+
+/// What a decision writes over `state`, within the limits, and what makes its request known.
+fn draft(state: &dyn View, stamp: Stamp, decision: &dyn Decision, attempt: &Attempt) -> Result<Drafted> {
     let mut draft = Draft::new(state, stamp);
     catch_unwind(AssertUnwindSafe(|| decision.decide(&mut draft)))
         .map_err(|_| Error::corrupt("a decision panicked; the log says where"))??;
+    let undone = draft.undone();
     let (writes, changes) = draft.into_parts();
     let mut size = Size::of("a commit", writes.iter().map(|(key, value)| (key, value.as_ref())))?;
     size.bytes += changes.iter().map(|change| change.record.len()).sum::<usize>();
     size.check("a commit")?;
-    Ok((writes, changes))
+    let Some(request) = attempt.retried() else { return Ok(Drafted { writes, changes, undone }) };
+    let mut draft = Draft::resumed(state, stamp, writes);
+    requests::record(&mut draft, stamp, request)?;
+    let (writes, _) = draft.into_parts();
+    Ok(Drafted { writes, changes, undone })
 }
 
 /// Some of a partition's keys; all, when they are fewer than [`MAINTENANCE_ROWS_MAX`].

@@ -11,7 +11,7 @@ use crate::{
     store::{
         engine::{Change, Commit, LogError, Revision, Row, Stamp, Timestamp, View},
         keys::{self, KeyRange},
-        long_values,
+        long_values, records,
     },
 };
 
@@ -20,6 +20,8 @@ pub(super) fn rows(commit: &Commit) -> Result<Vec<Row>> {
     let entry = LogEntry {
         commit_time_us: commit.stamp.time.0,
         changes: commit.changes.iter().map(|change| change.record.clone()).collect(),
+        request: commit.origin.request.as_ref().map(records::request),
+        undone_revision: commit.origin.undone.unwrap_or_default().0,
     };
     long_values::rows(&keys::log(commit.stamp.revision.0), &entry.encode_to_vec())
 }
@@ -62,11 +64,19 @@ pub(super) fn after(
 fn decode(revision: Revision, value: &Bytes) -> Result<Commit> {
     let entry = LogEntry::decode(value.clone())
         .map_err(|error| Error::corrupt(format!("the log's entry of revision {}: {error}", revision.0)))?;
-    let changes = entry.changes.into_iter().map(|record| Change { scope: 0, record });
+    let LogEntry { commit_time_us, changes, request, undone_revision } = entry;
+    let changes = changes.into_iter().map(|record| Change { scope: 0, record });
     Ok(Commit {
-        stamp: Stamp { revision, time: Timestamp(entry.commit_time_us) },
+        stamp: Stamp { revision, time: Timestamp(commit_time_us) },
+        origin: records::read_origin(request, undone_revision)?,
         changes: changes.collect(),
     })
+}
+
+/// The commit of `revision`, if the log keeps it.
+pub(in crate::store) fn entry(view: &dyn View, revision: Revision) -> Result<Option<Commit>> {
+    let value = long_values::get(view, &keys::log(revision.0))?;
+    value.map(|value| decode(revision, &value)).transpose()
 }
 
 /// What one step of trimming deletes.
@@ -108,6 +118,10 @@ fn entries(after: Revision, through: Revision) -> KeyRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        domain::requests::{Method, Request, RequestId},
+        store::engine::Origin,
+    };
 
     /// These bytes are on people's disks.
     #[test]
@@ -115,6 +129,7 @@ mod tests {
         let change = |record: &'static [u8]| Change { scope: 0, record: Bytes::from_static(record) };
         let commit = Commit {
             stamp: Stamp { revision: Revision(0x0a0b), time: Timestamp(1_700_000_000_000_000) },
+            origin: Origin::default(),
             changes: vec![change(&[1, 2]), change(&[3])],
         };
         let rows = rows(&commit).unwrap();
@@ -122,6 +137,27 @@ mod tests {
         assert_eq!(hex::encode(key), "020000000000000a0b");
         // The length of the whole, as of every long value; the time; the changes.
         assert_eq!(hex::encode(value), "00000010088080f9c0c1c4820312020102120103");
+        assert_eq!(decode(commit.stamp.revision, &value.slice(4..)), Ok(commit));
+    }
+
+    /// These bytes are on people's disks.
+    #[test]
+    fn entries_of_requests_and_undos_keep_their_bytes() {
+        let request = Request {
+            id: RequestId::from_bytes([0xee; 16]).unwrap(),
+            method: Method::UndoCommit,
+            body: [0x11; 16],
+        };
+        let commit = Commit {
+            stamp: Stamp { revision: Revision(9), time: Timestamp(1) },
+            origin: Origin { request: Some(request), undone: Some(Revision(7)) },
+            changes: Vec::new(),
+        };
+        let rows = rows(&commit).unwrap();
+        let [(_, value)] = &rows[..] else { panic!("{} rows", rows.len()) };
+        let id_and_body = ("ee".repeat(16), "11".repeat(16));
+        let expected = format!("0000002c08011a260a10{}100d1a10{}2007", id_and_body.0, id_and_body.1);
+        assert_eq!(hex::encode(value), expected);
         assert_eq!(decode(commit.stamp.revision, &value.slice(4..)), Ok(commit));
     }
 }

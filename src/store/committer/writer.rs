@@ -19,7 +19,7 @@ use super::{
 use crate::{
     domain::{Error, Problem, Result},
     limits::{FREE_SPACE_AGE_MAX, WRITER_QUEUE_COMMITS_MAX},
-    store::engine::{Commit, Decision, Maintenance, Mode, Partition, Revision},
+    store::engine::{Attempt, Commit, Decision, Maintenance, Partition, Revision, Timestamp},
 };
 
 /// What waits for the writer.
@@ -27,7 +27,7 @@ pub(super) enum Request {
     Commit {
         partition: Partition,
         decision: Arc<dyn Decision>,
-        mode: Mode,
+        attempt: Attempt,
         answer: oneshot::Sender<Result<Arc<Commit>>>,
     },
     Task {
@@ -41,6 +41,7 @@ pub(super) enum Request {
 pub(super) enum Task {
     Write(Maintenance),
     TrimLog { through: Revision },
+    ForgetRequests { now: Timestamp },
     Erase,
 }
 

@@ -39,18 +39,25 @@ pub(super) fn renewed(record: &Bytes, uid: ProjectUid) -> Result<Change> {
 pub(super) fn apply(draft: &mut Draft<'_>, revision: Revision, change: ResourceChange) -> Result<()> {
     match change {
         ResourceChange::Project { .. } => Ok(()),
-        ResourceChange::Article { number, before: _, after: None } => {
-            long_values::delete(draft, &keys::article(number))?;
-            draft.put(keys::sweep(number), Bytes::new());
+        ResourceChange::Article { number, before: _, after: None, cascaded: _ } => {
+            // One that was brought back later may have been copied as it is since.
+            if article_table::get(draft, number)?.is_none_or(|there| there.article.revision < revision) {
+                long_values::delete(draft, &keys::article(number))?;
+                draft.put(keys::sweep(number), Bytes::new());
+            }
             Ok(())
         }
-        ResourceChange::Article { number, before, after: Some(after) } => {
+        ResourceChange::Article { number, before, after: Some(after), cascaded: _ } => {
             let is_newer = match article_table::get(draft, number)? {
                 Some(there) => there.article.revision < revision,
                 // One that was there before and is not there now is deleted further on.
                 None => before.is_none(),
             };
-            if is_newer { article_table::put(draft, number, &after) } else { Ok(()) }
+            if is_newer {
+                draft.delete(keys::sweep(number));
+                article_table::put(draft, number, &after)?;
+            }
+            Ok(())
         }
         ResourceChange::Annotation { number: ArticleNumber(0), article, .. } => {
             Err(Error::corrupt(format!("a change does not say which article {article} was")))

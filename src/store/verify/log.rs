@@ -31,6 +31,7 @@ use super::{
     },
     Checker, Logged, Place,
     guard::GuardedView,
+    requests::KnownRequests,
     unlogged,
     versions::{ChangedVersions, Tally, Versioned},
 };
@@ -68,9 +69,12 @@ pub(super) fn check(
         unsound: &tally.unsound,
         article: None,
     };
+    let mut known = KnownRequests::new(checker, place, view);
     walk_entries(checker, place, view, logged, |checker, revision, entry| {
+        known.count(entry);
         walk.entry(checker, revision, entry);
     });
+    known.check(checker, place, view);
     // When something could not be read, that was said, and the numbers cannot agree.
     if walk.is_whole && walk.met != tally.logged {
         let (met, expected) = (walk.met, tally.logged);
@@ -83,19 +87,25 @@ pub(super) fn check(
     }
 }
 
-/// Checks the log of the catalog, whose commits say nothing of what they change.
+/// Checks the log of the catalog, whose commits say nothing of what they change but which projects they create.
 pub(super) fn check_catalog(
     checker: &mut Checker<'_>,
     place: &Place,
     view: &GuardedView<'_>,
     logged: &Logged,
 ) {
+    let mut known = KnownRequests::new(checker, place, view);
     walk_entries(checker, place, view, logged, |checker, revision, entry| {
-        if !entry.changes.is_empty() {
+        known.count(entry);
+        let is_creation = |change| {
+            matches!(records::read_change(change), Ok(ResourceChange::Project { before: None, after: Some(_) }))
+        };
+        if !entry.changes.iter().all(|change| is_creation(change)) {
             let what = format!("the log's entry of revision {} has changes of resources", revision.0);
             checker.problem(place, &what);
         }
     });
+    known.check(checker, place, view);
 }
 
 /// Reads an entry.
@@ -219,7 +229,7 @@ impl Walk<'_> {
                     format!("it is of article number {number}, and numbers below {below} were given away");
                 checker.problem(&at, &what);
             }
-            if let Some(wrong) = ChangedVersions::of(&change).wrong(revision, time) {
+            if let Some(wrong) = ChangedVersions::of(&change).wrong(revision, time, entry.undone_revision > 0) {
                 checker.problem(&at, &format!("its change of {} {wrong}", self.describe(&change)));
             }
             match super::guarded(|| self.judge(&change, revision, &mut deleted)) {
@@ -241,7 +251,7 @@ impl Walk<'_> {
         let place = self.place;
         match change {
             ResourceChange::Project { .. } => place.to_string(),
-            ResourceChange::Article { number, before, after } => match after.as_ref().or(before.as_ref()) {
+            ResourceChange::Article { number, before, after, cascaded: _ } => match after.as_ref().or(before.as_ref()) {
                 Some(stored) => format!("{place}/articles/{}", stored.article.id),
                 None => format!("{place}, article number {}", number.0),
             },
@@ -263,7 +273,7 @@ impl Walk<'_> {
                 let stored = project_table::get(self.view)?;
                 Ok(judged(after.as_ref(), stored.as_ref(), revision, || false))
             }
-            ResourceChange::Article { number, before, after } => {
+            ResourceChange::Article { number, before, after, cascaded: _ } => {
                 if let (Some(before), None) = (before, after) {
                     deleted.extend([article_name(*number), annotations_of(&before.article.id)]);
                 }

@@ -98,15 +98,20 @@ impl ChangedVersions {
         }
         match change {
             ResourceChange::Project { before, after } => both(before.as_ref(), after.as_ref()),
-            ResourceChange::Article { number: _, before, after } => both(before.as_ref(), after.as_ref()),
+            ResourceChange::Article { number: _, before, after, cascaded: _ } => both(before.as_ref(), after.as_ref()),
             ResourceChange::Annotation { number: _, article: _, id: _, before, after } => {
                 both(before.as_ref(), after.as_ref())
             }
         }
     }
 
-    /// What is wrong with a change by the commit of this revision and time.
-    pub(super) fn wrong(self, revision: Revision, time: Timestamp) -> Option<&'static str> {
+    /// What is wrong with a change by the commit of this revision and time. An undo brings back what was made before.
+    pub(super) fn wrong(
+        self,
+        revision: Revision,
+        time: Timestamp,
+        is_undo: bool,
+    ) -> Option<&'static str> {
         let Self { before, after } = self;
         let created = before.map_or(time, |before| before.created);
         if before.is_none() && after.is_none() {
@@ -119,6 +124,8 @@ impl ChangedVersions {
         if !after.is_none_or(fits) {
             return Some("has another revision or time than its commit");
         }
-        after.is_some_and(|after| after.created != created).then_some("changes when it was made")
+        let is_brought_back = is_undo && before.is_none();
+        let fits = |after: Version| after.created == created || (is_brought_back && after.created <= time);
+        after.is_some_and(|after| !fits(after)).then_some("changes when it was made")
     }
 }

@@ -87,7 +87,7 @@ pub(super) struct Busy {
 }
 
 pub(super) fn settings() -> Settings {
-    Settings { text_bytes_max: 4 * TEXT_STAGED_ABOVE_BYTES }
+    Settings::with_texts_of(4 * TEXT_STAGED_ABOVE_BYTES)
 }
 
 pub(super) async fn open(backend: Box<dyn Backend>) -> Arc<App> {

@@ -170,7 +170,7 @@ async fn build(trim: bool) -> Result<Rows> {
     let options =
         Options { clock: Arc::clone(&clock), observer: versions.observer(), free_space_floor_bytes: 0 };
     let engine: Arc<dyn Engine> = Committer::start(Box::new(MemoryBackend::open(&disk)), options)?;
-    let settings = Settings { text_bytes_max: 1 << 20 };
+    let settings = Settings::with_texts_of(1 << 20);
     // Nobody sweeps, so that there is something to be swept.
     let (app, _sweeper) =
         App::open(Arc::clone(&engine), versions, clock, settings, |_, _, _| Bytes::new()).await?;

@@ -50,7 +50,7 @@ async fn opened(rows: &Rows, free_space_floor_bytes: u64, trim_through: u64) -> 
         Options { clock: Arc::clone(&clock), observer: versions.observer(), free_space_floor_bytes };
     let engine = Committer::start(Box::new(Full(rows.backend())), options)?;
     engine.trim_log(P, Revision(trim_through)).await?;
-    let settings = Settings { text_bytes_max: 1 };
+    let settings = Settings::with_texts_of(1);
     Ok(App::open(engine, versions, clock, settings, |_, _, _| Bytes::new()).await?.0)
 }
 

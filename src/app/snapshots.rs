@@ -1,0 +1,281 @@
+//! What there is, read in small views beside the writers: for those who begin to follow a project.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{App, Renderers, feed::{ChangeFilter, FeedCommit}, projects::ProjectHandle};
+use crate::{
+    domain::{Result, annotations::Annotation, articles::Article, ids::{ArticleId, LayerId}, projects::Project, revisions::Revision},
+    limits::{PAGE_ITEMS_MAX, STREAM_MESSAGE_BYTES_MAX},
+    store::{
+        annotation_index::AnnotationIndex,
+        article_table,
+        committer::revision_of,
+        engine::View,
+        keys::{ArticleNumber, Generation},
+        project_table, records,
+        records::ResourceChange,
+        sort_key::DocumentPosition,
+    },
+};
+
+/// Any resource, as clients are shown it.
+#[derive(Debug, Clone, Copy)]
+pub enum Resource<'r> {
+    /// The project itself, with the head of its feed.
+    Project(&'r Project, Revision),
+    /// An article, without its text.
+    Article(&'r Article),
+    /// An annotation of an article.
+    Annotation(&'r ArticleId, &'r Annotation),
+}
+
+/// Some of what there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotPage {
+    /// What it was read at.
+    pub revision: Revision,
+    /// The resources, encoded.
+    pub resources: Vec<Bytes>,
+    /// Whether there is no more.
+    pub last: bool,
+}
+
+/// Where a snapshot has come to.
+#[derive(Debug, Clone)]
+struct Cursor {
+    article: ArticleNumber,
+    /// Behind this annotation of it, or before the article itself.
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Article,
+    Annotations(Option<DocumentPosition>),
+}
+
+/// A snapshot that is being told.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    filter: ChangeFilter,
+    /// `None` before the first page.
+    cursor: Option<Cursor>,
+}
+
+/// A page, and its revision if it is the first.
+pub(super) struct NextPage {
+    pub(super) page: SnapshotPage,
+    pub(super) first: Option<Revision>,
+}
+
+impl Snapshot {
+    pub(super) fn new(filter: ChangeFilter) -> Self {
+        Self { filter, cursor: None }
+    }
+
+    /// The next page; what it leaves out, because the filter passes nothing of it, may be everything.
+    ///
+    /// # Errors
+    ///
+    /// As every read.
+    pub(super) async fn next(&mut self, app: &App, project: &Arc<ProjectHandle>) -> Result<NextPage> {
+        let (filter, render, handle) = (self.filter.clone(), app.render, Arc::clone(project));
+        let is_first = self.cursor.is_none();
+        let cursor = self.cursor.clone();
+        let read = project.read(app.engine.as_ref(), move |view| {
+            let mut page = Page::new(&handle, filter.layer.clone(), render);
+            let cursor = match cursor {
+                Some(cursor) => cursor,
+                None => {
+                    if filter.is_empty() && let Some(project) = project_table::get(view)? {
+                        page.put_project(&project, revision_of(view)?);
+                    }
+                    let only = filter.article.as_ref().map(|id| article_table::number(view, id)).transpose()?;
+                    let article = match only {
+                        Some(Some(number)) => number,
+                        Some(None) => return Ok((page.resources, None)),
+                        None => ArticleNumber(0),
+                    };
+                    Cursor { article, place: Place::Article }
+                }
+            };
+            let next = page.fill(view, cursor, filter.article.as_ref())?;
+            Ok((page.resources, next))
+        });
+        let read = read.await?;
+        let ((resources, next), revision) = (read.value, read.revision);
+        let page = SnapshotPage { revision, resources, last: next.is_none() };
+        self.cursor = next;
+        Ok(NextPage { page, first: is_first.then_some(revision) })
+    }
+}
+
+/// A page that is being filled.
+struct Page<'p> {
+    project: &'p ProjectHandle,
+    layer: Option<LayerId>,
+    render: Renderers,
+    resources: Vec<Bytes>,
+    bytes: usize,
+    /// What the view may still look at.
+    entries_left: usize,
+}
+
+/// Entries that one view looks at: a millisecond or two, since writers wait for it.
+const VIEW_ENTRIES_MAX: usize = 4_000;
+/// Opening an article costs a view about as much as this many entries.
+const ARTICLE_COSTS_ENTRIES: usize = 8;
+
+impl<'p> Page<'p> {
+    fn new(project: &'p ProjectHandle, layer: Option<LayerId>, render: Renderers) -> Self {
+        Self { project, layer, render, resources: Vec::new(), bytes: 0, entries_left: VIEW_ENTRIES_MAX }
+    }
+
+    fn put_project(&mut self, project: &Project, head: Revision) {
+        let rendered = self.rendered(Resource::Project(project, head));
+        self.put(rendered);
+    }
+
+    fn rendered(&self, resource: Resource<'_>) -> Bytes {
+        (self.render.resource)(&self.project.name(), self.project.uid, resource)
+    }
+
+    fn put(&mut self, resource: Bytes) {
+        self.bytes += resource.len();
+        self.resources.push(resource);
+    }
+
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.resources.is_empty()
+            || (self.resources.len() < PAGE_ITEMS_MAX && self.bytes + bytes <= STREAM_MESSAGE_BYTES_MAX)
+    }
+
+    /// Fills the page from `cursor` on, and says where the next one begins, unless there is none.
+    fn fill(&mut self, view: &dyn View, cursor: Cursor, only: Option<&ArticleId>) -> Result<Option<Cursor>> {
+        let mut resume = Some(cursor.place);
+        for article in article_table::articles(view, cursor.article) {
+            let (number, stored) = article?;
+            // The cursor's article may have been deleted, and this may be the next one.
+            let place = resume.take().filter(|_| number == cursor.article).unwrap_or(Place::Article);
+            let id = &stored.article.id;
+            if only.is_some_and(|only| only != id) {
+                return Ok(None);
+            }
+            let stopped = |place| Ok(Some(Cursor { article: number, place }));
+            if self.entries_left == 0 {
+                return stopped(place);
+            }
+            self.entries_left = self.entries_left.saturating_sub(ARTICLE_COSTS_ENTRIES);
+            let after = match place {
+                Place::Annotations(after) => after,
+                Place::Article => {
+                    if self.layer.is_none() {
+                        let rendered = self.rendered(Resource::Article(&stored.article));
+                        if !self.has_room_for(rendered.len()) {
+                            return stopped(Place::Article);
+                        }
+                        self.put(rendered);
+                    }
+                    None
+                }
+            };
+            if let Some(after) = self.annotations(view, (number, id), after)? {
+                return stopped(Place::Annotations(after));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts an article's annotations behind `after`, and says behind which it stopped, unless it came to the end.
+    fn annotations(
+        &mut self,
+        view: &dyn View,
+        (number, id): (ArticleNumber, &ArticleId),
+        after: Option<DocumentPosition>,
+    ) -> Result<Option<Option<DocumentPosition>>> {
+        let mut last = after;
+        for entry in AnnotationIndex::new(number, Generation::FIRST).in_document_order(view, None, after)? {
+            let entry = entry?;
+            if self.entries_left == 0 {
+                return Ok(Some(last));
+            }
+            self.entries_left -= 1;
+            let annotation = records::decode_annotation(entry.key.id(), &entry.value)?;
+            if self.layer.as_ref().is_none_or(|layer| *layer == annotation.layer) {
+                let rendered = self.rendered(Resource::Annotation(id, &annotation));
+                if !self.has_room_for(rendered.len()) {
+                    return Ok(Some(last));
+                }
+                self.put(rendered);
+            }
+            last = Some(entry.key.position());
+        }
+        Ok(None)
+    }
+}
+
+/// Tells the annotations of articles that a commit brought back, as they stand by now, as changes of that commit.
+#[derive(Debug)]
+pub(super) struct Restoring {
+    pub(super) commit: Arc<FeedCommit>,
+    articles: VecDeque<(ArticleNumber, ArticleId)>,
+    after: Option<DocumentPosition>,
+}
+
+impl Restoring {
+    pub(super) fn new(commit: Arc<FeedCommit>, articles: VecDeque<(ArticleNumber, ArticleId)>) -> Self {
+        Self { commit, articles, after: None }
+    }
+
+    /// The next message, and whether it is the last.
+    ///
+    /// # Errors
+    ///
+    /// As every read.
+    pub(super) async fn next(
+        &mut self,
+        app: &App,
+        project: &Arc<ProjectHandle>,
+        filter: &ChangeFilter,
+    ) -> Result<(Bytes, bool)> {
+        let render = app.render;
+        let Some((number, article)) = self.articles.front().cloned() else {
+            return Ok((self.commit.message(&[], false, &render), true));
+        };
+        let (after, layer, handle) = (self.after, filter.layer.clone(), Arc::clone(project));
+        let read = project.read(app.engine.as_ref(), move |view| {
+            let (mut changes, mut bytes, mut last) = (Vec::new(), 0, after);
+            // It may have been deleted again: the change that says so comes later.
+            if article_table::get(view, number)?.is_none() {
+                return Ok((changes, None));
+            }
+            let index = AnnotationIndex::new(number, Generation::FIRST);
+            for (looked_at, entry) in index.in_document_order(view, None, after)?.enumerate() {
+                let entry = entry?;
+                if looked_at >= VIEW_ENTRIES_MAX || bytes > STREAM_MESSAGE_BYTES_MAX {
+                    return Ok((changes, Some(last)));
+                }
+                let id = entry.key.id();
+                let annotation = records::decode_annotation(id, &entry.value)?;
+                last = Some(entry.key.position());
+                if layer.as_ref().is_none_or(|layer| *layer == annotation.layer) {
+                    let (article, after) = (article.clone(), Some(annotation));
+                    let change = ResourceChange::Annotation { number, article, id, before: None, after };
+                    let rendered = (render.restored)(&handle.name(), handle.uid, &change);
+                    bytes += rendered.len();
+                    changes.push(rendered);
+                }
+            }
+            Ok((changes, None))
+        });
+        let (changes, stopped) = read.await?.value;
+        match stopped {
+            Some(last) => self.after = last,
+            None => (self.after, _) = (None, self.articles.pop_front()),
+        }
+        let done = self.articles.is_empty();
+        Ok((self.commit.message(&changes, !done, &render), done))
+    }
+}

@@ -1,0 +1,264 @@
+//! Undo: what one commit did is taken back by a new one, wherever it still stands as that commit left it.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+
+use super::{App, answers::Scope, changed, changes, projects::ProjectHandle};
+use crate::{
+    domain::{
+        Error, Problem, Result,
+        annotations::Annotation,
+        errors::Conflict,
+        ids::{AnnotationId, ArticleId, ProjectName},
+        projects::Project,
+        revisions::Revision,
+    },
+    limits::CONFLICTS_LISTED_MAX,
+    store::{
+        annotation_index::AnnotationIndex,
+        article_table,
+        engine::{Attempt, Change, Commit, Decision, Draft, LogError, View as _},
+        keys::{self, ArticleNumber, Generation},
+        project_table,
+        records::{self, ResourceChange, StoredArticle},
+        sort_key::SortKey,
+    },
+};
+
+/// What an undo did.
+#[derive(Debug, Clone)]
+pub struct Undone {
+    /// The commit that took the other one back.
+    pub commit: Arc<Commit>,
+    /// What it did, encoded.
+    pub changes: Vec<bytes::Bytes>,
+}
+
+struct Undo {
+    project: Arc<ProjectHandle>,
+    undone: Revision,
+    changes: Vec<ResourceChange>,
+}
+
+/// Why a change is not taken back.
+type Refused = Option<Conflict>;
+
+const CHANGED: &str = "was changed since";
+const DELETED: &str = "was deleted since";
+const CREATED: &str = "was created since";
+const ARTICLE_GONE: &str = "was on an article that is not there any more";
+const GONE: &str = "was deleted for good";
+
+impl App {
+    /// Takes back what the commit `revision` did.
+    ///
+    /// # Errors
+    ///
+    /// RESOURCE_NOT_FOUND, REVISION_COMPACTED, FIELD_INVALID, UNDO_CONFLICT, REQUEST_ID_REUSED.
+    pub async fn undo_commit(
+        &self,
+        project: &ProjectName,
+        revision: Revision,
+        attempt: Attempt,
+    ) -> Result<Undone> {
+        let project = self.project(project)?;
+        let commit = match self.prepare_undo(&project, revision).await {
+            Ok(undo) => self.engine.attempt(project.partition, Arc::new(undo), attempt).await?,
+            Err(refusal) => self.first_try(project.partition, &attempt, refusal).await?,
+        };
+        let (name, uid) = (project.name(), project.uid);
+        let rendered = changes(&commit).map(|change| Ok((self.render.change)(&name, uid, &change?)));
+        let changes = rendered.collect::<Result<_>>()?;
+        Ok(Undone { commit, changes })
+    }
+
+    async fn prepare_undo(&self, project: &Arc<ProjectHandle>, undone: Revision) -> Result<Undo> {
+        let missing = || {
+            let name = format!("revision {} of {}", undone.0, project.name());
+            Error::at("revision", Problem::ResourceNotFound { name })
+        };
+        let before = Revision(undone.0.checked_sub(1).ok_or_else(missing)?);
+        let commit = match self.engine.log_after(project.partition, before, 1).await {
+            Ok(commits) => commits.into_iter().next().ok_or_else(missing)?,
+            Err(LogError::Compacted { earliest }) => return Err(compacted(undone, earliest)),
+            Err(LogError::Failed(error)) => return Err(error),
+        };
+        let changes = changes(&commit).collect::<Result<Vec<_>>>()?;
+        if changes.iter().any(|change| matches!(change, ResourceChange::Project { before: None, .. })) {
+            let what = format!("created {}, which a delete undoes, and not this", project.name());
+            return Err(Error::field("revision", what));
+        }
+        Ok(Undo { project: Arc::clone(project), undone, changes })
+    }
+}
+
+fn compacted(undone: Revision, earliest: Revision) -> Error {
+    Error::at("revision", Problem::RevisionCompacted { asked: undone.0, earliest })
+}
+
+impl Decision for Undo {
+    fn decide(&self, draft: &mut Draft<'_>) -> Result<()> {
+        project_table::require(draft, &self.project.name())?;
+        // What was deleted is swept once the log has forgotten that.
+        if draft.get(&keys::log(self.undone.0))?.is_none() {
+            return Err(compacted(self.undone, self.undone.next()));
+        }
+        draft.undo(self.undone);
+        let (mut conflicts, mut count) = (Vec::new(), 0);
+        // Backwards, so that what a change built on is there while it is taken back.
+        for change in self.changes.iter().rev() {
+            let refused = match change {
+                ResourceChange::Project { before: Some(before), after: Some(after) } => {
+                    self.undo_project(draft, before, after)?
+                }
+                ResourceChange::Project { .. } => return Err(super::unexpected()),
+                ResourceChange::Article { number, before, after, cascaded } => {
+                    self.undo_article(draft, *number, (before.as_ref(), after.as_ref()), *cascaded)?
+                }
+                ResourceChange::Annotation { number, article, id, before, after } => {
+                    self.undo_annotation(draft, (*number, article), *id, before.as_ref(), after.as_ref())?
+                }
+            };
+            count += usize::from(refused.is_some());
+            conflicts.extend(refused.filter(|_| conflicts.len() < CONFLICTS_LISTED_MAX));
+        }
+        if count > 0 {
+            return Err(Problem::UndoConflict { revision: self.undone, conflicts, count }.into());
+        }
+        Ok(())
+    }
+}
+
+impl Undo {
+    fn undo_project(&self, draft: &mut Draft<'_>, before: &Project, after: &Project) -> Result<Refused> {
+        let current = project_table::get(draft)?.ok_or_else(super::unexpected)?;
+        if current.revision != after.revision {
+            return Ok(conflict(self.project.name().to_string(), CHANGED));
+        }
+        let stamp = draft.stamp();
+        let restored = Project {
+            details: before.details.clone(),
+            revision: stamp.revision,
+            update_time: stamp.time,
+            ..current.clone()
+        };
+        project_table::put(draft, &restored)?;
+        let change = ResourceChange::Project { before: Some(current), after: Some(restored) };
+        draft.change(changed(Scope::project(self.project.partition), &change));
+        Ok(None)
+    }
+
+    fn undo_article(
+        &self,
+        draft: &mut Draft<'_>,
+        number: ArticleNumber,
+        (before, after): (Option<&StoredArticle>, Option<&StoredArticle>),
+        cascaded: bool,
+    ) -> Result<Refused> {
+        let Some(id) = before.or(after).map(|stored| stored.article.id.clone()) else {
+            return Err(super::unexpected());
+        };
+        let name = self.project.name().article(id.clone());
+        let current = article_table::get(draft, number)?;
+        let stamp = draft.stamp();
+        let now = |stored: &StoredArticle| {
+            let mut stored = stored.clone();
+            (stored.article.revision, stored.article.update_time) = (stamp.revision, stamp.time);
+            stored
+        };
+        let (restored, cascaded) = match (before, after, &current) {
+            (_, Some(_), None) => return Ok(conflict(name.to_string(), DELETED)),
+            (_, Some(after), Some(current)) if current.article.revision != after.article.revision => {
+                return Ok(conflict(name.to_string(), CHANGED));
+            }
+            (Some(before), Some(_), Some(_)) => {
+                let restored = now(before);
+                article_table::put(draft, number, &restored)?;
+                (Some(restored), false)
+            }
+            (None, Some(_), Some(_)) => {
+                let annotations = AnnotationIndex::new(number, Generation::FIRST);
+                let first = annotations.in_document_order(draft, None, None)?.next().transpose()?;
+                if let Some(first) = first {
+                    return Ok(conflict(name.annotation(first.key.id()).to_string(), CREATED));
+                }
+                article_table::delete(draft, number, &id)?;
+                (None, false)
+            }
+            (Some(before), None, None) => {
+                if article_table::number(draft, &id)?.is_some() {
+                    return Ok(conflict(name.to_string(), CREATED));
+                }
+                let restored = now(before);
+                if !article_table::restore(draft, number, self.undone, &restored)? {
+                    return Ok(conflict(name.to_string(), GONE));
+                }
+                (Some(restored), cascaded)
+            }
+            (Some(_), None, Some(_)) => return Ok(conflict(name.to_string(), CREATED)),
+            (None, None, _) => return Err(super::unexpected()),
+        };
+        let change = ResourceChange::Article { number, before: current, after: restored, cascaded };
+        draft.change(changed(Scope::article(self.project.partition, &id), &change));
+        Ok(None)
+    }
+
+    fn undo_annotation(
+        &self,
+        draft: &mut Draft<'_>,
+        (number, article): (ArticleNumber, &ArticleId),
+        id: AnnotationId,
+        before: Option<&Annotation>,
+        after: Option<&Annotation>,
+    ) -> Result<Refused> {
+        let name = || self.project.name().article(article.clone()).annotation(id).to_string();
+        let Some(stored) = article_table::get(draft, number)? else {
+            return Ok(conflict(name(), ARTICLE_GONE));
+        };
+        let index = AnnotationIndex::new(number, Generation::FIRST);
+        let entry = index.get(draft, id)?;
+        let current = entry.as_ref().map(|entry| records::decode_annotation(id, &entry.value)).transpose()?;
+        match (after, &current) {
+            (Some(_), None) => return Ok(conflict(name(), DELETED)),
+            (Some(after), Some(current)) if current.revision != after.revision => {
+                return Ok(conflict(name(), CHANGED));
+            }
+            (None, Some(_)) => return Ok(conflict(name(), CREATED)),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        // Its spans count in a text that is there no more.
+        if before.is_some_and(|before| before.mention.text_revision != stored.article.text.revision) {
+            return Ok(conflict(self.project.name().article(article.clone()).to_string(), CHANGED));
+        }
+        let stamp = draft.stamp();
+        let restored = before.map(|before| Annotation {
+            revision: stamp.revision,
+            update_time: stamp.time,
+            ..before.clone()
+        });
+        let value = restored.as_ref().map(|restored| records::annotation(restored).encode_to_vec());
+        match (&entry, restored.as_ref().zip(value.as_ref())) {
+            (None, Some((restored, value))) => drop(index.insert(draft, sort_key(restored), value)?),
+            (Some(entry), Some((restored, value))) => {
+                index.replace(draft, entry.key, sort_key(restored), value)?;
+            }
+            (Some(_), None) => drop(index.remove(draft, id)?),
+            (None, None) => {}
+        }
+        let before = entry.map(|entry| entry.value);
+        let record = records::annotation_change((number, article), id, before, value.map(Into::into));
+        let scope = Scope::annotations(self.project.partition, article).number();
+        draft.change(Change { scope, record });
+        Ok(None)
+    }
+}
+
+fn sort_key(annotation: &Annotation) -> SortKey {
+    let hull = annotation.mention.anchor.hull();
+    SortKey::of(hull.start.utf8, hull.end.utf8, annotation.id)
+}
+
+fn conflict(name: String, why: &'static str) -> Refused {
+    Some(Conflict { name, why })
+}
