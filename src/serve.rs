@@ -74,7 +74,8 @@ impl ServeFailure {
 ///
 /// [`ServeFailure`]; after it the process should end with 1.
 pub fn run(config: Config) -> Result<(), ServeFailure> {
-    let Config { server, data_dir, text_bytes_max, cache_bytes, free_space_bytes, log_kept, log, log_format } = config;
+    let Config { server, data_dir, text_bytes_max, cache_bytes, free_space_bytes, log_kept, log, log_format } =
+        config;
     telemetry::init(&log, log_format)?;
     let versions = Versions::new();
     let options = Options {

@@ -145,6 +145,7 @@ async fn create_articles(client: &Client, documents: &[Document]) {
             parent: P.to_owned(),
             requests: requests.collect(),
             validate_only: false,
+            request_id: String::new(),
         };
         assert_eq!(client.send(batch).await.unwrap().articles.len(), count);
         rest = later;
@@ -166,7 +167,12 @@ async fn create_annotations(
     let mut stored: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for mentions in mentions.chunks(limits::COMMIT_WRITES_MAX) {
         let writes = mentions.iter().map(|(document, mention)| write(document, mention)).collect();
-        let commit = v1::CommitAnnotationsRequest { parent: P.to_owned(), writes, validate_only: false };
+        let commit = v1::CommitAnnotationsRequest {
+            parent: P.to_owned(),
+            writes,
+            validate_only: false,
+            request_id: String::new(),
+        };
         let answer = client.send(commit).await.unwrap();
         assert_eq!(answer.annotations.len(), mentions.len());
         for (created, (document, mention)) in answer.annotations.into_iter().zip(mentions) {

@@ -51,7 +51,12 @@ impl Bodies {
                 .map(move |(index, range)| create(&name, String::new(), index, range))
         });
         let writes = creates.map(|create| Write { op: Some(Op::Create(create)) }).collect();
-        let commit = CommitAnnotationsRequest { parent: parent.clone(), writes, validate_only: false };
+        let commit = CommitAnnotationsRequest {
+            parent: parent.clone(),
+            writes,
+            validate_only: false,
+            request_id: String::new(),
+        };
         write("commit-100", commit.encode_to_vec())?;
         let stream = StreamAnnotationsRequest { parent, ..StreamAnnotationsRequest::default() };
         write("stream", stream.encode_to_vec())?;

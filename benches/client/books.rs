@@ -70,6 +70,7 @@ async fn article(connection: &Connection, name: &str, prose: Prose, annotations:
         article_id: id.to_owned(),
         article: Some(article),
         validate_only: false,
+        request_id: String::new(),
     };
     connection.articles().create_article(request).await?;
     let connection = Arc::new(connection.clone());
@@ -77,8 +78,12 @@ async fn article(connection: &Connection, name: &str, prose: Prose, annotations:
     for writes in writes.chunks(COMMIT) {
         let (connection, writes) = (Arc::clone(&connection), writes.to_vec());
         commits.spawn(async move {
-            let request =
-                CommitAnnotationsRequest { parent: PROJECT.to_owned(), writes, validate_only: false };
+            let request = CommitAnnotationsRequest {
+                parent: PROJECT.to_owned(),
+                writes,
+                validate_only: false,
+                request_id: String::new(),
+            };
             connection.annotations().commit_annotations(request).await
         });
     }

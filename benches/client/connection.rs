@@ -61,5 +61,6 @@ pub(crate) fn create(parent: &str, id: String, number: usize, bytes: (u32, u32))
             ..Annotation::default()
         }),
         validate_only: false,
+        request_id: String::new(),
     }
 }

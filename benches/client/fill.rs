@@ -103,12 +103,21 @@ async fn block(
         });
     }
     let parent = parent.to_owned();
-    let batch =
-        BatchCreateArticlesRequest { parent: parent.clone(), requests: articles, validate_only: false };
+    let batch = BatchCreateArticlesRequest {
+        parent: parent.clone(),
+        requests: articles,
+        validate_only: false,
+        request_id: String::new(),
+    };
     connection.articles().batch_create_articles(batch).await?;
     for writes in writes.chunks(commit) {
         let writes = writes.to_vec();
-        let request = CommitAnnotationsRequest { parent: parent.clone(), writes, validate_only: false };
+        let request = CommitAnnotationsRequest {
+            parent: parent.clone(),
+            writes,
+            validate_only: false,
+            request_id: String::new(),
+        };
         connection.annotations().commit_annotations(request).await?;
     }
     Ok(())

@@ -19,7 +19,7 @@ use spandrel::{
         ids::{ArticleName, ProjectName},
         revisions::ProjectUid,
     },
-    grpc::{convert::changes::RENDERERS, in_process::InProcess, server::ServerConfig},
+    grpc::{convert::changes::RENDERERS, drain::Drain, in_process::InProcess, server::ServerConfig},
     proto::v1,
     serve,
     store::{
@@ -124,7 +124,8 @@ impl Fixture {
         let (app, sweeper) = App::open(opened, versions, clock, SETTINGS, RENDERERS).await.unwrap();
         let sweeper = tokio::spawn(sweeper.run());
         let config = ServerConfig::new(([127, 0, 0, 1], 0).into());
-        let server = InProcess::start(&config, serve::services(&app, SETTINGS, &Drain::default())).await.unwrap();
+        let server =
+            InProcess::start(&config, serve::services(&app, SETTINGS, &Drain::default())).await.unwrap();
         Self { app, server, engine, disk, sweeper }
     }
 
@@ -170,6 +171,7 @@ impl Fixture {
                 article_id: id.to_owned(),
                 article: Some(article),
                 validate_only: false,
+                request_id: String::new(),
             };
             self.send("ArticleService/CreateArticle", &request).await;
         }
@@ -193,6 +195,7 @@ impl Fixture {
             parent: "projects/p/articles/a".to_owned(),
             requests: (0..ANNOTATIONS).map(create).collect(),
             validate_only: false,
+            request_id: String::new(),
         };
         self.send("AnnotationService/BatchCreateAnnotations", &request).await;
     }

@@ -197,7 +197,7 @@ impl fmt::Debug for HotAnswers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::engine::{Change, Commit, Revision, Stamp, Timestamp};
+    use crate::store::engine::{Change, Commit, Origin, Revision, Stamp, Timestamp};
 
     #[test]
     fn a_commit_makes_the_answers_of_its_scopes_stale_and_no_others() {
@@ -221,7 +221,10 @@ mod tests {
         let [_, _, annotations] = scopes("a");
         let change = Change { scope: annotations.number(), record: Bytes::new() };
         let stamp = Stamp { revision: Revision(1), time: Timestamp(1) };
-        versions.observer()(Partition(1), &Commit { stamp, changes: vec![change] });
+        versions.observer()(
+            Partition(1),
+            &Commit { stamp, origin: Origin::default(), changes: vec![change] },
+        );
         assert_eq!(answers.get(&key("a")), None);
         assert_eq!(answers.get(&key("b")), Some(Bytes::from("b")));
 

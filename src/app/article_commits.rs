@@ -338,7 +338,8 @@ impl App {
     async fn stage_texts(&self, partition: Partition, articles: &[Prepared]) -> Result<()> {
         for article in articles.iter().filter(|article| article.staged) {
             let sweep = (keys::sweep(article.number), Some(Bytes::new()));
-            let text = article_table::text_rows(article.number, Generation::FIRST, article.article.text.as_str());
+            let text =
+                article_table::text_rows(article.number, Generation::FIRST, article.article.text.as_str());
             let mut rows = std::iter::once(sweep).chain(text.map(|(key, value)| (key, Some(value))));
             loop {
                 let rows: Vec<_> = rows.by_ref().take(limits::MAINTENANCE_ROWS_MAX).collect();

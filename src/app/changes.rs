@@ -80,12 +80,14 @@ impl App {
         let head = project.read(self.engine.as_ref(), |_| Ok(())).await?.revision;
         require_uid(&project, &query.project_uid, head)?;
         if query.after > head {
-            let what = format!("revision {} is past the head of {}, {}", query.after.0, project.name(), head.0);
+            let what =
+                format!("revision {} is past the head of {}, {}", query.after.0, project.name(), head.0);
             return Err(reset("after_revision", &project, head, what));
         }
         let floor = self.engine.log_floor(project.partition)?;
         let arguments = arguments(query);
-        let token = arguments.key(&query.page_token)?.map(|key| Place::decode(&key).ok_or_else(pages::damaged));
+        let token =
+            arguments.key(&query.page_token)?.map(|key| Place::decode(&key).ok_or_else(pages::damaged));
         let start = token.transpose()?;
         let mut filling = Filling { items_left: items, bytes: 0, changes: Vec::new() };
         let next = if query.newest_first {

@@ -137,7 +137,9 @@ impl FeedCommit {
             if !filter.passes(&scope) {
                 continue;
             }
-            if let ResourceChange::Article { number, before: None, after: Some(after), cascaded: true } = &change {
+            if let ResourceChange::Article { number, before: None, after: Some(after), cascaded: true } =
+                &change
+            {
                 restored.push((*number, after.article.id.clone()));
             }
             encoded.push(FeedChange { scope, bytes: (render.change)(&name, uid, &change) });
@@ -170,13 +172,7 @@ impl FeedCommit {
 }
 
 /// Messages of at most [`STREAM_MESSAGE_BYTES_MAX`], beyond one change each.
-fn parts(
-    stamp: Stamp,
-    origin: Origin,
-    changes: &[Bytes],
-    continued: bool,
-    render: &Renderers,
-) -> Vec<Bytes> {
+fn parts(stamp: Stamp, origin: Origin, changes: &[Bytes], continued: bool, render: &Renderers) -> Vec<Bytes> {
     let mut parts = Vec::with_capacity(1);
     let (mut start, mut bytes) = (0, 0);
     for (at, change) in changes.iter().enumerate() {
@@ -267,7 +263,8 @@ struct Tail {
 
 impl Tail {
     fn push(&mut self, commit: FeedCommit) {
-        let follows = self.commits.back().is_none_or(|last| last.stamp.revision.next() == commit.stamp.revision);
+        let follows =
+            self.commits.back().is_none_or(|last| last.stamp.revision.next() == commit.stamp.revision);
         if !follows {
             self.clear();
         }
@@ -315,8 +312,7 @@ impl Feeds {
         }
         channels.retain(|_, channel| channel.strong_count() > 0);
         let mut head = self.engine.head(project.partition);
-        let bell =
-            Bell { head: *head.borrow_and_update(), earliest: Revision::default(), ended: false };
+        let bell = Bell { head: *head.borrow_and_update(), earliest: Revision::default(), ended: false };
         let tail = Tail { commits: VecDeque::new(), bytes: Arc::clone(&self.bytes) };
         let channel = Arc::new(Channel { tail: Mutex::new(tail), bell: watch::Sender::new(bell) });
         channels.insert(project.partition, Arc::downgrade(&channel));

@@ -47,9 +47,7 @@ use crate::{
         ids::{ArticleName, ProjectId, ProjectName},
         revisions::ProjectUid,
     },
-    limits::{
-        BACKUPS_MAX, LOG_AGE_DEFAULT, LOG_COMMITS_DEFAULT, RUNTIME_WORK_BYTES_MAX,
-    },
+    limits::{BACKUPS_MAX, LOG_AGE_DEFAULT, LOG_COMMITS_DEFAULT, RUNTIME_WORK_BYTES_MAX},
     store::{
         engine::{Attempt, Change, Clock, Commit, Engine, Origin, Partition, Stamp},
         records::{self, ResourceChange},

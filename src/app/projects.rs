@@ -310,9 +310,8 @@ impl App {
                 return Ok(());
             }
             let allow_missing = deletion.allow_missing;
-            let is_missing = |error: &Error| {
-                allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. })
-            };
+            let is_missing =
+                |error: &Error| allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. });
             let handle = match app.project(&deletion.name) {
                 Err(error) if is_missing(&error) => return app.keep_in_catalog(attempt).await,
                 handle => handle?,

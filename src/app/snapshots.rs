@@ -4,9 +4,20 @@ use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{App, Renderers, feed::{ChangeFilter, FeedCommit}, projects::ProjectHandle};
+use super::{
+    App, Renderers,
+    feed::{ChangeFilter, FeedCommit},
+    projects::ProjectHandle,
+};
 use crate::{
-    domain::{Result, annotations::Annotation, articles::Article, ids::{ArticleId, LayerId}, projects::Project, revisions::Revision},
+    domain::{
+        Result,
+        annotations::Annotation,
+        articles::Article,
+        ids::{ArticleId, LayerId},
+        projects::Project,
+        revisions::Revision,
+    },
     limits::{PAGE_ITEMS_MAX, STREAM_MESSAGE_BYTES_MAX},
     store::{
         annotation_index::AnnotationIndex,
@@ -89,10 +100,13 @@ impl Snapshot {
             let cursor = match cursor {
                 Some(cursor) => cursor,
                 None => {
-                    if filter.is_empty() && let Some(project) = project_table::get(view)? {
+                    if filter.is_empty()
+                        && let Some(project) = project_table::get(view)?
+                    {
                         page.put_project(&project, revision_of(view)?);
                     }
-                    let only = filter.article.as_ref().map(|id| article_table::number(view, id)).transpose()?;
+                    let only =
+                        filter.article.as_ref().map(|id| article_table::number(view, id)).transpose()?;
                     let article = match only {
                         Some(Some(number)) => number,
                         Some(None) => return Ok((page.resources, None)),

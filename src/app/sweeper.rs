@@ -14,9 +14,7 @@ use crate::{
     store::{
         article_table, catalog,
         committer::forgettable_log,
-        engine::{
-            Draft, Engine, EngineExt, LogError, Maintenance, Mode, Partition, Timestamp, successor,
-        },
+        engine::{Draft, Engine, EngineExt, LogError, Maintenance, Mode, Partition, Timestamp, successor},
         keys::{self, ArticleNumber, KeyRange},
     },
 };

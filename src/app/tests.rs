@@ -23,6 +23,7 @@ use crate::{
         articles::ArticleDetails,
         ids::{AnnotationName, ArticleId},
         projects::ProjectDetails,
+        requests::Request,
         spans::SpanRequest,
         text::Utf8Range,
     },
@@ -71,19 +72,31 @@ impl Engine for Troubled {
         self.inner.read_erased(partition, reading).await
     }
 
-    async fn commit(
+    async fn attempt(
         &self,
         partition: Partition,
         decision: Arc<dyn Decision>,
-        mode: Mode,
+        attempt: Attempt,
     ) -> Result<Arc<Commit>> {
         self.may_write()?;
-        let commit = self.inner.commit(partition, decision, mode).await;
+        let commit = self.inner.attempt(partition, decision, attempt).await;
         if *self.held.borrow() == Some(partition) {
             self.holding.send_replace(true);
             let _ = self.held.subscribe().wait_for(|held| *held != Some(partition)).await;
         }
         commit
+    }
+
+    async fn carried_out(&self, partition: Partition, request: Request) -> Result<Option<Commit>> {
+        self.inner.carried_out(partition, request).await
+    }
+
+    async fn forget_requests(&self, partition: Partition, now: Timestamp) -> Result<()> {
+        self.inner.forget_requests(partition, now).await
+    }
+
+    fn log_floor(&self, partition: Partition) -> Result<Revision> {
+        self.inner.log_floor(partition)
     }
 
     async fn maintain(&self, partition: Partition, writes: Maintenance) -> Result<()> {
@@ -125,8 +138,17 @@ impl Engine for Troubled {
     }
 }
 
+/// Encode so little that a test can look at it: names.
+pub(super) const NAMES: Renderers = Renderers {
+    annotation: |article, _, annotation| article.annotation(annotation.id).to_string().into(),
+    resource: |_, _, _| Bytes::new(),
+    change: |_, _, _| Bytes::new(),
+    restored: |_, _, _| Bytes::new(),
+    changes: |_, _, _, _| Bytes::new(),
+};
+
 /// An application over an engine that gives no trouble yet, with its sweeper.
-async fn open_with(render: RenderAnnotation) -> (Arc<App>, Arc<Troubled>) {
+async fn open_with(render: Renderers) -> (Arc<App>, Arc<Troubled>) {
     let versions = Versions::new();
     let clock: Clock = Arc::new(|| Timestamp(1));
     let observer = versions.observer();
@@ -145,7 +167,7 @@ async fn open_with(render: RenderAnnotation) -> (Arc<App>, Arc<Troubled>) {
 }
 
 async fn open() -> (Arc<App>, Arc<Troubled>) {
-    open_with(|article, _, annotation| article.annotation(annotation.id).to_string().into()).await
+    open_with(NAMES).await
 }
 
 fn project(id: &str) -> ProjectName {
@@ -264,7 +286,8 @@ async fn a_project_is_not_listed_before_it_is_found() {
 /// The message is full before the second article's first annotation: that is no reason to leave the article out.
 #[tokio::test]
 async fn a_stream_goes_on_with_an_article_whose_first_annotation_had_no_room() {
-    let (app, _) = open_with(|_, _, _| vec![0; ANSWER_BYTES_MAX / 2].into()).await;
+    let (app, _) =
+        open_with(Renderers { annotation: |_, _, _| vec![0; ANSWER_BYTES_MAX / 2].into(), ..NAMES }).await;
     app.add_project(ProjectDetails::default()).await.unwrap();
     for id in ["a", "b"] {
         app.add_article(id, "text".to_owned()).await.unwrap();
@@ -329,7 +352,7 @@ async fn until_swept(engine: &Troubled, partition: Partition, range: fn() -> key
             tokio::task::yield_now().await;
         }
     };
-    let patience = std::time::Duration::from_secs(10);
+    let patience = Duration::from_secs(10);
     tokio::time::timeout(patience, swept).await.expect("rows that nobody can reach are not swept");
 }
 

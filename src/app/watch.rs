@@ -146,7 +146,8 @@ pub(super) fn require_uid(project: &ProjectHandle, sent: &str, head: Revision) -
     if sent.is_empty() || sent.eq_ignore_ascii_case(&project.uid.to_string()) {
         return Ok(());
     }
-    let what = format!("{} was made again: its uid is {}, not the one that was sent", project.name(), project.uid);
+    let what =
+        format!("{} was made again: its uid is {}, not the one that was sent", project.name(), project.uid);
     Err(reset("project_uid", project, head, what))
 }
 
@@ -252,9 +253,10 @@ impl Watch {
 
     /// Takes a commit in. Whether it must be told to its end before the next one.
     fn add(&mut self, commit: &Arc<FeedCommit>) -> bool {
-        let passing = commit.restored.iter().filter(|(_, article)| {
-            self.filter.article.as_ref().is_none_or(|asked| asked == article)
-        });
+        let passing = commit
+            .restored
+            .iter()
+            .filter(|(_, article)| self.filter.article.as_ref().is_none_or(|asked| asked == article));
         let restored: VecDeque<_> = passing.cloned().collect();
         let goes_on = !restored.is_empty();
         let revision = commit.stamp.revision;

@@ -270,9 +270,14 @@ impl Refusal<'_> {
                 details.add_precondition_failure_violation(reason, subject, description);
             }
             Detail::Conflicts(conflicts) => {
-                for Conflict { name, why } in conflicts {
-                    let name = clipped(name, text_bytes);
-                    details.add_precondition_failure_violation(reason, name, *why);
+                // As many as there is room for; the first one is clipped rather than left out.
+                let (mut room, mut clip) = (text_bytes, text_bytes);
+                for Conflict { name, why } in conflicts.iter().take_while(|conflict| {
+                    let fits = clip > 0 || conflict.name.len() <= room;
+                    (room, clip) = (room.saturating_sub(conflict.name.len()), 0);
+                    fits
+                }) {
+                    details.add_precondition_failure_violation(reason, clipped(name, text_bytes), *why);
                 }
             }
             Detail::Resource(resource) => {

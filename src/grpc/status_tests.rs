@@ -1,7 +1,29 @@
 use super::*;
-use crate::domain::text::Unit;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        ids::ProjectId,
+        projects::{Project, ProjectDetails},
+        revisions::{ProjectUid, Revision, Timestamp},
+        text::Unit,
+    },
+    limits::CONFLICTS_LISTED_MAX,
+};
 
 const ARTICLE: &str = "projects/p/articles/a";
+
+fn a_project(description: &str) -> Project {
+    let details = ProjectDetails { description: description.to_owned(), ..ProjectDetails::default() };
+    Project {
+        id: ProjectId::parse("", "p").unwrap(),
+        uid: ProjectUid(Uuid::nil()),
+        details,
+        revision: Revision(7),
+        create_time: Timestamp(1),
+        update_time: Timestamp(2),
+    }
+}
 
 /// Every problem there is. `row` does not compile without a new one; nor does this without its place here.
 fn problems(text: &str) -> Vec<Problem> {
@@ -28,10 +50,22 @@ fn problems(text: &str) -> Vec<Problem> {
         Problem::QuoteNotFound { without_context: 2 },
         Problem::QuoteAmbiguous { count: 40, starts: vec![start; 40] },
         Problem::PageTokenInvalid(own()),
+        Problem::RequestIdReused,
+        Problem::FeedReset(own(), ProjectUid(Uuid::nil()), Revision(7)),
+        Problem::RevisionCompacted { asked: 3, earliest: Revision(9) },
+        Problem::UndoConflict {
+            revision: Revision(7),
+            conflicts: vec![Conflict { name: own(), why: "was changed since" }; CONFLICTS_LISTED_MAX],
+            count: 40,
+        },
         Problem::LimitExceeded { what: "the text", actual: 9, limit: 8, unit: "bytes" },
         Problem::TextRevisionStale { sent: 1, latest: 2 },
         Problem::HasChildren { name: own(), children: "3 annotations".to_owned() },
-        Problem::EtagMismatch { name: own(), current_etag: "\"2-7\"".to_owned() },
+        Problem::EtagMismatch {
+            name: own(),
+            current_etag: "\"2-7\"".to_owned(),
+            current: Box::new(Standing::Project(a_project(text))),
+        },
         Problem::ResourceExists { name: own() },
         Problem::ResourceNotFound { name: own() },
         Problem::Overloaded,
@@ -69,8 +103,11 @@ fn every_refusal_says_its_reason_and_the_detail_of_its_code() {
         let field = details.bad_request().map(|bad| bad.field_violations[0].field.as_str());
         assert_eq!(field.is_some(), code == Code::InvalidArgument, "{problem:?}");
         assert_eq!(field.or(info.metadata.get("field").map(String::as_str)), Some("annotation.anchor"));
-        assert_eq!(details.precondition_failure().is_some(), code == Code::FailedPrecondition);
-        let has_resource = matches!(code, Code::NotFound | Code::AlreadyExists | Code::Aborted);
+        let has_precondition =
+            code == Code::FailedPrecondition || matches!(problem, Problem::UndoConflict { .. });
+        assert_eq!(details.precondition_failure().is_some(), has_precondition, "{problem:?}");
+        let has_resource = matches!(code, Code::NotFound | Code::AlreadyExists)
+            || matches!(problem, Problem::EtagMismatch { .. });
         assert_eq!(details.resource_info().is_some(), has_resource, "{problem:?}");
         assert_eq!(details.retry_info().is_some(), code == Code::Unavailable, "{problem:?}");
     }
@@ -94,6 +131,9 @@ fn the_facts_are_what_a_client_needs_to_mend_its_request() {
     check(ErrorReason::LimitExceeded, &[("limit", "8"), ("actual", "9"), ("unit", "bytes")]);
     check(ErrorReason::TextRevisionStale, &[("latest", "2"), ("sent", "1")]);
     check(ErrorReason::EtagMismatch, &[("current_etag", "\"2-7\"")]);
+    check(ErrorReason::FeedReset, &[("head_revision", "7"), ("project_uid", &Uuid::nil().to_string())]);
+    check(ErrorReason::RevisionCompacted, &[("earliest_revision", "9")]);
+    check(ErrorReason::UndoConflict, &[("revision", "7"), ("count", "40")]);
     check(ErrorReason::RangesDisagree, &[("expected_start", "3"), ("expected_end", "4")]);
 }
 

@@ -331,7 +331,8 @@ impl Engine for Committer {
 
     fn head(&self, partition: Partition) -> watch::Receiver<Revision> {
         // A failure is met by whatever is called next.
-        self.state(partition).map_or_else(|_| watch::channel(Revision::default()).1, |state| state.subscribe())
+        self.state(partition)
+            .map_or_else(|_| watch::channel(Revision::default()).1, |state| state.subscribe())
     }
 
     async fn erase(&self, partition: Partition) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The data folder: what it is, who uses it, and in which format it is written.
 //!
 //! ```text
-//! FORMAT         "spandrel 2\n": that this is a data folder, and how to read it; written before anything else
+//! FORMAT         "spandrel 3\n": that this is a data folder, and how to read it; written before anything else
 //! LOCK           locked by the process that uses the folder
 //! sled/          the database
 //! ACKNOWLEDGED   how many batches are durable (`acknowledged.rs`)
@@ -15,7 +15,9 @@
 //! 1. Nothing tells whether the database has all that was written.
 //! 2. A row of the database counts its batches and amounts to all rows, and `ACKNOWLEDGED` knows the count: see
 //!    `sled_backend.rs`. A version that writes format 1 would leave both behind, so it must not open this. A folder in
-//!    format 1 is counted and becomes one in format 2 when it is first served.
+//!    format 1 is counted and becomes one in the newest format when it is first served.
+//! 3. What is deleted is kept until its log has forgotten that, and logs are kept for the requests that are known. A
+//!    version that writes format 2 would sweep and forget both, so it must not open this.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -26,7 +28,7 @@ use std::{
 use crate::domain::Error;
 
 /// The format that this version writes.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The oldest format that this version reads.
 const FORMAT_MIN: u32 = 1;

@@ -92,7 +92,15 @@ impl Rebuild {
     #[must_use]
     pub fn new(backend: Box<dyn Backend>) -> Self {
         let (restored, time) = (Vec::new(), Timestamp::default());
-        Self { backend, restored, time, started: false, project: None, bytes_unsynced: 0, begun: Timestamp(0) }
+        Self {
+            backend,
+            restored,
+            time,
+            started: false,
+            project: None,
+            bytes_unsynced: 0,
+            begun: Timestamp(0),
+        }
     }
 
     /// Takes the next record.

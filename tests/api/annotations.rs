@@ -287,6 +287,7 @@ async fn what_is_only_validated_is_answered_and_not_done() {
         parent: A.to_owned(),
         requests: vec![create(annotation("Y", vec![by_utf8(0, 1)]))],
         validate_only: true,
+        request_id: String::new(),
     };
     let answer = client.send(checked).await.unwrap();
     assert_eq!(answer.annotations[0].label, "Y");
@@ -473,8 +474,12 @@ async fn an_annotation_is_deleted_once() {
 async fn a_batch_creates_all_or_none() {
     let server = Server::start();
     let mut client = server.client_with_article(TEXT).await;
-    let batch =
-        |requests| v1::BatchCreateAnnotationsRequest { parent: A.to_owned(), requests, validate_only: false };
+    let batch = |requests| v1::BatchCreateAnnotationsRequest {
+        parent: A.to_owned(),
+        requests,
+        validate_only: false,
+        request_id: String::new(),
+    };
     let one = |id: &str, parent: &str| v1::CreateAnnotationRequest {
         parent: parent.to_owned(),
         annotation_id: id.to_owned(),

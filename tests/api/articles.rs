@@ -1,6 +1,6 @@
 //! Articles: texts that come back byte for byte, what is said of them, batches, positions, and their end.
 
-use std::{collections::HashMap, slice};
+use std::{collections::BTreeMap, slice};
 
 use sha2::{Digest, Sha256};
 use spandrel::{limits, proto::v1};
@@ -42,6 +42,7 @@ fn create(id: &str, article: v1::Article) -> v1::CreateArticleRequest {
         article_id: id.to_owned(),
         article: Some(article),
         validate_only: false,
+        request_id: String::new(),
     }
 }
 
@@ -62,7 +63,12 @@ fn delete(name: &str) -> v1::DeleteArticleRequest {
 }
 
 fn batch(requests: Vec<v1::CreateArticleRequest>) -> v1::BatchCreateArticlesRequest {
-    v1::BatchCreateArticlesRequest { parent: P.to_owned(), requests, validate_only: false }
+    v1::BatchCreateArticlesRequest {
+        parent: P.to_owned(),
+        requests,
+        validate_only: false,
+        request_id: String::new(),
+    }
 }
 
 fn described(text: &str) -> v1::Article {
@@ -71,7 +77,7 @@ fn described(text: &str) -> v1::Article {
         text: text.to_owned(),
         language: "de-AT".to_owned(),
         source_uri: "https://example.org/ä?b=c#d".to_owned(),
-        metadata: HashMap::from([("section".to_owned(), "news".to_owned())]),
+        metadata: BTreeMap::from([("section".to_owned(), "news".to_owned())]),
         ..Default::default()
     }
 }
@@ -227,7 +233,7 @@ async fn details_stay_within_their_limits() {
         ..Default::default()
     };
     let no_key =
-        v1::Article { metadata: HashMap::from([(String::new(), String::new())]), ..Default::default() };
+        v1::Article { metadata: BTreeMap::from([(String::new(), String::new())]), ..Default::default() };
     let fitting = [
         title(1_024),
         source(2_048),
@@ -660,6 +666,7 @@ async fn an_article_that_is_created_again_is_another_one() {
             })
             .collect(),
         validate_only: false,
+        request_id: String::new(),
     };
     let list = |overlaps| v1::ListAnnotationsRequest { parent: A.to_owned(), overlaps, ..Default::default() };
     let olds = client.send(create("OLD")).await.unwrap().annotations;

@@ -18,6 +18,7 @@ fn create(article: &str, id: &str, quote: &str) -> v1::Write {
         annotation_id: id.to_owned(),
         annotation: Some(annotation("X", vec![by_quote(quote)])),
         validate_only: false,
+        request_id: String::new(),
     };
     v1::Write { op: Some(Op::Create(request)) }
 }
@@ -42,12 +43,18 @@ fn delete(name: &str, etag: &str, allow_missing: bool) -> v1::Write {
         etag: etag.to_owned(),
         allow_missing,
         validate_only: false,
+        request_id: String::new(),
     };
     v1::Write { op: Some(Op::Delete(request)) }
 }
 
 fn commit(writes: Vec<v1::Write>) -> v1::CommitAnnotationsRequest {
-    v1::CommitAnnotationsRequest { parent: P.to_owned(), writes, validate_only: false }
+    v1::CommitAnnotationsRequest {
+        parent: P.to_owned(),
+        writes,
+        validate_only: false,
+        request_id: String::new(),
+    }
 }
 
 fn id(number: usize) -> String {
@@ -259,6 +266,7 @@ async fn of_sixteen_clients_that_create_one_id_one_wins() {
                 annotation_id: id(round),
                 annotation: Some(annotation(&number.to_string(), vec![by_utf8(0, 3)])),
                 validate_only: false,
+                request_id: String::new(),
             };
             tokio::spawn(async move { client.send(request).await })
         });
@@ -282,6 +290,7 @@ async fn of_sixteen_clients_that_create_one_project_one_wins() {
         article_id: "a".to_owned(),
         article: Some(v1::Article::default()),
         validate_only: false,
+        request_id: String::new(),
     };
     let clients = clients(&server).await;
     let tries = clients.iter().cloned().map(|client| {

@@ -36,7 +36,12 @@ fn create(layer: &str, label: &str, spans: Vec<v1::Span>) -> v1::CreateAnnotatio
 }
 
 fn batch(article: &str, requests: Vec<v1::CreateAnnotationRequest>) -> v1::BatchCreateAnnotationsRequest {
-    v1::BatchCreateAnnotationsRequest { parent: article.to_owned(), requests, validate_only: false }
+    v1::BatchCreateAnnotationsRequest {
+        parent: article.to_owned(),
+        requests,
+        validate_only: false,
+        request_id: String::new(),
+    }
 }
 
 /// Spans of a text of `length` code points, mostly short, some long, some in several parts.
@@ -503,6 +508,7 @@ async fn no_read_lags_behind_an_acknowledged_write() {
                     parent: P.to_owned(),
                     writes: vec![write],
                     validate_only: false,
+                    request_id: String::new(),
                 };
                 let updated = writer.send(commit).await.unwrap().annotations.remove(0);
                 model.insert(updated.name.clone(), updated.clone());

@@ -1,6 +1,6 @@
 //! Projects: their ids, their order, their changes, their end, and that a new one is never taken for an old one.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use spandrel::proto::v1;
 use uuid::{Uuid, Version};
@@ -12,7 +12,12 @@ const A: &str = "projects/p/articles/a";
 const ANNOTATION_ID: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
 
 fn create(id: &str, project: v1::Project) -> v1::CreateProjectRequest {
-    v1::CreateProjectRequest { project_id: id.to_owned(), project: Some(project), validate_only: false }
+    v1::CreateProjectRequest {
+        project_id: id.to_owned(),
+        project: Some(project),
+        validate_only: false,
+        request_id: String::new(),
+    }
 }
 
 fn named(name: &str) -> v1::Project {
@@ -35,7 +40,7 @@ fn delete(name: &str) -> v1::DeleteProjectRequest {
     v1::DeleteProjectRequest { name: name.to_owned(), ..Default::default() }
 }
 
-fn metadata(entries: &[(&str, &str)]) -> HashMap<String, String> {
+fn metadata(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
     entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
@@ -342,6 +347,7 @@ async fn a_project_that_is_created_again_is_another_one() {
         annotation_id: ANNOTATION_ID.to_owned(),
         annotation: Some(annotation("X", vec![by_quote(quote)])),
         validate_only: false,
+        request_id: String::new(),
     };
     let old_annotation = client.send(with_id("old")).await.unwrap();
     client.get(&old_annotation.name).await.unwrap();

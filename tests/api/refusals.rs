@@ -118,6 +118,7 @@ async fn a_batch_names_the_element_and_does_nothing() {
         parent: A.to_owned(),
         requests: vec![good(), good(), good(), request(by_utf16(0, 99))],
         validate_only: false,
+        request_id: String::new(),
     };
     let status = client.annotations.batch_create_annotations(batch).await.unwrap_err();
     let field = "requests[3].annotation.anchor.spans[0].utf16.end";
@@ -133,6 +134,7 @@ async fn a_batch_names_the_element_and_does_nothing() {
         parent: "projects/p".to_owned(),
         writes: vec![v1::Write { op: Some(Op::Create(create)) }, v1::Write { op: Some(Op::Delete(delete)) }],
         validate_only: false,
+        request_id: String::new(),
     };
     let status = client.annotations.commit_annotations(commit).await.unwrap_err();
     let metadata = [("field", "writes[1].delete.name")];
@@ -188,8 +190,12 @@ async fn names_and_pages_and_limits() {
     let expected = Expected { metadata: &limit, ..invalid("LIMIT_EXCEEDED", "article.text") };
     check(&status, &expected);
     let many = vec![v1::Write::default(); 1_001];
-    let request =
-        v1::CommitAnnotationsRequest { parent: "projects/p".to_owned(), writes: many, validate_only: false };
+    let request = v1::CommitAnnotationsRequest {
+        parent: "projects/p".to_owned(),
+        writes: many,
+        validate_only: false,
+        request_id: String::new(),
+    };
     let status = client.annotations.commit_annotations(request).await.unwrap_err();
     check(&status, &invalid("LIMIT_EXCEEDED", "writes"));
 }

@@ -41,6 +41,7 @@ async fn endless_stream(client: &mut Client) -> Streaming<v1::StreamAnnotationsR
             parent: "projects/p/articles/long".to_owned(),
             requests: vec![create.clone(); 900],
             validate_only: false,
+            request_id: String::new(),
         };
         client.annotations.batch_create_annotations(batch).await.unwrap();
     }

@@ -151,6 +151,7 @@ impl Worker {
             annotation_id: id.to_owned(),
             annotation: Some(annotation.clone()),
             validate_only: false,
+            request_id: String::new(),
         }
     }
 
@@ -237,6 +238,7 @@ impl Worker {
             parent: PROJECT.to_owned(),
             writes: requests,
             validate_only: false,
+            request_id: String::new(),
         };
         if let Some(answer) = self.attempt(request, writes).await {
             self.note_revision(PROJECT, answer.revision);
@@ -259,6 +261,7 @@ impl Worker {
             parent: article.clone(),
             requests: new.iter().map(Self::create_request).collect(),
             validate_only: false,
+            request_id: String::new(),
         };
         let writes = new.into_iter().map(|new| put(Resource::Annotation(new))).collect();
         if let Some(answer) = self.attempt(request, writes).await {
@@ -318,8 +321,12 @@ impl Worker {
             .collect();
         let writes =
             requests.iter().map(|request| put(without_text(request.article.clone().unwrap()))).collect();
-        let request =
-            v1::BatchCreateArticlesRequest { parent: PROJECT.to_owned(), requests, validate_only: false };
+        let request = v1::BatchCreateArticlesRequest {
+            parent: PROJECT.to_owned(),
+            requests,
+            validate_only: false,
+            request_id: String::new(),
+        };
         if let Some(answer) = self.attempt(request, writes).await {
             self.note_revision(PROJECT, answer.revision);
             answer.articles.into_iter().for_each(|created| self.ledger.stand(without_text(created)));
@@ -359,8 +366,12 @@ impl Worker {
         let mark = self.ledger.mark();
         let name = format!("projects/{mark}");
         let new = v1::Project { name: name.clone(), display_name: mark.clone(), ..Default::default() };
-        let request =
-            v1::CreateProjectRequest { project_id: mark, project: Some(new.clone()), validate_only: false };
+        let request = v1::CreateProjectRequest {
+            project_id: mark,
+            project: Some(new.clone()),
+            validate_only: false,
+            request_id: String::new(),
+        };
         let Some(created) = self.attempt(request, vec![put(Resource::Project(new))]).await else { return };
         self.ledger.stand(Resource::Project(created));
         let request = self.new_article(&name);

@@ -70,6 +70,7 @@ impl Workload {
                 annotation_id: contended_id(number),
                 annotation: Some(annotation("nobody", vec![by_code_points(0, 1)])),
                 validate_only: false,
+                request_id: String::new(),
             };
             client.send(request).await.unwrap();
         }
@@ -150,6 +151,7 @@ pub fn article_request(parent: &str, id: &str, mark: &str, bytes: usize) -> v1::
         article_id: id.to_owned(),
         article: Some(article),
         validate_only: false,
+        request_id: String::new(),
     }
 }
 

@@ -273,6 +273,7 @@ async fn annotate_at_random(client: &mut Client, parent: &str, count: usize) -> 
             parent: parent.to_owned(),
             requests: requests.to_vec(),
             validate_only: false,
+            request_id: String::new(),
         };
         created.extend(client.send(batch).await.unwrap().annotations);
     }

@@ -88,6 +88,7 @@ async fn a_commit_that_is_cut_off_is_there_whole_or_not_at_all() {
                     parent: A.to_owned(),
                     requests: vec![one; WRITES],
                     validate_only: false,
+                    request_id: String::new(),
                 };
                 if client.send(batch).await.is_err() {
                     break;

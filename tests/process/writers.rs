@@ -165,8 +165,12 @@ impl Writer {
 
     async fn commit(&mut self, ops: Vec<v1::write::Op>) {
         let writes = ops.into_iter().map(|op| v1::Write { op: Some(op) }).collect();
-        let request =
-            v1::CommitAnnotationsRequest { parent: self.project.clone(), writes, validate_only: false };
+        let request = v1::CommitAnnotationsRequest {
+            parent: self.project.clone(),
+            writes,
+            validate_only: false,
+            request_id: String::new(),
+        };
         let answer = self.client.send(request).await.unwrap();
         for annotation in answer.annotations {
             let name = annotation.name.clone();

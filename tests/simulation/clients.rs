@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use spandrel::{
     app::{
-        App,
+        App, Renderers,
         annotation_commits::{Content, Write, WriteOp},
         annotation_reads::{AnnotationFilter, AnnotationQuery, StreamCursor},
         answers::AnswerKey,
@@ -24,6 +24,7 @@ use spandrel::{
         spans::SpanRequest,
         text::Utf8Range,
     },
+    grpc::convert::changes::RENDERERS,
     store::engine::{At, Mode},
 };
 
@@ -33,7 +34,9 @@ use crate::{
 };
 
 /// How annotations are rendered: so that they are read back from the very bytes that clients would get.
-pub fn render(article: &ArticleName, uid: ProjectUid, annotation: &Annotation) -> Bytes {
+pub const RENDER: Renderers = Renderers { annotation: render, ..RENDERERS };
+
+fn render(article: &ArticleName, uid: ProjectUid, annotation: &Annotation) -> Bytes {
     serde_json::to_vec(&logs::annotation(article.article.as_str(), uid, annotation)).unwrap().into()
 }
 

@@ -7,7 +7,7 @@ use prost_types::{FieldMask, Timestamp};
 use spandrel::{
     app::{App, Settings},
     domain::Problem,
-    grpc::{in_process::InProcess, server::ServerConfig},
+    grpc::{drain::Drain, in_process::InProcess, server::ServerConfig},
     proto::v1::{
         self, ArticleView, ErrorReason, annotation::Target,
         annotation_service_client::AnnotationServiceClient, article_service_client::ArticleServiceClient,
@@ -41,7 +41,8 @@ impl Client {
     /// Starts the services over `app`.
     pub async fn start(app: &Arc<App>, settings: Settings) -> Self {
         let config = ServerConfig::new(([127, 0, 0, 1], 0).into());
-        let server = InProcess::start(&config, serve::services(app, settings, &Drain::default())).await.unwrap();
+        let server =
+            InProcess::start(&config, serve::services(app, settings, &Drain::default())).await.unwrap();
         let service = BoxCloneSyncService::new(tower::service_fn(move |request| {
             let server = server.clone();
             async move { Ok(server.answer(request).await) }
@@ -85,7 +86,12 @@ impl Client {
         let answered = match call {
             Call::CreateProject { project, title, check } => {
                 let (project_id, project) = (project.clone(), new("", title, None));
-                let request = v1::CreateProjectRequest { project_id, project, validate_only: *check };
+                let request = v1::CreateProjectRequest {
+                    project_id,
+                    project,
+                    validate_only: *check,
+                    request_id: String::new(),
+                };
                 self.projects.create_project(request).await?
             }
             Call::UpdateProject { project, title, masked, etag, allow_missing, check } => {
@@ -94,6 +100,7 @@ impl Client {
                     update_mask: masked.then(|| mask("display_name")),
                     allow_missing: *allow_missing,
                     validate_only: *check,
+                    request_id: String::new(),
                 };
                 self.projects.update_project(request).await?
             }
@@ -104,6 +111,7 @@ impl Client {
                     force: *force,
                     allow_missing: *allow_missing,
                     validate_only: *check,
+                    request_id: String::new(),
                 };
                 self.projects.delete_project(request).await?;
                 return Ok((Answer::Done, None, None));
@@ -139,6 +147,7 @@ impl Client {
                     parent: project_name(project),
                     requests: articles.iter().map(one).collect(),
                     validate_only: *check,
+                    request_id: String::new(),
                 };
                 let created = self.articles.batch_create_articles(request).await?.into_inner();
                 // Who created them has their texts, and is not sent them.
@@ -155,6 +164,7 @@ impl Client {
                     update_mask: masked.then(|| mask("title")),
                     allow_missing: *allow_missing,
                     validate_only: *check,
+                    request_id: String::new(),
                 };
                 let updated = self.articles.update_article(request).await?.into_inner();
                 let revision = updated.revision;
@@ -167,6 +177,7 @@ impl Client {
                     force: *force,
                     allow_missing: *allow_missing,
                     validate_only: *check,
+                    request_id: String::new(),
                 };
                 self.articles.delete_article(request).await?;
                 Ok((Answer::Done, None, None))
@@ -217,6 +228,7 @@ impl Client {
                     parent: project_name(project),
                     writes: writes.collect(),
                     validate_only: *check,
+                    request_id: String::new(),
                 };
                 let committed = self.annotations.commit_annotations(request).await?.into_inner();
                 // Of what was deleted only the name is answered.
@@ -287,6 +299,7 @@ fn write(project: &str, write: &Write) -> Op {
             annotation_id: id.clone(),
             annotation: Some(annotation(String::new(), content, None)),
             validate_only: false,
+            request_id: String::new(),
         }),
         WriteOp::Update { content, mask: changed, etag, allow_missing } => {
             Op::Update(v1::UpdateAnnotationRequest {
@@ -298,6 +311,7 @@ fn write(project: &str, write: &Write) -> Op {
                 },
                 allow_missing: *allow_missing,
                 validate_only: false,
+                request_id: String::new(),
             })
         }
         WriteOp::Delete { etag, allow_missing } => Op::Delete(v1::DeleteAnnotationRequest {
@@ -305,6 +319,7 @@ fn write(project: &str, write: &Write) -> Op {
             etag: sent(etag.as_ref()),
             allow_missing: *allow_missing,
             validate_only: false,
+            request_id: String::new(),
         }),
     }
 }

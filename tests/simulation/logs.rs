@@ -89,7 +89,7 @@ fn change_of(record: &[u8], of: &domain_projects::Project) -> Change {
             let one = |one: Option<domain_projects::Project>| one.as_ref().map(project);
             Change::Project { before: one(before), after: one(after) }
         }
-        ResourceChange::Article { number, before, after } => {
+        ResourceChange::Article { cascaded: _, number, before, after } => {
             let one = |one: Option<records::StoredArticle>| one.map(|one| article(of, &one.article));
             Change::Article { number: number.0, before: one(before), after: one(after) }
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use spandrel::{
-    app::{App, RenderAnnotation, Settings, answers::Versions, sweeper::Sweeper},
+    app::{App, Renderers, Settings, answers::Versions, sweeper::Sweeper},
     domain::Result,
     store::{
         annotation_index::AnnotationIndex,
@@ -128,7 +128,7 @@ impl Server {
         let (engine, mut hand) = Committer::by_hand(backend, given.options());
         let _ = given.engine.set(Arc::downgrade(&engine));
         compare_logs(machine, &engine, &mut hand).await?;
-        let opening = given.open(Arc::<Committer>::clone(&engine), clients::render);
+        let opening = given.open(Arc::<Committer>::clone(&engine), clients::RENDER);
         let (app, sweeper) = run(&mut hand, opening).await?;
         tokio::spawn(sweeper.run());
         Ok(Self { engine, hand, app })
@@ -147,7 +147,7 @@ impl Server {
 pub async fn start_threads(
     machine: &Arc<Machine>,
     backend: Box<dyn Backend>,
-    render: RenderAnnotation,
+    render: Renderers,
 ) -> Result<(Arc<Committer>, Arc<App>)> {
     let given = Given::new(machine);
     let engine = Committer::start(backend, given.options())?;
@@ -186,7 +186,7 @@ impl Given {
     fn open(
         &self,
         engine: Arc<dyn Engine>,
-        render: RenderAnnotation,
+        render: Renderers,
     ) -> impl Future<Output = Result<(Arc<App>, Sweeper)>> + Send + 'static {
         App::open(engine, Arc::clone(&self.versions), Arc::clone(&self.clock), SETTINGS, render)
     }

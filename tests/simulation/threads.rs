@@ -214,7 +214,7 @@ async fn live(
     kind: Kind,
     end: End,
 ) -> Result<(), String> {
-    let render = if kind == Kind::OverGrpc { RENDERERS } else { clients::render };
+    let render = if kind == Kind::OverGrpc { RENDERERS } else { clients::RENDER };
     let started = server::start_threads(&world.machine, Box::new(backend), render).await;
     let (engine, app) = started.map_err(|error| error.to_string())?;
     let door = match kind {

@@ -211,6 +211,7 @@ impl Client {
             article_id: id.to_owned(),
             article: Some(article),
             validate_only: false,
+            request_id: String::new(),
         };
         self.articles.create_article(request).await.unwrap().into_inner()
     }

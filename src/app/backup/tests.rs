@@ -25,7 +25,7 @@ use crate::{
         backup_file::FileReader,
         catalog,
         committer::{Backend, Committer, Options, PartitionView},
-        engine::{Clock, EngineExt as _, Mode, Partition, View},
+        engine::{Clock, Mode, Origin, Partition, View},
         keys::{self, Generation},
         memory::{Disk, MemoryBackend},
         rebuild::{Rebuild, RestoredProject},
@@ -253,6 +253,7 @@ async fn a_backup_holds_its_place_and_its_log_until_it_is_dropped() {
 #[test]
 fn long_commits_are_cut_into_parts() {
     let commit = |revision, changes: &[usize]| Commit {
+        origin: Origin::default(),
         stamp: Stamp { revision: Revision(revision), time: Timestamp(1) },
         changes: changes.iter().map(|bytes| Change { scope: 0, record: vec![7; *bytes].into() }).collect(),
     };
@@ -272,7 +273,7 @@ fn long_commits_are_cut_into_parts() {
     let mut continued = false;
     for part in parts {
         if !continued {
-            joined.push(Commit { stamp: part.stamp, changes: Vec::new() });
+            joined.push(Commit { stamp: part.stamp, origin: part.origin, changes: Vec::new() });
         }
         continued = part.continued;
         let changes = part.changes.into_iter().map(|record| Change { scope: 0, record });

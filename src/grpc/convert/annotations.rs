@@ -85,9 +85,7 @@ pub fn create_batch(
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED; the field names the write.
-pub fn commit(
-    mut request: v1::CommitAnnotationsRequest,
-) -> Result<(ProjectName, Vec<Write>, Attempt)> {
+pub fn commit(mut request: v1::CommitAnnotationsRequest) -> Result<(ProjectName, Vec<Write>, Attempt)> {
     let id = mem::take(&mut request.request_id);
     let attempt = attempt(Method::CommitAnnotations, request.validate_only, &id, &request)?;
     let v1::CommitAnnotationsRequest { parent, writes, validate_only: _, request_id: _ } = request;
@@ -237,7 +235,8 @@ fn create_write(
     batch: Option<&ArticleName>,
     path: String,
 ) -> Result<Write> {
-    let v1::CreateAnnotationRequest { parent, annotation_id, annotation, validate_only: _, request_id: _ } = request;
+    let v1::CreateAnnotationRequest { parent, annotation_id, annotation, validate_only: _, request_id: _ } =
+        request;
     let article = match batch {
         Some(batch) if parent.is_empty() => batch.clone(),
         Some(batch) if ArticleName::parse("parent", &parent)? != *batch => {
@@ -259,8 +258,13 @@ fn create_write(
 }
 
 fn update_write(request: v1::UpdateAnnotationRequest, path: String) -> Result<Write> {
-    let v1::UpdateAnnotationRequest { annotation, update_mask, allow_missing, validate_only: _, request_id: _ } =
-        request;
+    let v1::UpdateAnnotationRequest {
+        annotation,
+        update_mask,
+        allow_missing,
+        validate_only: _,
+        request_id: _,
+    } = request;
     let (name, content, etag) = parts(required("annotation", annotation)?)?;
     let AnnotationName { article, annotation: id } = AnnotationName::parse("annotation.name", &name)?;
     let mask = Mask::parse("update_mask", update_mask.as_ref().map(|mask| mask.paths.as_slice()))?;

@@ -210,7 +210,8 @@ struct Parts {
 }
 
 fn new(request: v1::CreateArticleRequest, parent: &ProjectName, path: String) -> Result<NewArticle> {
-    let v1::CreateArticleRequest { parent: _, article_id, article, validate_only: _, request_id: _ } = request;
+    let v1::CreateArticleRequest { parent: _, article_id, article, validate_only: _, request_id: _ } =
+        request;
     let Parts { name, details, text, etag: _ } = parts(required("article", article)?)?;
     let id =
         id_or_name(("article_id", &article_id), ("article.name", &name), ArticleId::parse, |field, name| {

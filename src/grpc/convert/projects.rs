@@ -21,9 +21,7 @@ use crate::{
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
-pub fn create(
-    mut request: v1::CreateProjectRequest,
-) -> Result<(Option<ProjectId>, ProjectDetails, Attempt)> {
+pub fn create(mut request: v1::CreateProjectRequest) -> Result<(Option<ProjectId>, ProjectDetails, Attempt)> {
     let id = mem::take(&mut request.request_id);
     let attempt = attempt(Method::CreateProject, request.validate_only, &id, &request)?;
     let v1::CreateProjectRequest { project_id, project, validate_only: _, request_id: _ } = request;

@@ -12,7 +12,7 @@ use crate::{
     },
     store::{
         backup_records::{CommitPart, ProjectEnd},
-        engine::Stamp,
+        engine::{Origin, Stamp},
         keys::{ArticleNumber, Generation},
         records::StoredArticle,
     },
@@ -62,7 +62,12 @@ fn records(seed: u64, bytes: &Bytes) -> Vec<Record> {
         create_time: Timestamp(3),
         update_time: Timestamp(4),
     };
-    let part = |continued| CommitPart { stamp: stamp(seed), changes: vec![bytes.clone()], continued };
+    let part = |continued| CommitPart {
+        stamp: stamp(seed),
+        origin: Origin::default(),
+        changes: vec![bytes.clone()],
+        continued,
+    };
     vec![
         Record::Start(Timestamp(5)),
         Record::Project { project, base: Revision(seed), log_floor: Revision(1) },

@@ -114,8 +114,7 @@ impl Group {
         let clock = &self.shared.options.clock;
         let touched = touch(&self.shared, &mut self.touched, backend, partition)?;
         if let Some(request) = attempt.retried()
-            && let Some(commit) =
-                touched.over(backend, partition, |state| requests::find(state, request))?
+            && let Some(commit) = touched.over(backend, partition, |state| requests::find(state, request))?
         {
             return Ok(Arc::new(commit));
         }

@@ -128,8 +128,7 @@ pub(in crate::store) fn record(draft: &mut Draft<'_>, stamp: Stamp, request: &Re
     }
     let Some(bucket) = buckets.last_mut() else { return Ok(()) };
     bucket.records += 1;
-    let replaced =
-        bucket.table().insert(draft, &record_key(request), &stamp.revision.0.to_be_bytes())?;
+    let replaced = bucket.table().insert(draft, &record_key(request), &stamp.revision.0.to_be_bytes())?;
     if replaced.is_some() {
         return Err(Error::corrupt(format!("request {} was carried out twice", request.id)));
     }

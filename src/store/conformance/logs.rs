@@ -24,7 +24,10 @@ pub(super) async fn the_log_has_every_commit_in_order<H: Harness>(mut fixture: F
         let value = index.to_string();
         let commit = fixture.commit(P, puts(&[("a", &value), ("b", "")])).await.unwrap();
         let unscoped = |change: &Change| Change { scope: 0, ..change.clone() };
-        expected.push(Commit { stamp: commit.stamp, changes: commit.changes.iter().map(unscoped).collect() });
+        expected.push(Commit {
+            changes: commit.changes.iter().map(unscoped).collect(),
+            ..Commit::clone(&commit)
+        });
     }
     fixture.commit(Q, says(1)).await.unwrap();
     fixture.reopen();

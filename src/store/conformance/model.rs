@@ -19,7 +19,7 @@ type Writes = Vec<(Bytes, Option<Bytes>)>;
 fn writes() -> impl Strategy<Value = Writes> {
     // Keys that are close to each other, and bytes at which orders and carries go wrong.
     let byte = prop_oneof![Just(0x00), Just(0x7f), Just(0xfe), Just(0xff), Just(0xff), any::<u8>()];
-    let key = (0x03..0x06u8, proptest::collection::vec(byte, 0..9))
+    let key = (0x05..0x08u8, proptest::collection::vec(byte, 0..9))
         .prop_map(|(tag, rest)| [&[tag], &rest[..]].concat().into());
     let value = (any::<u8>(), prop_oneof![0..20usize, 0..4_096usize])
         .prop_map(|(byte, length)| vec![byte; length].into());

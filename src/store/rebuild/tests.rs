@@ -3,6 +3,7 @@
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
+use crate::store::engine::Origin;
 use crate::{
     domain::{
         articles::{Article, ArticleDetails, TextIdentity},
@@ -61,14 +62,20 @@ fn annotation(revision: u64) -> Bytes {
 }
 
 fn commit(revision: u64, changes: Vec<Bytes>) -> Record {
-    Record::Commits(vec![CommitPart { stamp: stamp(revision), changes, continued: false }])
+    Record::Commits(vec![CommitPart {
+        stamp: stamp(revision),
+        origin: Origin::default(),
+        changes,
+        continued: false,
+    }])
 }
 
 /// One article with one annotation, which a commit after the base changes.
 fn backup() -> Vec<Record> {
     let id = AnnotationId::from_bytes(ID);
     let created = |before, after| records::change(&ResourceChange::Project { before, after });
-    let article = ResourceChange::Article { number: ARTICLE, before: None, after: Some(stored(2)) };
+    let article =
+        ResourceChange::Article { number: ARTICLE, before: None, after: Some(stored(2)), cascaded: false };
     let changed =
         |before, after| records::annotation_change((ARTICLE, &stored(2).article.id), id, before, after);
     vec![
@@ -170,8 +177,12 @@ fn what_cannot_be_is_refused() {
     check(
         |records| {
             // Deleted by now, but its number was given.
-            let deleted =
-                ResourceChange::Article { number: ArticleNumber(2), before: Some(stored(2)), after: None };
+            let deleted = ResourceChange::Article {
+                number: ArticleNumber(2),
+                before: Some(stored(2)),
+                after: None,
+                cascaded: false,
+            };
             records[8] = commit(4, vec![records::change(&deleted)]);
         },
         "the log speaks of an article with a number",

@@ -121,8 +121,12 @@ fn changes_keep_their_bytes() {
     let before_and_after = ResourceChange::Project { before: Some(a_project()), after: Some(a_project()) };
     check(before_and_after, &["0a7a", "0a3b", PROJECT, "123b", PROJECT]);
     check(ResourceChange::Project { before: Some(a_project()), after: None }, &["0a3d", "0a3b", PROJECT]);
-    let created =
-        ResourceChange::Article { number: ArticleNumber(300), before: None, after: Some(an_article()) };
+    let created = ResourceChange::Article {
+        number: ArticleNumber(300),
+        before: None,
+        after: Some(an_article()),
+        cascaded: false,
+    };
     check(created, &["125d", "08ac02", "1a58", ARTICLE]);
     let (article, id) = (ArticleId::parse("", "a").unwrap(), annotation_id());
     let (before, after) = (Some(a_plain_annotation()), Some(a_full_annotation()));
@@ -203,6 +207,7 @@ fn damaged_records() -> impl Strategy<Value = Vec<u8>> {
             number: ArticleNumber(1),
             before: Some(an_article()),
             after: None,
+            cascaded: false,
         })
         .to_vec(),
         change(&ResourceChange::Annotation {

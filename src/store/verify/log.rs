@@ -98,7 +98,10 @@ pub(super) fn check_catalog(
     walk_entries(checker, place, view, logged, |checker, revision, entry| {
         known.count(entry);
         let is_creation = |change| {
-            matches!(records::read_change(change), Ok(ResourceChange::Project { before: None, after: Some(_) }))
+            matches!(
+                records::read_change(change),
+                Ok(ResourceChange::Project { before: None, after: Some(_) })
+            )
         };
         if !entry.changes.iter().all(|change| is_creation(change)) {
             let what = format!("the log's entry of revision {} has changes of resources", revision.0);
@@ -229,7 +232,8 @@ impl Walk<'_> {
                     format!("it is of article number {number}, and numbers below {below} were given away");
                 checker.problem(&at, &what);
             }
-            if let Some(wrong) = ChangedVersions::of(&change).wrong(revision, time, entry.undone_revision > 0) {
+            if let Some(wrong) = ChangedVersions::of(&change).wrong(revision, time, entry.undone_revision > 0)
+            {
                 checker.problem(&at, &format!("its change of {} {wrong}", self.describe(&change)));
             }
             match super::guarded(|| self.judge(&change, revision, &mut deleted)) {
@@ -251,10 +255,12 @@ impl Walk<'_> {
         let place = self.place;
         match change {
             ResourceChange::Project { .. } => place.to_string(),
-            ResourceChange::Article { number, before, after, cascaded: _ } => match after.as_ref().or(before.as_ref()) {
-                Some(stored) => format!("{place}/articles/{}", stored.article.id),
-                None => format!("{place}, article number {}", number.0),
-            },
+            ResourceChange::Article { number, before, after, cascaded: _ } => {
+                match after.as_ref().or(before.as_ref()) {
+                    Some(stored) => format!("{place}/articles/{}", stored.article.id),
+                    None => format!("{place}, article number {}", number.0),
+                }
+            }
             ResourceChange::Annotation { article, id, .. } => {
                 format!("{place}/articles/{article}/annotations/{id}")
             }

@@ -98,7 +98,9 @@ impl ChangedVersions {
         }
         match change {
             ResourceChange::Project { before, after } => both(before.as_ref(), after.as_ref()),
-            ResourceChange::Article { number: _, before, after, cascaded: _ } => both(before.as_ref(), after.as_ref()),
+            ResourceChange::Article { number: _, before, after, cascaded: _ } => {
+                both(before.as_ref(), after.as_ref())
+            }
             ResourceChange::Annotation { number: _, article: _, id: _, before, after } => {
                 both(before.as_ref(), after.as_ref())
             }
@@ -106,12 +108,7 @@ impl ChangedVersions {
     }
 
     /// What is wrong with a change by the commit of this revision and time. An undo brings back what was made before.
-    pub(super) fn wrong(
-        self,
-        revision: Revision,
-        time: Timestamp,
-        is_undo: bool,
-    ) -> Option<&'static str> {
+    pub(super) fn wrong(self, revision: Revision, time: Timestamp, is_undo: bool) -> Option<&'static str> {
         let Self { before, after } = self;
         let created = before.map_or(time, |before| before.created);
         if before.is_none() && after.is_none() {

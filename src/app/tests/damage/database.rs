@@ -38,6 +38,10 @@ pub(super) struct LogEntry {
     pub(super) time: i64,
     #[prost(bytes = "bytes", repeated, tag = "2")]
     pub(super) changes: Vec<Bytes>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) request: Option<()>,
+    #[prost(uint64, tag = "4")]
+    pub(super) undone: u64,
 }
 
 /// `AnnotationStatistics`, the same on the wire.
@@ -172,8 +176,7 @@ async fn build(trim: bool) -> Result<Rows> {
     let engine: Arc<dyn Engine> = Committer::start(Box::new(MemoryBackend::open(&disk)), options)?;
     let settings = Settings::with_texts_of(1 << 20);
     // Nobody sweeps, so that there is something to be swept.
-    let (app, _sweeper) =
-        App::open(Arc::clone(&engine), versions, clock, settings, |_, _, _| Bytes::new()).await?;
+    let (app, _sweeper) = App::open(Arc::clone(&engine), versions, clock, settings, NAMES).await?;
     fill(&app).await?;
     if trim {
         let middle = engine.head(P).borrow().0 / 2;

@@ -146,9 +146,13 @@ fn counts(row: &Bytes) -> Option<(Vec<u64>, bool)> {
 /// What a log entry says that anything is held against: what is stored still, what was deleted, and when.
 fn said(rows: &Rows, key: &Bytes) -> Option<(Option<i64>, Vec<ResourceChange>)> {
     let partition = Partition(u32::from_be_bytes(*key.first_chunk()?));
+    if partition == Partition::CATALOG {
+        // What it created is told to a retry, and held against nothing.
+        return Some((None, Vec::new()));
+    }
     let first = key.slice(4..13);
     let value = rows.try_read(partition, |view| long_values::get(view, &first)).ok()??;
-    let LogEntry { time, changes } = LogEntry::decode(value).ok()?;
+    let LogEntry { time, changes, request: _, undone: _ } = LogEntry::decode(value).ok()?;
     let changes =
         changes.iter().map(|change| records::read_change(change)).collect::<Result<Vec<_>>>().ok()?;
     let is_pinned = |change: &ResourceChange| {
@@ -171,7 +175,7 @@ fn what_stands(mut change: ResourceChange) -> Option<ResourceChange> {
             *before = None;
             after.is_none() || rows.read(P, |view| project_table::get(view)) == *after
         }
-        ResourceChange::Article { number, before, after } => {
+        ResourceChange::Article { number, before, after, cascaded: _ } => {
             *before = None;
             after.is_none() || rows.read(P, |view| article_table::get(view, *number)) == *after
         }

@@ -51,7 +51,7 @@ async fn opened(rows: &Rows, free_space_floor_bytes: u64, trim_through: u64) -> 
     let engine = Committer::start(Box::new(Full(rows.backend())), options)?;
     engine.trim_log(P, Revision(trim_through)).await?;
     let settings = Settings::with_texts_of(1);
-    Ok(App::open(engine, versions, clock, settings, |_, _, _| Bytes::new()).await?.0)
+    Ok(App::open(engine, versions, clock, settings, NAMES).await?.0)
 }
 
 /// A start took a project that had lost its row for one whose deletion was cut off, and swept all that was left of it.
