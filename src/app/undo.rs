@@ -1,6 +1,6 @@
 //! Undo: what one commit did is taken back by a new one, wherever it still stands as that commit left it.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use prost::Message as _;
 
@@ -14,11 +14,12 @@ use crate::{
         projects::Project,
         revisions::Revision,
     },
-    limits::CONFLICTS_LISTED_MAX,
+    limits::{CONFLICTS_LISTED_MAX, FEED_READ_BYTES},
     store::{
         annotation_index::AnnotationIndex,
         article_table,
-        engine::{Attempt, Change, Commit, Decision, Draft, LogError, View as _},
+        committer::logged,
+        engine::{At, Attempt, Change, Commit, Decision, Draft, LogError, View as _},
         keys::{self, ArticleNumber, Generation},
         project_table,
         records::{self, ResourceChange, StoredArticle},
@@ -39,6 +40,17 @@ struct Undo {
     project: Arc<ProjectHandle>,
     undone: Revision,
     changes: Vec<ResourceChange>,
+    /// What is known of the annotations of articles that the commit brought back, and that go with them again.
+    brought_back: HashMap<ArticleNumber, BroughtBack>,
+}
+
+/// The annotations of an article that came back with it, as far as they were looked at outside of the writer.
+#[derive(Debug, Clone, Copy)]
+struct BroughtBack {
+    /// Up to this revision.
+    seen: Revision,
+    /// One that was changed since the article came back.
+    changed: Option<AnnotationId>,
 }
 
 /// Why a change is not taken back.
@@ -89,8 +101,92 @@ impl App {
             let what = format!("created {}, which a delete undoes, and not this", project.name());
             return Err(Error::field("revision", what));
         }
-        Ok(Undo { project: Arc::clone(project), undone, changes })
+        let mut brought_back = HashMap::new();
+        for change in &changes {
+            if let ResourceChange::Article { number, before: None, after: Some(_), cascaded: true } = change {
+                brought_back.insert(*number, self.look_at(project, *number, undone).await?);
+            }
+        }
+        Ok(Undo { project: Arc::clone(project), undone, changes, brought_back })
     }
+
+    /// Looks for annotations of an article that were changed after it came back. There may be many: so this is done here,
+    /// and the decision looks at what was committed in the last moment.
+    async fn look_at(
+        &self,
+        project: &Arc<ProjectHandle>,
+        number: ArticleNumber,
+        undone: Revision,
+    ) -> Result<BroughtBack> {
+        let (mut after, mut seen) = (None, None);
+        loop {
+            let read = project.read(self.engine.as_ref(), move |view| {
+                let (mut last, index) = (after, AnnotationIndex::new(number, Generation::FIRST));
+                for (looked_at, entry) in index.in_document_order(view, None, after)?.enumerate() {
+                    let entry = entry?;
+                    if looked_at >= VIEW_ENTRIES_MAX {
+                        return Ok((None, Some(last)));
+                    }
+                    let id = entry.key.id();
+                    if records::decode_annotation(id, &entry.value)?.revision > undone {
+                        return Ok((Some(id), None));
+                    }
+                    last = Some(entry.key.position());
+                }
+                Ok((None, None))
+            });
+            let At { value: (changed, more), revision } = read.await?;
+            let seen = *seen.get_or_insert(revision);
+            match more {
+                Some(last) => after = last,
+                None if changed.is_some() => return Ok(BroughtBack { seen, changed }),
+                None => return self.look_on(project, number, seen).await,
+            }
+        }
+    }
+
+    /// Looks through what was committed since `seen`.
+    async fn look_on(
+        &self,
+        project: &Arc<ProjectHandle>,
+        number: ArticleNumber,
+        mut seen: Revision,
+    ) -> Result<BroughtBack> {
+        loop {
+            let commits = match self.engine.log_after(project.partition, seen, FEED_READ_BYTES).await {
+                Ok(commits) => commits,
+                Err(LogError::Compacted { earliest }) => return Err(compacted(seen.next(), earliest)),
+                Err(LogError::Failed(error)) => return Err(error),
+            };
+            for commit in &commits {
+                seen = commit.stamp.revision;
+                if let Some(changed) = changed_annotation(commit, number)? {
+                    return Ok(BroughtBack { seen, changed: Some(changed) });
+                }
+            }
+            // The decision looks at the few that come meanwhile.
+            if commits.len() < FEW_COMMITS {
+                return Ok(BroughtBack { seen, changed: None });
+            }
+        }
+    }
+}
+
+/// Entries that one view looks at: a millisecond or two, since writers wait for it.
+const VIEW_ENTRIES_MAX: usize = 4_000;
+/// Commits that a decision may look through.
+const FEW_COMMITS: usize = 64;
+
+/// An annotation of an article that a commit changes.
+fn changed_annotation(commit: &Commit, article: ArticleNumber) -> Result<Option<AnnotationId>> {
+    for change in changes(commit) {
+        if let ResourceChange::Annotation { number, id, .. } = change?
+            && number == article
+        {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 fn compacted(undone: Revision, earliest: Revision) -> Error {
@@ -178,13 +274,12 @@ impl Undo {
                 (Some(restored), false)
             }
             (None, Some(_), Some(_)) => {
-                let annotations = AnnotationIndex::new(number, Generation::FIRST);
-                let first = annotations.in_document_order(draft, None, None)?.next().transpose()?;
-                if let Some(first) = first {
-                    return Ok(conflict(name.annotation(first.key.id()).to_string(), CREATED));
+                if let Some((annotation, why)) = self.annotation_in_the_way(draft, number)? {
+                    return Ok(conflict(name.annotation(annotation).to_string(), why));
                 }
+                let cascaded = AnnotationIndex::new(number, Generation::FIRST).count(draft)? > 0;
                 article_table::delete(draft, number, &id)?;
-                (None, false)
+                (None, cascaded)
             }
             (Some(before), None, None) => {
                 if article_table::number(draft, &id)?.is_some() {
@@ -202,6 +297,27 @@ impl Undo {
         let change = ResourceChange::Article { number, before: current, after: restored, cascaded };
         draft.change(changed(Scope::article(self.project.partition, &id), &change));
         Ok(None)
+    }
+
+    /// An annotation that the commit did not bring with the article that it created or brought back.
+    fn annotation_in_the_way(
+        &self,
+        draft: &Draft<'_>,
+        number: ArticleNumber,
+    ) -> Result<Option<(AnnotationId, &'static str)>> {
+        let Some(BroughtBack { seen, changed }) = self.brought_back.get(&number) else {
+            let index = AnnotationIndex::new(number, Generation::FIRST);
+            let first = index.in_document_order(draft, None, None)?.next().transpose()?;
+            return Ok(first.map(|first| (first.key.id(), CREATED)));
+        };
+        let mut changed = *changed;
+        let mut revision = seen.next();
+        while changed.is_none() && revision < draft.stamp().revision {
+            let commit = logged(draft, revision)?.ok_or_else(|| compacted(revision, revision.next()))?;
+            changed = changed_annotation(&commit, number)?;
+            revision = revision.next();
+        }
+        Ok(changed.map(|changed| (changed, CHANGED)))
     }
 
     fn undo_annotation(

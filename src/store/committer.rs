@@ -79,6 +79,15 @@ pub fn forgettable_log(view: &dyn View) -> Result<Option<Revision>> {
     requests::log_floor_max(view)
 }
 
+/// The commit of `revision`, if a view's log keeps it.
+///
+/// # Errors
+///
+/// As every read.
+pub fn logged(view: &dyn View, revision: Revision) -> Result<Option<Commit>> {
+    log::entry(view, revision)
+}
+
 /// The revision of the commit that a view was left by.
 ///
 /// # Errors

@@ -20,5 +20,7 @@ mod commits;
 mod lists;
 mod projects;
 mod refusals;
+mod retries;
 mod troubles;
+mod undo;
 mod venezuela;

@@ -25,7 +25,7 @@ use std::{
 
 use spandrel::proto::v1::{
     self, annotation_service_client::AnnotationServiceClient, article_service_client::ArticleServiceClient,
-    project_service_client::ProjectServiceClient,
+    change_service_client::ChangeServiceClient, project_service_client::ProjectServiceClient,
 };
 use tempfile::TempDir;
 use tonic::{Code, Status, transport::Channel};
@@ -179,6 +179,7 @@ pub struct Client {
     pub projects: ProjectServiceClient<Channel>,
     pub articles: ArticleServiceClient<Channel>,
     pub annotations: AnnotationServiceClient<Channel>,
+    pub changes: ChangeServiceClient<Channel>,
 }
 
 impl Client {
@@ -195,7 +196,8 @@ impl Client {
         Self {
             projects: ProjectServiceClient::new(channel.clone()),
             articles: ArticleServiceClient::new(channel.clone()),
-            annotations: AnnotationServiceClient::new(channel),
+            annotations: AnnotationServiceClient::new(channel.clone()),
+            changes: ChangeServiceClient::new(channel),
         }
     }
 
@@ -350,7 +352,8 @@ pub fn document_position(annotation: &v1::Annotation) -> (u32, std::cmp::Reverse
 fn code_of(reason: &str) -> Code {
     match reason {
         "TEXT_REVISION_STALE" | "HAS_CHILDREN" => Code::FailedPrecondition,
-        "ETAG_MISMATCH" => Code::Aborted,
+        "FEED_RESET" | "REVISION_COMPACTED" => Code::FailedPrecondition,
+        "ETAG_MISMATCH" | "UNDO_CONFLICT" => Code::Aborted,
         "RESOURCE_EXISTS" => Code::AlreadyExists,
         "RESOURCE_NOT_FOUND" => Code::NotFound,
         "OVERLOADED" | "SHUTTING_DOWN" | "STORAGE_UNAVAILABLE" => Code::Unavailable,

@@ -47,4 +47,6 @@ requests! {
     annotations.delete_annotation(DeleteAnnotationRequest) -> ();
     annotations.batch_create_annotations(BatchCreateAnnotationsRequest) -> v1::BatchCreateAnnotationsResponse;
     annotations.commit_annotations(CommitAnnotationsRequest) -> v1::CommitAnnotationsResponse;
+    changes.list_changes(ListChangesRequest) -> v1::ListChangesResponse;
+    changes.undo_commit(UndoCommitRequest) -> v1::UndoCommitResponse;
 }
