@@ -24,6 +24,10 @@ impl Connection {
         Ok(Self(Endpoint::from_shared(server.to_owned())?.tcp_nodelay(true).connect().await?))
     }
 
+    pub(crate) fn channel(&self) -> Channel {
+        self.0.clone()
+    }
+
     pub(crate) fn articles(&self) -> ArticleServiceClient<Channel> {
         ArticleServiceClient::new(self.0.clone())
     }

@@ -152,12 +152,9 @@ impl Latency {
     }
 
     fn report(&self, measured: Measured, cpu: Option<Duration>) -> Result<()> {
-        let Measured { mut times, items } = measured;
-        if times.is_empty() {
-            return Err("no call ended".into());
-        }
-        times.sort_unstable();
-        let quantile = |per_mille: usize| times[(times.len() * per_mille / 1_000).min(times.len() - 1)];
+        let mut measured = measured;
+        let (p50, p99) = measured.quantile(500).zip(measured.quantile(990)).ok_or("no call ended")?;
+        let Measured { times, items } = measured;
         let calls = f64::from(u32::try_from(times.len())?);
         let call = self.call.to_possible_value().map(|call| call.get_name().to_owned());
         let name = self.name.clone().or(call).unwrap_or_default();
@@ -166,8 +163,8 @@ impl Latency {
             r#"{{"name":{name:?},"streams":{},"calls":{calls},"rps":{:.1},"p50_us":{:.1},"p99_us":{:.1},"items_per_reply":{:.1}{}}}"#,
             self.streams,
             calls / self.seconds,
-            quantile(500).as_secs_f64() * 1e6,
-            quantile(990).as_secs_f64() * 1e6,
+            p50.as_secs_f64() * 1e6,
+            p99.as_secs_f64() * 1e6,
             f64::from(u32::try_from(items)?) / calls,
             cpu.unwrap_or_default(),
         );
@@ -193,9 +190,18 @@ impl Pace {
 
 /// What a stream measured.
 #[derive(Default)]
-struct Measured {
-    times: Vec<Duration>,
+pub(crate) struct Measured {
+    pub(crate) times: Vec<Duration>,
     items: usize,
+}
+
+impl Measured {
+    /// How long so many of a thousand took at most; `None` when there are none.
+    pub(crate) fn quantile(&mut self, per_mille: usize) -> Option<Duration> {
+        self.times.sort_unstable();
+        let last = self.times.len().checked_sub(1)?;
+        Some(self.times[(self.times.len() * per_mille / 1_000).min(last)])
+    }
 }
 
 async fn calls(
@@ -313,7 +319,7 @@ async fn tokens(
 }
 
 /// The CPU time that a process has taken.
-fn cpu(pid: u32) -> Duration {
+pub(crate) fn cpu(pid: u32) -> Duration {
     // What Linux counts in, on every architecture: proc(5), "utime", in USER_HZ.
     const TICK: Duration = Duration::from_millis(10);
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server's process is there");

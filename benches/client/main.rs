@@ -16,6 +16,7 @@ mod connection;
 mod fill;
 mod latency;
 mod prose;
+mod watch;
 
 use std::error::Error;
 
@@ -50,6 +51,10 @@ enum Command {
     Bodies(bodies::Bodies),
     /// Times calls, each with another request, so that the server cannot send a kept answer again
     Latency(latency::Latency),
+    /// Creates annotations while others follow the project, and times when both are told
+    Watch(watch::Watch),
+    /// Changes one annotation by many at once, each with the etag that it saw last
+    Contend(watch::Contend),
 }
 
 #[tokio::main]
@@ -61,6 +66,8 @@ async fn main() -> Result<()> {
         Some(Command::DeleteBook) => books::delete(&server).await,
         Some(Command::Bodies(bodies)) => bodies.run(&server).await,
         Some(Command::Latency(latency)) => latency.run(&server).await,
+        Some(Command::Watch(watch)) => watch.run(&server).await,
+        Some(Command::Contend(contend)) => contend.run(&server).await,
         // `cargo bench` runs this: what can be measured needs a server, which the scripts beside this start.
         None => Ok(Arguments::command().print_help()?),
     }

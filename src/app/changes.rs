@@ -186,9 +186,9 @@ impl App {
         let (engine, filter) = (self.engine.as_ref(), &query.filter);
         let read = read_commits(engine, project, after, FEED_READ_BYTES, filter, self.render).await;
         // A page that was begun before the log was trimmed.
-        read.map_err(|error| match error.problem {
-            Problem::RevisionCompacted { .. } if !query.page_token.is_empty() => error.within("page_token"),
-            _ => error,
+        read.map_err(|error| {
+            let is_compacted = matches!(error.problem, Problem::RevisionCompacted { .. });
+            if is_compacted && !query.page_token.is_empty() { error.within("page_token") } else { error }
         })
     }
 }

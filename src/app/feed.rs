@@ -333,9 +333,15 @@ impl Feeds {
         self.ring(partition, |bell| bell.earliest = bell.earliest.max(earliest))
     }
 
-    /// Tells who follows a project that it is deleted.
-    pub(super) fn end(&self, partition: Partition) {
+    /// Tells who follows a project that it is deleted. Waits until that is in the tail, since the log is swept next.
+    pub(super) async fn end(&self, partition: Partition) {
+        /// A reader that is slower has other troubles.
+        const PATIENCE: Duration = Duration::from_secs(1);
         let head = *self.engine.head(partition).borrow();
+        let bell = self.channels().get(&partition).and_then(Weak::upgrade).map(|channel| channel.bell());
+        if let Some(mut bell) = bell {
+            let _ = tokio::time::timeout(PATIENCE, bell.wait_for(|bell| bell.head >= head)).await;
+        }
         self.ring(partition, |bell| {
             bell.head = bell.head.max(head);
             bell.ended = true;

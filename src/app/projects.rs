@@ -341,7 +341,7 @@ impl App {
         let release = move |draft: &mut Draft<'_>| catalog::release(draft, &entry);
         let finish = Attempt { mode: Mode::Finish, ..attempt };
         self.engine.attempt(Partition::CATALOG, Arc::new(release), finish).await?;
-        self.feeds.end(*partition);
+        self.feeds.end(*partition).await;
         self.sweep(Sweep::Project(*partition));
         Ok(())
     }

@@ -57,13 +57,14 @@ pub struct SnapshotPage {
 #[derive(Debug, Clone)]
 struct Cursor {
     article: ArticleNumber,
-    /// Behind this annotation of it, or before the article itself.
     place: Place,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Place {
+    /// Before the article itself.
     Article,
+    /// Behind this annotation of it, or before the first.
     Annotations(Option<DocumentPosition>),
 }
 
@@ -97,25 +98,11 @@ impl Snapshot {
         let cursor = self.cursor.clone();
         let read = project.read(app.engine.as_ref(), move |view| {
             let mut page = Page::new(&handle, filter.layer.clone(), render);
-            let cursor = match cursor {
-                Some(cursor) => cursor,
-                None => {
-                    if filter.is_empty()
-                        && let Some(project) = project_table::get(view)?
-                    {
-                        page.put_project(&project, revision_of(view)?);
-                    }
-                    let only =
-                        filter.article.as_ref().map(|id| article_table::number(view, id)).transpose()?;
-                    let article = match only {
-                        Some(Some(number)) => number,
-                        Some(None) => return Ok((page.resources, None)),
-                        None => ArticleNumber(0),
-                    };
-                    Cursor { article, place: Place::Article }
-                }
+            let begins = if let Some(cursor) = cursor { Some(cursor) } else { page.begin(view, &filter)? };
+            let next = match begins {
+                Some(cursor) => page.fill(view, &cursor, filter.article.as_ref())?,
+                None => None,
             };
-            let next = page.fill(view, cursor, filter.article.as_ref())?;
             Ok((page.resources, next))
         });
         let read = read.await?;
@@ -147,11 +134,6 @@ impl<'p> Page<'p> {
         Self { project, layer, render, resources: Vec::new(), bytes: 0, entries_left: VIEW_ENTRIES_MAX }
     }
 
-    fn put_project(&mut self, project: &Project, head: Revision) {
-        let rendered = self.rendered(Resource::Project(project, head));
-        self.put(rendered);
-    }
-
     fn rendered(&self, resource: Resource<'_>) -> Bytes {
         (self.render.resource)(&self.project.name(), self.project.uid, resource)
     }
@@ -166,8 +148,23 @@ impl<'p> Page<'p> {
             || (self.resources.len() < PAGE_ITEMS_MAX && self.bytes + bytes <= STREAM_MESSAGE_BYTES_MAX)
     }
 
+    /// Begins with the project, and says where its articles begin, unless none is asked for that there is.
+    fn begin(&mut self, view: &dyn View, filter: &ChangeFilter) -> Result<Option<Cursor>> {
+        if filter.is_empty()
+            && let Some(project) = project_table::get(view)?
+        {
+            let project = self.rendered(Resource::Project(&project, revision_of(view)?));
+            self.put(project);
+        }
+        let article = match &filter.article {
+            Some(id) => article_table::number(view, id)?,
+            None => Some(ArticleNumber(0)),
+        };
+        Ok(article.map(|article| Cursor { article, place: Place::Article }))
+    }
+
     /// Fills the page from `cursor` on, and says where the next one begins, unless there is none.
-    fn fill(&mut self, view: &dyn View, cursor: Cursor, only: Option<&ArticleId>) -> Result<Option<Cursor>> {
+    fn fill(&mut self, view: &dyn View, cursor: &Cursor, only: Option<&ArticleId>) -> Result<Option<Cursor>> {
         let mut resume = Some(cursor.place);
         for article in article_table::articles(view, cursor.article) {
             let (number, stored) = article?;
@@ -195,32 +192,32 @@ impl<'p> Page<'p> {
                     None
                 }
             };
-            if let Some(after) = self.annotations(view, (number, id), after)? {
-                return stopped(Place::Annotations(after));
+            if let Some(place) = self.annotations(view, (number, id), after)? {
+                return stopped(place);
             }
         }
         Ok(None)
     }
 
-    /// Puts an article's annotations behind `after`, and says behind which it stopped, unless it came to the end.
+    /// Puts an article's annotations behind `after`, and says where it stopped, unless it came to the end.
     fn annotations(
         &mut self,
         view: &dyn View,
         (number, id): (ArticleNumber, &ArticleId),
         after: Option<DocumentPosition>,
-    ) -> Result<Option<Option<DocumentPosition>>> {
+    ) -> Result<Option<Place>> {
         let mut last = after;
         for entry in AnnotationIndex::new(number, Generation::FIRST).in_document_order(view, None, after)? {
             let entry = entry?;
             if self.entries_left == 0 {
-                return Ok(Some(last));
+                return Ok(Some(Place::Annotations(last)));
             }
             self.entries_left -= 1;
             let annotation = records::decode_annotation(entry.key.id(), &entry.value)?;
             if self.layer.as_ref().is_none_or(|layer| *layer == annotation.layer) {
                 let rendered = self.rendered(Resource::Annotation(id, &annotation));
                 if !self.has_room_for(rendered.len()) {
-                    return Ok(Some(last));
+                    return Ok(Some(Place::Annotations(last)));
                 }
                 self.put(rendered);
             }
@@ -285,9 +282,9 @@ impl Restoring {
             Ok((changes, None))
         });
         let (changes, stopped) = read.await?.value;
-        match stopped {
-            Some(last) => self.after = last,
-            None => (self.after, _) = (None, self.articles.pop_front()),
+        self.after = stopped.flatten();
+        if stopped.is_none() {
+            self.articles.pop_front();
         }
         let done = self.articles.is_empty();
         Ok((self.commit.message(&changes, !done, &render), done))

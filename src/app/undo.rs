@@ -230,7 +230,7 @@ impl Undo {
     fn undo_project(&self, draft: &mut Draft<'_>, before: &Project, after: &Project) -> Result<Refused> {
         let current = project_table::get(draft)?.ok_or_else(super::unexpected)?;
         if current.revision != after.revision {
-            return Ok(conflict(self.project.name().to_string(), CHANGED));
+            return Ok(Some(conflict(self.project.name().to_string(), CHANGED)));
         }
         let stamp = draft.stamp();
         let restored = Project {
@@ -264,9 +264,9 @@ impl Undo {
             stored
         };
         let (restored, cascaded) = match (before, after, &current) {
-            (_, Some(_), None) => return Ok(conflict(name.to_string(), DELETED)),
+            (_, Some(_), None) => return Ok(Some(conflict(name.to_string(), DELETED))),
             (_, Some(after), Some(current)) if current.article.revision != after.article.revision => {
-                return Ok(conflict(name.to_string(), CHANGED));
+                return Ok(Some(conflict(name.to_string(), CHANGED)));
             }
             (Some(before), Some(_), Some(_)) => {
                 let restored = now(before);
@@ -275,7 +275,7 @@ impl Undo {
             }
             (None, Some(_), Some(_)) => {
                 if let Some((annotation, why)) = self.annotation_in_the_way(draft, number)? {
-                    return Ok(conflict(name.annotation(annotation).to_string(), why));
+                    return Ok(Some(conflict(name.annotation(annotation).to_string(), why)));
                 }
                 let cascaded = AnnotationIndex::new(number, Generation::FIRST).count(draft)? > 0;
                 article_table::delete(draft, number, &id)?;
@@ -283,15 +283,15 @@ impl Undo {
             }
             (Some(before), None, None) => {
                 if article_table::number(draft, &id)?.is_some() {
-                    return Ok(conflict(name.to_string(), CREATED));
+                    return Ok(Some(conflict(name.to_string(), CREATED)));
                 }
                 let restored = now(before);
                 if !article_table::restore(draft, number, self.undone, &restored)? {
-                    return Ok(conflict(name.to_string(), GONE));
+                    return Ok(Some(conflict(name.to_string(), GONE)));
                 }
                 (Some(restored), cascaded)
             }
-            (Some(_), None, Some(_)) => return Ok(conflict(name.to_string(), CREATED)),
+            (Some(_), None, Some(_)) => return Ok(Some(conflict(name.to_string(), CREATED))),
             (None, None, _) => return Err(super::unexpected()),
         };
         let change = ResourceChange::Article { number, before: current, after: restored, cascaded };
@@ -330,22 +330,22 @@ impl Undo {
     ) -> Result<Refused> {
         let name = || self.project.name().article(article.clone()).annotation(id).to_string();
         let Some(stored) = article_table::get(draft, number)? else {
-            return Ok(conflict(name(), ARTICLE_GONE));
+            return Ok(Some(conflict(name(), ARTICLE_GONE)));
         };
         let index = AnnotationIndex::new(number, Generation::FIRST);
         let entry = index.get(draft, id)?;
         let current = entry.as_ref().map(|entry| records::decode_annotation(id, &entry.value)).transpose()?;
         match (after, &current) {
-            (Some(_), None) => return Ok(conflict(name(), DELETED)),
+            (Some(_), None) => return Ok(Some(conflict(name(), DELETED))),
             (Some(after), Some(current)) if current.revision != after.revision => {
-                return Ok(conflict(name(), CHANGED));
+                return Ok(Some(conflict(name(), CHANGED)));
             }
-            (None, Some(_)) => return Ok(conflict(name(), CREATED)),
+            (None, Some(_)) => return Ok(Some(conflict(name(), CREATED))),
             (Some(_), Some(_)) | (None, None) => {}
         }
         // Its spans count in a text that is there no more.
         if before.is_some_and(|before| before.mention.text_revision != stored.article.text.revision) {
-            return Ok(conflict(self.project.name().article(article.clone()).to_string(), CHANGED));
+            return Ok(Some(conflict(self.project.name().article(article.clone()).to_string(), CHANGED)));
         }
         let stamp = draft.stamp();
         let restored = before.map(|before| Annotation {
@@ -375,6 +375,6 @@ fn sort_key(annotation: &Annotation) -> SortKey {
     SortKey::of(hull.start.utf8, hull.end.utf8, annotation.id)
 }
 
-fn conflict(name: String, why: &'static str) -> Refused {
-    Some(Conflict { name, why })
+fn conflict(name: String, why: &'static str) -> Conflict {
+    Conflict { name, why }
 }

@@ -207,12 +207,21 @@ impl Watch {
         }
     }
 
-    /// How far the watch has come: what it tells last when the server stops.
+    /// What the watch tells last when the server stops: how far it has come. Nothing in the middle of a snapshot, which
+    /// is of no use before its end.
     ///
     /// # Errors
     ///
     /// As every read.
-    pub fn checkpoint(&mut self) -> Result<WatchEvent> {
+    pub fn farewell(&mut self) -> Result<Option<WatchEvent>> {
+        let is_in_snapshot = |event: &WatchEvent| matches!(event, WatchEvent::Snapshot(_));
+        if self.snapshot.is_some() || self.ready.iter().any(is_in_snapshot) {
+            return Ok(None);
+        }
+        self.checkpoint().map(Some)
+    }
+
+    fn checkpoint(&mut self) -> Result<WatchEvent> {
         let floor = self.app.engine.log_floor(self.project.partition)?;
         self.told_earliest = floor.next().max(self.bell.borrow().earliest);
         self.checkpoint_at = Instant::now() + CHECKPOINT_INTERVAL;

@@ -47,7 +47,8 @@ impl ChangeService for Changes {
         reply(async {
             let watch = self.app.watch(convert::watch(request.into_inner())?).await?;
             let stream = Watching { watch, drain: self.drain.clone() };
-            Ok(Box::pin(stream.events()) as Self::WatchChangesStream)
+            let events: Self::WatchChangesStream = Box::pin(stream.events());
+            Ok(events)
         })
         .await
     }
@@ -94,11 +95,12 @@ impl Watching {
                     let Self { watch, drain } = &mut watching;
                     let (event, next) = tokio::select! {
                         biased;
-                        () = drain.begun() => (watch.checkpoint(), Next::Refusal),
-                        event = watch.next() => (event, Next::Event),
+                        () = drain.begun() => (watch.farewell(), Next::Refusal),
+                        event = watch.next() => (event.map(Some), Next::Event),
                     };
                     Some(match event {
-                        Ok(event) => (Ok(Encoded::Bytes(convert::event(event))), (watching, next)),
+                        Ok(Some(event)) => (Ok(Encoded::Bytes(convert::event(event))), (watching, next)),
+                        Ok(None) => (Err(status(&Drain::refusal())), (watching, Next::Nothing)),
                         Err(error) => (Err(status(&error)), (watching, Next::Nothing)),
                     })
                 }

@@ -177,9 +177,10 @@ pub fn status(error: &Error) -> Status {
     let refusal =
         Refusal { code, reason, detail, field: &error.field, description, facts: facts(&error.problem) };
     let status = refusal.into_status();
-    match &error.problem {
-        Problem::EtagMismatch { current, .. } => with_current(status, current),
-        _ => status,
+    if let Problem::EtagMismatch { current, .. } = &error.problem {
+        with_current(status, current)
+    } else {
+        status
     }
 }
 

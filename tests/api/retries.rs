@@ -257,8 +257,8 @@ async fn projects_are_made_and_deleted_once() {
         request_id: id(6),
         ..Default::default()
     };
-    let made = client.send(update.clone()).await.unwrap();
-    assert_eq!(client.send(update).await.unwrap(), made);
+    let created = client.send(update.clone()).await.unwrap();
+    assert_eq!(client.send(update).await.unwrap(), created);
 }
 
 #[tokio::test]

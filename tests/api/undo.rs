@@ -1,6 +1,6 @@
 //! Undo: what a commit did is taken back, unless somebody built on it; and an undo is undone like any commit.
 
-use spandrel::proto::v1;
+use spandrel::proto::v1::{self, write::Op};
 use tonic::Status;
 
 use crate::support::{Client, Server, annotation, by_quote, check_refused, fact, mask, refusal};
@@ -96,7 +96,6 @@ async fn whatever_a_commit_does_is_taken_back_and_done_again() {
     check(&mut server, &mut client, update.clone()).await;
     let delete = v1::DeleteAnnotationRequest { name: there[1].name.clone(), ..Default::default() };
     check(&mut server, &mut client, delete.clone()).await;
-    use v1::write::Op;
     let writes = [Op::Create(create), Op::Update(update), Op::Delete(delete)];
     let commit = v1::CommitAnnotationsRequest {
         parent: P.to_owned(),
@@ -145,7 +144,7 @@ async fn what_was_changed_since_is_in_conflict_and_nothing_is_done() {
         update_mask: Some(mask(&["label"])),
         ..Default::default()
     };
-    let ops = [relabel(&there[0], "X"), relabel(&there[1], "X")].map(v1::write::Op::Update);
+    let ops = [relabel(&there[0], "X"), relabel(&there[1], "X")].map(Op::Update);
     let both = v1::CommitAnnotationsRequest {
         parent: P.to_owned(),
         writes: ops.map(|op| v1::Write { op: Some(op) }).into(),

@@ -351,8 +351,9 @@ pub fn document_position(annotation: &v1::Annotation) -> (u32, std::cmp::Reverse
 /// The code that a reason comes with.
 fn code_of(reason: &str) -> Code {
     match reason {
-        "TEXT_REVISION_STALE" | "HAS_CHILDREN" => Code::FailedPrecondition,
-        "FEED_RESET" | "REVISION_COMPACTED" => Code::FailedPrecondition,
+        "TEXT_REVISION_STALE" | "HAS_CHILDREN" | "FEED_RESET" | "REVISION_COMPACTED" => {
+            Code::FailedPrecondition
+        }
         "ETAG_MISMATCH" | "UNDO_CONFLICT" => Code::Aborted,
         "RESOURCE_EXISTS" => Code::AlreadyExists,
         "RESOURCE_NOT_FOUND" => Code::NotFound,
