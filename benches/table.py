@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Markdown tables of what speed.sh, size.sh and backup.sh measured: medians over the rounds.
+"""Markdown tables of what speed.sh, size.sh, backup.sh and watch.sh measured: medians over the rounds.
 
-Usage: table.py speed|size|backup RESULTS.jsonl
+Usage: table.py speed|size|backup|watch RESULTS.jsonl
 """
 import json
 import statistics
@@ -150,8 +150,39 @@ def backup(results):
     table(["", "takes", "of or into"], rows)
 
 
+def watch(results):
+    ms = lambda name, field: f"{results.of(name, field) / 1000:.1f} ms"
+    rows = []
+    for watchers in [1, 100, 1000]:
+        name = f"seen-{watchers}"
+        rows.append([f"{watchers:,}", ms(name, "seen_p50_us"), ms(name, "seen_p99_us"), ms(name, "p50_us"), ms(name, "p99_us")])
+    table(["watchers, 50 creations a second", "seen after, p50", "p99", "acknowledged after, p50", "p99"], rows)
+    print()
+    alone = results.of("beside-0", "rps")
+    rows = []
+    for watchers in [0, 100, 1000]:
+        name = f"beside-{watchers}"
+        rps = results.of(name, "rps")
+        rows.append([f"{watchers:,}", f"{number(rps)}/s", ratio(rps, alone), f"{number(rps * watchers)}/s", f"{number(results.of(name, 'server_us_per_call'))} µs"])
+    table(["watchers, 64 writers", "creations", "ratio", "messages told", "server CPU a creation"], rows)
+    print()
+    rows = []
+    for articles, what in [(1, "64 writers on one article"), (1000, "on 1,000 articles")]:
+        plain, ids = f"articles-{articles}", f"ids-{articles}"
+        rows.append([what, f"{number(results.of(plain, 'rps'))}/s", f"{number(results.of(ids, 'rps'))}/s",
+                     ratio(results.of(ids, "server_us_per_call"), results.of(plain, "server_us_per_call"))])
+    table(["creations", "without request ids", "with", "server CPU, ratio"], rows)
+    print()
+    rows = []
+    for writers in [2, 64]:
+        name = f"contend-{writers}"
+        of = lambda field: results.of(name, field)
+        rows.append([f"{writers} writers", f"{number(of('won_per_second'))}/s", f"{of('tries_per_win'):.1f}"])
+    table(["one annotation, each with the etag it saw last", "updates that won", "tries a win"], rows)
+
+
 if __name__ == "__main__":
     _, kind, path = sys.argv
     measured = Results(path)
     measured.check()
-    {"speed": speed, "size": size, "backup": backup}[kind](measured)
+    {"speed": speed, "size": size, "backup": backup, "watch": watch}[kind](measured)

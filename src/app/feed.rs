@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{Renderers, calculate, changes, projects::ProjectHandle};
 use crate::{
@@ -230,6 +230,8 @@ pub(super) struct Bell {
 pub(super) struct Channel {
     tail: Mutex<Tail>,
     bell: watch::Sender<Bell>,
+    /// Ends the pump when the last follower goes.
+    _followed: oneshot::Sender<()>,
 }
 
 impl Channel {
@@ -314,7 +316,9 @@ impl Feeds {
         let mut head = self.engine.head(project.partition);
         let bell = Bell { head: *head.borrow_and_update(), earliest: Revision::default(), ended: false };
         let tail = Tail { commits: VecDeque::new(), bytes: Arc::clone(&self.bytes) };
-        let channel = Arc::new(Channel { tail: Mutex::new(tail), bell: watch::Sender::new(bell) });
+        let (followed, left) = oneshot::channel();
+        let (tail, bell_sender) = (Mutex::new(tail), watch::Sender::new(bell));
+        let channel = Arc::new(Channel { tail, bell: bell_sender, _followed: followed });
         channels.insert(project.partition, Arc::downgrade(&channel));
         let pump = Pump {
             engine: Arc::clone(&self.engine),
@@ -323,6 +327,7 @@ impl Feeds {
             channel: Arc::downgrade(&channel),
             read: bell.head,
             head,
+            left,
         };
         tokio::spawn(pump.run());
         channel
@@ -376,11 +381,17 @@ struct Pump {
     head: watch::Receiver<Revision>,
     /// The last commit that was read.
     read: Revision,
+    /// Ends when nobody follows any more.
+    left: oneshot::Receiver<()>,
 }
 
 impl Pump {
     async fn run(mut self) {
-        while self.head.changed().await.is_ok() {
+        loop {
+            tokio::select! {
+                grown = self.head.changed() => if grown.is_err() { return },
+                _ = &mut self.left => return,
+            }
             let head = *self.head.borrow_and_update();
             while self.read < head {
                 let Some(channel) = self.channel.upgrade() else { return };
