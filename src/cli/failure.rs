@@ -1,15 +1,14 @@
 //! Why a command failed, as people and as programs read it.
 
-use std::{
-    collections::BTreeMap, error::Error as _, fmt::Write as _, io, iter, net::SocketAddr, process::ExitCode,
-};
+use std::{collections::BTreeMap, fmt::Write as _, io, iter, net::SocketAddr, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::{client::Server, render::printable};
+use super::render::printable;
+use crate::client::ConnectError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -37,6 +36,12 @@ impl From<Status> for Failure {
     }
 }
 
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        Self::Unreachable { authority: error.server().authority().to_owned(), cause: error.cause() }
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
@@ -44,17 +49,6 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// A connection that could not be made.
-    pub(super) fn unreachable(server: &Server, error: &tonic::transport::Error) -> Self {
-        let mut cause = error.to_string();
-        let mut source = error.source();
-        while let Some(deeper) = source {
-            cause = deeper.to_string();
-            source = deeper.source();
-        }
-        Self::Unreachable { authority: server.authority().to_owned(), cause }
-    }
-
     /// The same failure, of one of several files.
     pub(super) fn about(self, file: &str) -> Self {
         match self {

@@ -8,7 +8,6 @@ mod annotate;
 mod arguments;
 mod article;
 mod backup;
-mod client;
 mod failure;
 mod json;
 mod output;
@@ -26,9 +25,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use client::Server;
 use failure::Failure;
 use output::Output;
+
+use crate::client::Server;
 
 /// An annotation server: articles, and the spans that people and models mark in them.
 #[derive(Debug, Parser)]
@@ -46,7 +46,7 @@ struct Cli {
 struct Global {
     /// The server that client commands talk to: HOST:PORT or http://HOST:PORT.
     #[arg(long, global = true, env = "SPANDREL_SERVER", value_name = "ADDRESS", value_parser = Server::parse,
-          default_value = client::DEFAULT_SERVER)]
+          default_value = Server::DEFAULT)]
     server: Server,
     /// Answer in protobuf JSON, one object a line.
     #[arg(long, global = true)]
