@@ -219,20 +219,19 @@ mod tests {
         let mut place = Place::new(start);
         let mut told = Vec::new();
         for message in messages {
-            match place.take(message) {
-                Ok(events) => told.extend(events.into_iter().flatten().map(|event| match event {
-                    Event::Connected { again, .. } => if again { "again" } else { "opened" }.to_owned(),
-                    Event::SnapshotBegins => "begins".to_owned(),
-                    Event::Snapshot(page) => format!("page {}", page.revision),
-                    Event::Commit(commit) => format!("{}x{}", commit.revision, commit.changes.len()),
-                    Event::Checkpoint(checkpoint) => format!("checkpoint {}", checkpoint.revision),
-                    Event::Disconnected(_) => unreachable!(),
-                })),
-                Err(OutOfOrder) => {
-                    told.push("out of order".to_owned());
-                    place.cut_off();
-                }
-            }
+            let Ok(events) = place.take(message) else {
+                told.push("out of order".to_owned());
+                place.cut_off();
+                continue;
+            };
+            told.extend(events.into_iter().flatten().map(|event| match event {
+                Event::Connected { again, .. } => if again { "again" } else { "opened" }.to_owned(),
+                Event::SnapshotBegins => "begins".to_owned(),
+                Event::Snapshot(page) => format!("page {}", page.revision),
+                Event::Commit(commit) => format!("{}x{}", commit.revision, commit.changes.len()),
+                Event::Checkpoint(checkpoint) => format!("checkpoint {}", checkpoint.revision),
+                Event::Disconnected(_) => unreachable!(),
+            }));
         }
         place.cut_off();
         (told.join(", "), place.resume())

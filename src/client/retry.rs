@@ -85,8 +85,9 @@ fn random() -> f64 {
 
 /// Whether what is the matter may pass by itself.
 ///
-/// What Spandrel refuses bears details. UNKNOWN and CANCELLED without them are what tonic makes of a connection that
-/// broke while it waited for an answer.
+/// What Spandrel refuses bears details. UNKNOWN and CANCELLED without them are what tonic 0.14 makes of a connection that
+/// broke: UNKNOWN while it waited for an answer or for more of one, CANCELLED before the request was sent. When it cannot
+/// connect again, that is UNAVAILABLE.
 pub(super) fn may_pass(status: &Status) -> bool {
     match status.code() {
         Code::Unavailable => true,
