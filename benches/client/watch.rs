@@ -327,7 +327,7 @@ impl Contend {
             (won, lost, least) = (won + its_won, lost + its_lost, least.min(its_won));
         }
         println!(
-            r#"{{"name":"contend-{0}","writers":{0},"won_per_second":{:.1},"tries_per_win":{:.2},"least_won":{least}}}"#,
+            r#"{{"name":"contend-{0}","writers":{0},"won_per_second":{1:.1},"tries_per_win":{2:.2},"least_won":{least}}}"#,
             self.writers,
             f64::from(won) / self.seconds,
             f64::from(won + lost) / f64::from(won.max(1)),

@@ -8,7 +8,6 @@ use tonic::Code;
 use super::{
     arguments,
     article::ARTICLE,
-    client::{Client, Server},
     failure::Failure,
     output::{Output, note},
     project,
@@ -17,6 +16,7 @@ use super::{
     table::{counted, thousands},
 };
 use crate::{
+    client::{Client, Server},
     domain::ids::{ArticleId, ProjectName},
     proto::v1,
 };
@@ -120,7 +120,7 @@ impl Add {
 
     async fn add(&self, client: &Client, file: &Path) -> Result<v1::Article, Failure> {
         let request = self.request(file)?;
-        Ok(client.articles().create_article(request).await?.into_inner())
+        Ok(client.call(request).await?)
     }
 
     fn request(&self, file: &Path) -> Result<v1::CreateArticleRequest, Failure> {

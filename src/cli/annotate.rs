@@ -5,12 +5,12 @@ use uuid::Uuid;
 
 use super::{
     arguments::{self, RangeArgument},
-    client::{Client, Server},
     failure::Failure,
     output::Output,
     render::printable,
 };
 use crate::{
+    client::{Client, Server},
     domain::ids::{ArticleId, LayerId, ProjectName},
     proto::v1::{self, annotation::Target},
 };
@@ -66,7 +66,7 @@ impl Annotate {
         let validate_only = self.validate_only;
         let request = self.request()?;
         let client = Client::connect(server).await?;
-        let annotation = client.annotations().create_annotation(request).await?.into_inner();
+        let annotation = client.call(request).await?;
         if output.json {
             return output.print_json(ANNOTATION, &annotation, &[]);
         }

@@ -5,13 +5,13 @@ use clap::{Args, Subcommand};
 use super::{
     add::Add,
     arguments,
-    client::{Client, Server},
     failure::Failure,
     output::Output,
     render::{self, Marks, Mention, Options, printable},
     table::{Table, counted, moment, thousands},
 };
 use crate::{
+    client::{Client, Server},
     domain::ids::{ArticleId, LayerId, ProjectName},
     proto::v1::{self, annotation::Target},
 };
@@ -83,7 +83,7 @@ impl Article {
                     force,
                     ..v1::DeleteArticleRequest::default()
                 };
-                client.articles().delete_article(request).await?;
+                client.call(request).await?;
                 if output.json {
                     return output.print_json("google.protobuf.Empty", &(), &[]);
                 }
@@ -103,7 +103,7 @@ async fn list(client: &Client, project: &ProjectName, output: &mut Output) -> Re
             page_token,
             view: v1::ArticleView::Basic.into(),
         };
-        let page = client.articles().list_articles(request).await?.into_inner();
+        let page = client.call(request).await?;
         if output.json {
             for article in &page.articles {
                 output.print_json(ARTICLE, article, &["text"])?;
@@ -129,7 +129,7 @@ impl Show {
         let client = Client::connect(server).await?;
         let name = self.project.article(self.article).to_string();
         let request = v1::GetArticleRequest { name: name.clone(), view: v1::ArticleView::Full.into() };
-        let article = client.articles().get_article(request).await?.into_inner();
+        let article = client.call(request).await?;
         if self.plain && !output.json {
             let text = if output.is_terminal { plain(&article.text, output.width) } else { article.text };
             return output.print(&text);
@@ -161,7 +161,7 @@ async fn annotations(client: &Client, parent: String, layer: String) -> Result<V
     };
     let mut annotations = Vec::new();
     loop {
-        let page = client.annotations().list_annotations(request.clone()).await?.into_inner();
+        let page = client.call(request.clone()).await?;
         annotations.extend(page.annotations);
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {

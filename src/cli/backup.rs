@@ -11,7 +11,6 @@ use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, task};
 
 use super::{
-    client::{Client, Server},
     failure::Failure,
     output::{Output, note},
     part_file::PartFile,
@@ -19,7 +18,10 @@ use super::{
     render::printable,
     table::{Table, counted, size, thousands},
 };
-use crate::proto::v1::{self, backup_response::Event};
+use crate::{
+    client::{Client, Server},
+    proto::v1::{self, backup_response::Event},
+};
 
 const SUMMARY: &str = "spandrel.v1.BackupSummary";
 /// The file that is stdout.

@@ -1,15 +1,14 @@
 //! Why a command failed, as people and as programs read it.
 
-use std::{
-    collections::BTreeMap, error::Error as _, fmt::Write as _, io, iter, net::SocketAddr, process::ExitCode,
-};
+use std::{collections::BTreeMap, fmt::Write as _, io, iter, net::SocketAddr, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt as _};
 
-use super::{client::Server, render::printable};
+use super::render::printable;
+use crate::client::ConnectError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -37,6 +36,12 @@ impl From<Status> for Failure {
     }
 }
 
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        Self::Unreachable { authority: error.server().authority().to_owned(), cause: error.cause() }
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
@@ -44,17 +49,6 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// A connection that could not be made.
-    pub(super) fn unreachable(server: &Server, error: &tonic::transport::Error) -> Self {
-        let mut cause = error.to_string();
-        let mut source = error.source();
-        while let Some(deeper) = source {
-            cause = deeper.to_string();
-            source = deeper.source();
-        }
-        Self::Unreachable { authority: server.authority().to_owned(), cause }
-    }
-
     /// The same failure, of one of several files.
     pub(super) fn about(self, file: &str) -> Self {
         match self {
@@ -140,7 +134,9 @@ impl Failure {
                 let details = status.get_error_details();
                 let mut lines = refusal(status, &details, summary);
                 // What the message says already is not said again.
-                lines.retain(|(name, value)| name == "reason" || name == "field" || !says(summary, value));
+                lines.retain(|(name, value)| {
+                    matches!(name.as_str(), "reason" | "field" | "conflict") || !says(summary, value)
+                });
                 lines.extend(hint(status, &details).map(|hint| line("hint", hint)));
                 lines
             }
@@ -188,8 +184,11 @@ fn refusal(status: &Status, details: &ErrorDetails, summary: &str) -> Vec<(Strin
             lines.push(("field".to_owned(), format!("{}{description}", violation.field)));
         }
     }
-    for violation in details.precondition_failure().into_iter().flat_map(|it| &it.violations) {
-        lines.push(("subject".to_owned(), violation.subject.clone()));
+    match details.precondition_failure().map_or(&[][..], |it| &it.violations) {
+        // The message is about it.
+        [violation] => lines.push(("subject".to_owned(), violation.subject.clone())),
+        [] => {}
+        violations => lines.extend(conflicts(violations, details)),
     }
     if let Some(resource) = details.resource_info() {
         lines.push(("resource".to_owned(), resource.resource_name.clone()));
@@ -219,6 +218,19 @@ fn refusal(status: &Status, details: &ErrorDetails, summary: &str) -> Vec<(Strin
         lines.push(("retry after".to_owned(), format!("{:.1} s", delay.as_secs_f64())));
     }
     lines
+}
+
+/// What stands in the way, a line each; the name stands before the first of them.
+fn conflicts(violations: &[PreconditionViolation], details: &ErrorDetails) -> Vec<(String, String)> {
+    let mut listed: Vec<_> =
+        violations.iter().map(|it| format!("{} {}", it.subject, it.description)).collect();
+    let count = details.error_info().and_then(|info| info.metadata.get("count")?.parse::<usize>().ok());
+    let more = count.unwrap_or(0).saturating_sub(listed.len());
+    if more > 0 {
+        listed.push(format!("and {more} more"));
+    }
+    let names = iter::once("conflict".to_owned()).chain(iter::repeat(String::new()));
+    names.zip(listed).collect()
 }
 
 /// The message without the field before it, which has a line of its own.
@@ -299,6 +311,16 @@ fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
                 }
                 _ => return None,
             }
+        }
+        "UNDO_CONFLICT" => {
+            let subject = &details.precondition_failure()?.violations.first()?.subject;
+            let project = subject.split('/').nth(1)?;
+            let revision = info.metadata.get("revision")?;
+            format!("see what was done since with: spandrel log {project} --after {revision}")
+        }
+        "FEED_RESET" | "REVISION_COMPACTED" if fields(details).contains(&"after_revision") => {
+            "spandrel watch begins with what is left of the log with --earliest, with what there is with --snapshot"
+                .to_owned()
         }
         _ => return None,
     };

@@ -15,7 +15,7 @@ static POOL: LazyLock<Result<DescriptorPool, String>> =
 /// A message as one line, without line break.
 ///
 /// Defaults are written, since a `start` of 0 is a number that matters; the fields named in `not_sent` are left
-/// out, since an empty text would be taken for one.
+/// out, since an empty text would be taken for one: `a` is the message's own, `a.b` that of each `a` anywhere in it.
 ///
 /// # Errors
 ///
@@ -34,7 +34,28 @@ pub(super) fn line<M: Message>(full_name: &str, message: &M, not_sent: &[&str]) 
     if let Value::Object(fields) = &mut value {
         fields.retain(|name, _| !not_sent.contains(&name.as_str()));
     }
+    for (outer, inner) in not_sent.iter().filter_map(|path| path.split_once('.')) {
+        leave_out(&mut value, outer, inner);
+    }
     Ok(harmless(&value.to_string()))
+}
+
+/// Removes `inner` from each object that is called `outer`.
+fn leave_out(value: &mut Value, outer: &str, inner: &str) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if let Value::Object(fields) = value
+                    && name == outer
+                {
+                    fields.shift_remove(inner);
+                }
+                leave_out(value, outer, inner);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| leave_out(item, outer, inner)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// The same JSON with escapes for what a terminal would obey, which stands in strings alone.
@@ -90,6 +111,22 @@ mod tests {
         let article = v1::Article { name: "projects/p/articles/a".into(), ..v1::Article::default() };
         assert!(line("spandrel.v1.Article", &article, &[]).unwrap().contains(r#""text":"""#));
         assert!(!line("spandrel.v1.Article", &article, &["text"]).unwrap().contains(r#""text""#));
+    }
+
+    #[test]
+    fn what_was_not_sent_of_what_is_in_it_is_left_out() {
+        use v1::resource::Kind;
+        // Keys of people's own are no fields, however they are called.
+        let metadata = [("article".to_owned(), "x".to_owned()), ("text".to_owned(), "y".to_owned())].into();
+        let article = v1::Article { title: "T".into(), metadata, ..v1::Article::default() };
+        let resource = v1::Resource { kind: Some(Kind::Article(article)) };
+        let change =
+            v1::Change { before: Some(resource.clone()), after: Some(resource), ..v1::Change::default() };
+        let commit = v1::Changes { changes: vec![change.clone(), change], ..v1::Changes::default() };
+        let line = line("spandrel.v1.Changes", &commit, &["article.text"]).unwrap();
+        assert_eq!(line.matches(r#""text""#).count(), 4, "{line}");
+        assert_eq!(line.matches(r#""article":"x""#).count(), 4, "{line}");
+        assert!(!line.contains(r#""text":"""#), "{line}");
     }
 
     #[test]

@@ -8,9 +8,10 @@ mod annotate;
 mod arguments;
 mod article;
 mod backup;
-mod client;
+mod changes;
 mod failure;
 mod json;
+mod log;
 mod output;
 mod part_file;
 mod progress;
@@ -20,15 +21,18 @@ mod restore;
 mod serve;
 mod source;
 mod table;
+mod undo;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use client::Server;
 use failure::Failure;
 use output::Output;
+
+use crate::client::Server;
 
 /// An annotation server: articles, and the spans that people and models mark in them.
 #[derive(Debug, Parser)]
@@ -46,7 +50,7 @@ struct Cli {
 struct Global {
     /// The server that client commands talk to: HOST:PORT or http://HOST:PORT.
     #[arg(long, global = true, env = "SPANDREL_SERVER", value_name = "ADDRESS", value_parser = Server::parse,
-          default_value = client::DEFAULT_SERVER)]
+          default_value = Server::DEFAULT)]
     server: Server,
     /// Answer in protobuf JSON, one object a line.
     #[arg(long, global = true)]
@@ -94,6 +98,18 @@ enum Ask {
     /// Each flag that says where may be given several times: the first of each is about the first part of a
     /// discontinuous mention, the second about the second, and so on.
     Annotate(annotate::Annotate),
+    /// Follow what is changed in a project, a line a change, until Ctrl-C.
+    ///
+    /// A server that is gone is waited for, and then nothing is missed and nothing told twice. + is what was created,
+    /// ~ what was changed, − what was deleted, and = what there is when a snapshot was asked for. With --json each line
+    /// is an event; after an "opened", a snapshot that was not at its end begins anew.
+    Watch(watch::Watch),
+    /// List what was changed in a project, the newest first.
+    Log(log::Log),
+    /// Take back what one commit did, by a commit that does the opposite.
+    ///
+    /// Where something was changed since, nothing is done, and what that is is said. An undo can be undone.
+    Undo(undo::Undo),
     /// Copy everything that a server keeps into a file, while it goes on serving.
     ///
     /// The file takes its name once it is whole. With - it goes to stdout: spandrel backup - | zstd > FILE.
@@ -139,6 +155,9 @@ impl Ask {
                 Self::Project(project) => project.run(server, output).await,
                 Self::Article(article) => article.run(server, output).await,
                 Self::Annotate(annotate) => annotate.run(server, output).await,
+                Self::Watch(watch) => watch.run(server, output).await,
+                Self::Log(log) => log.run(server, output).await,
+                Self::Undo(undo) => undo.run(server, output).await,
                 Self::Backup(backup) => backup.run(server, output).await,
             }
         })
@@ -174,6 +193,17 @@ mod tests {
         check("spandrel annotate p a --label L --utf8 2..1", 2);
         check("spandrel annotate p a --label L --quote q --id 7", 2);
         check("spandrel project list --server https://example.org", 2);
+        check("spandrel watch", 2);
+        check("spandrel watch p --after 7 --earliest", 2);
+        check("spandrel watch p --snapshot --earliest", 2);
+        check("spandrel watch p --after -1", 2);
+        check("spandrel watch p --article a/b", 2);
+        check("spandrel log", 2);
+        check("spandrel log p --limit 0", 2);
+        check("spandrel log p --layer -", 2);
+        check("spandrel undo p", 2);
+        check("spandrel undo p 0", 2);
+        check("spandrel undo p seven", 2);
         check("spandrel backup", 2);
         check("spandrel restore backup.spandrel", 2);
     }
@@ -199,6 +229,13 @@ mod tests {
         check("spandrel annotate demo a --label ORG --utf8 1..2 --utf16 1..2 --code-points 1..2 --quote x");
         check("spandrel annotate demo a --label ORG --utf8 1..2 --utf8 5..8 --validate-only");
         check("spandrel annotate demo a --label ORG --quote q --id 0190163d-8694-739b-aea5-966c26f8ad91");
+        check("spandrel watch demo");
+        check("spandrel watch demo --article a --layer gold --after 7 --json");
+        check("spandrel watch projects/demo --earliest");
+        check("spandrel watch demo --snapshot");
+        check("spandrel log demo --limit 10 --oldest-first --after 3 --article a --annotation x --layer l");
+        check("spandrel undo demo 12");
+        check("spandrel undo demo 12 --validate-only --json");
         check("spandrel backup monday.backup --force --json");
         check("spandrel backup -");
         check("spandrel restore - --data-dir new");

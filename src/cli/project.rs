@@ -4,13 +4,16 @@ use clap::Subcommand;
 
 use super::{
     arguments,
-    client::{Client, Server},
     failure::Failure,
     output::Output,
     render::printable,
     table::{Table, moment, thousands},
 };
-use crate::{domain::ids::ProjectName, proto::v1};
+use crate::{
+    client::{Client, Server},
+    domain::ids::ProjectName,
+    proto::v1,
+};
 
 const PROJECT: &str = "spandrel.v1.Project";
 const PAGE_ITEMS: i32 = 500;
@@ -66,7 +69,7 @@ impl Project {
             Self::List => list(&client, output).await,
             Self::Show { project } => {
                 let request = v1::GetProjectRequest { name: project.to_string() };
-                let found = client.projects().get_project(request).await?.into_inner();
+                let found = client.call(request).await?;
                 print(&found, "", output)
             }
             Self::Delete { project, force } => {
@@ -76,7 +79,7 @@ impl Project {
                     force,
                     ..v1::DeleteProjectRequest::default()
                 };
-                client.projects().delete_project(request).await?;
+                client.call(request).await?;
                 if output.json {
                     return output.print_json("google.protobuf.Empty", &(), &[]);
                 }
@@ -97,7 +100,7 @@ pub(super) async fn create(
         project: Some(project),
         ..v1::CreateProjectRequest::default()
     };
-    Ok(client.projects().create_project(request).await?.into_inner())
+    Ok(client.call(request).await?)
 }
 
 async fn list(client: &Client, output: &mut Output) -> Result<(), Failure> {
@@ -105,7 +108,7 @@ async fn list(client: &Client, output: &mut Output) -> Result<(), Failure> {
     let mut page_token = String::new();
     loop {
         let request = v1::ListProjectsRequest { page_size: PAGE_ITEMS, page_token };
-        let page = client.projects().list_projects(request).await?.into_inner();
+        let page = client.call(request).await?;
         if output.json {
             for project in &page.projects {
                 output.print_json(PROJECT, project, &[])?;

@@ -14,6 +14,7 @@
 mod support;
 
 mod backup;
+mod changes;
 mod command;
 mod environment;
 mod formats;

@@ -114,6 +114,42 @@ fn the_field_stands_once_and_a_message_keeps_its_subject() {
 }
 
 #[test]
+fn all_that_an_undo_conflicts_with_is_said() {
+    let check = |message: &str, count: usize, names: &[&str], lines: &[&str]| {
+        let mut details =
+            reason("UNDO_CONFLICT", &[("revision", "12"), ("count", count.to_string().as_str())]);
+        for name in names {
+            details.add_precondition_failure_violation("UNDO_CONFLICT", *name, "was changed since");
+        }
+        let failure = refused(Code::Aborted, message, details);
+        assert_eq!(failure.message(false, false), lines.join("\n") + "\n");
+    };
+    check(
+        "revision 12 cannot be undone: projects/p/articles/a was changed since",
+        1,
+        &["projects/p/articles/a"],
+        &[
+            "error: revision 12 cannot be undone: projects/p/articles/a was changed since",
+            "  reason  UNDO_CONFLICT",
+            "  hint    see what was done since with: spandrel log p --after 12",
+        ],
+    );
+    check(
+        "revision 12 cannot be undone: projects/p was changed since, and so it is with 3 more",
+        4,
+        &["projects/p", "projects/p/articles/a"],
+        &[
+            "error: revision 12 cannot be undone: projects/p was changed since, and so it is with 3 more",
+            "  conflict  projects/p was changed since",
+            "            projects/p/articles/a was changed since",
+            "            and 2 more",
+            "  reason    UNDO_CONFLICT",
+            "  hint      see what was done since with: spandrel log p --after 12",
+        ],
+    );
+}
+
+#[test]
 fn a_refusal_in_json_is_a_status_with_its_details() {
     let mut details = reason("OFFSET_NOT_ON_BOUNDARY", &[("floor", "3"), ("ceiling", "7")]);
     details.add_bad_request_violation("annotation.anchor.spans[0].utf8.start", "inside");

@@ -107,6 +107,11 @@ pub(crate) fn legend(mentions: &[Mention], options: &Options) -> String {
     out
 }
 
+/// The colour of a label that stands alone: the one it has in a text where no other label has it.
+pub(crate) fn label(label: &str) -> anstyle::Style {
+    Palette::of(std::iter::once(label)).bar(label)
+}
+
 fn palette(mentions: &[Mention], options: &Options) -> Palette {
     if options.color {
         Palette::of(mentions.iter().map(|mention| mention.label.as_str()))

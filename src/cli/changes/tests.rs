@@ -1,0 +1,152 @@
+//! What is said of each change.
+
+use super::*;
+
+const A: &str = "projects/p/articles/move";
+const ID: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
+
+fn span(start: u32, quote: &str) -> v1::Span {
+    let end = start + u32::try_from(quote.chars().count()).unwrap();
+    let code_points = Some(v1::Range { start, end });
+    v1::Span { code_points, quote: quote.to_owned(), ..v1::Span::default() }
+}
+
+fn marked(label: &str, layer: &str, spans: Vec<v1::Span>) -> Kind {
+    Kind::Annotation(v1::Annotation {
+        name: format!("{A}/annotations/{ID}"),
+        label: label.to_owned(),
+        layer: layer.to_owned(),
+        target: Some(Target::Anchor(v1::Anchor { spans })),
+        revision: 3,
+        ..v1::Annotation::default()
+    })
+}
+
+fn article(title: &str, language: &str) -> Kind {
+    let (name, title, language) = (A.to_owned(), title.to_owned(), language.to_owned());
+    Kind::Article(v1::Article { name, title, language, revision: 2, ..v1::Article::default() })
+}
+
+fn project(display_name: &str) -> Kind {
+    let (name, display_name) = ("projects/p".to_owned(), display_name.to_owned());
+    Kind::Project(v1::Project { name, display_name, revision: 1_234_567, ..v1::Project::default() })
+}
+
+fn change(before: Option<Kind>, after: Option<Kind>, cascaded: bool) -> v1::Change {
+    let name = match before.as_ref().or(after.as_ref()) {
+        Some(Kind::Project(it)) => it.name.clone(),
+        Some(Kind::Article(it)) => it.name.clone(),
+        Some(Kind::Annotation(it)) => it.name.clone(),
+        None => "projects/p/articles/a\u{1b}/else/x".to_owned(),
+    };
+    let resource = |kind| v1::Resource { kind: Some(kind) };
+    v1::Change { name, before: before.map(resource), after: after.map(resource), cascaded }
+}
+
+fn commit(revision: u64, undone_revision: u64, changes: Vec<v1::Change>) -> v1::Changes {
+    let commit_time = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 999 });
+    v1::Changes { revision, commit_time, changes, undone_revision, ..v1::Changes::default() }
+}
+
+#[test]
+fn a_change_is_a_line() {
+    let check = |before: Option<Kind>, after: Option<Kind>, line: &str| {
+        let written = Lines::new(false).commit(&commit(7, 0, vec![change(before, after, false)]));
+        assert_eq!(written, format!("    7  2023-11-14T22:13:20Z  {line}\n"));
+    };
+    let zoe = || vec![span(0, "Zoë Müller")];
+    let per = || Some(marked("PER", "default", zoe()));
+    check(None, per(), "+  annotation move/0190163d…ad91  PER  Zoë Müller");
+    check(per(), None, "−  annotation move/0190163d…ad91  PER  Zoë Müller");
+    check(
+        None,
+        Some(marked("PER", "gold", vec![span(0, "a\nb"), span(8, "c\u{1b}")])),
+        "+  annotation move/0190163d…ad91  PER@gold  a↵b … c␛",
+    );
+    check(
+        per(),
+        Some(marked("ORG", "default", zoe())),
+        "~  annotation move/0190163d…ad91  PER → ORG  Zoë Müller",
+    );
+    check(
+        per(),
+        Some(marked("PER", "default", vec![span(0, "Zoë")])),
+        "~  annotation move/0190163d…ad91  PER  Zoë  code points 0..10 → 0..3",
+    );
+    // A quote that is too long is not kept; then the place is what there is.
+    let long = |end| {
+        let code_points = Some(v1::Range { start: 0, end });
+        Some(marked("PER", "default", vec![v1::Span { code_points, ..v1::Span::default() }]))
+    };
+    check(None, long(2_000), "+  annotation move/0190163d…ad91  PER  code points 0..2000");
+    check(long(2_000), long(3), "~  annotation move/0190163d…ad91  PER  code points 0..2000 → 0..3");
+    check(None, Some(article("A title", "en")), "+  article move    A title");
+    check(None, Some(article("", "en")), "+  article move");
+    check(
+        Some(article("A title", "en")),
+        Some(article("Another", "")),
+        "~  article move    A title → Another  other language",
+    );
+    check(Some(article("", "en")), Some(article("", "")), "~  article move    other language");
+    check(None, Some(project("")), "+  project");
+    check(Some(project("")), Some(project("Demo")), "~  project    → Demo");
+    check(None, None, "+  projects/p/articles/a␛/else/x");
+}
+
+#[test]
+fn what_goes_along_and_what_is_undone_is_said() {
+    let check = |undone: u64, change: v1::Change, end: &str| {
+        let line = Lines::new(false).commit(&commit(7, undone, vec![change]));
+        assert!(line.ends_with(&format!("{end}\n")), "{line}");
+    };
+    check(0, change(Some(article("T", "")), None, true), "−  article move    T  with its annotations");
+    check(
+        1_234,
+        change(None, Some(article("T", "")), true),
+        "+  article move    T  with its annotations  undoes 1,234",
+    );
+    let back = change(None, Some(marked("PER", "default", vec![span(0, "Zoë")])), true);
+    check(5, back, "PER  Zoë  with its article  undoes 5");
+}
+
+#[test]
+fn columns_stand_under_each_other_and_never_get_narrower() {
+    let changes = vec![
+        change(None, Some(article("T", "")), false),
+        change(None, Some(marked("LOC", "default", vec![span(0, "東京")])), false),
+    ];
+    let mut lines = Lines::new(false);
+    assert_eq!(
+        lines.commit(&commit(7, 0, changes)),
+        "    7  2023-11-14T22:13:20Z  +  article move                        T\n    \
+         7  2023-11-14T22:13:20Z  +  annotation move/0190163d…ad91  LOC  東京\n"
+    );
+    assert_eq!(
+        lines.commit(&commit(1_234_567, 0, vec![change(None, Some(article("T", "")), false)])),
+        "1,234,567  2023-11-14T22:13:20Z  +  article move                        T\n"
+    );
+}
+
+#[test]
+fn what_there_is_has_its_own_revisions() {
+    let resource = |kind| v1::Resource { kind: Some(kind) };
+    let resources = vec![resource(project("Demo")), resource(article("T", "")), v1::Resource { kind: None }];
+    let snapshot = v1::Snapshot { revision: 9, resources, last: true };
+    assert_eq!(
+        Lines::new(false).snapshot(&snapshot),
+        "1,234,567    =  project         Demo\n        2    =  article move    T\n"
+    );
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let (label, deleted) = (marked("PER", "gold", vec![span(0, "Zoë")]), article("T", ""));
+    let changes = vec![change(None, Some(label), false), change(Some(deleted), None, true)];
+    let commit = commit(7, 5, changes);
+    let (colored, plain) = (Lines::new(true).commit(&commit), Lines::new(false).commit(&commit));
+    assert!(
+        colored.contains("\u{1b}[32m+\u{1b}[0m") && colored.contains("\u{1b}[31m−\u{1b}[0m"),
+        "{colored:?}"
+    );
+    assert_eq!(anstream::adapter::strip_str(&colored).to_string(), plain);
+}
