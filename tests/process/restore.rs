@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::{
     backup::server,
     command::{names, spandrel, text},
-    support::{Seeded, Server, by_code_points},
+    support::{Seeded, Server, annotation, by_code_points, check_refused},
     writers::TEXT,
 };
 
@@ -229,4 +229,43 @@ async fn a_restore_holds_its_folder() {
     drop(stdin);
     assert!(first.wait().unwrap().success());
     Server::start_over(&data_dir);
+}
+
+/// A place in the feed of the project's former life would be a silent gap. A request that the former life carried out is
+/// carried out: its retry may have been on its way while the server was restored.
+#[tokio::test]
+async fn a_restored_project_is_another_life_that_knows_its_requests() {
+    let folder = TempDir::new().unwrap();
+    let before = Server::start();
+    let mut client = before.client_with_article(TEXT).await;
+    let project = client.send(v1::GetProjectRequest { name: "projects/p".to_owned() }).await.unwrap();
+    let request = v1::CreateAnnotationRequest {
+        parent: "projects/p/articles/a".to_owned(),
+        annotation: Some(annotation("X", vec![by_code_points(0, 3)])),
+        request_id: "0190163d-8694-739b-aea5-966c26f8ad91".to_owned(),
+        ..Default::default()
+    };
+    let created = client.send(request.clone()).await.unwrap();
+    let file = folder.path().join("whole.backup");
+    spandrel(0, &["--server", &before.address, "backup", text(&file)]);
+    let data_dir = folder.path().join("restored");
+    spandrel(0, &["restore", text(&file), "--data-dir", text(&data_dir)]);
+
+    let after = Server::start_over(&data_dir);
+    client = after.client().await;
+    let again = client.send(request).await.unwrap();
+    assert_eq!(
+        v1::Annotation { etag: String::new(), ..again },
+        v1::Annotation { etag: String::new(), ..created }
+    );
+    let watch = v1::WatchChangesRequest {
+        parent: project.name.clone(),
+        project_uid: project.uid.clone(),
+        start: Some(v1::watch_changes_request::Start::AfterRevision(project.revision)),
+        ..Default::default()
+    };
+    check_refused(client.changes.watch_changes(watch).await, "FEED_RESET", "project_uid");
+    let list =
+        v1::ListChangesRequest { parent: project.name, project_uid: project.uid, ..Default::default() };
+    check_refused(client.send(list).await, "FEED_RESET", "project_uid");
 }
