@@ -155,9 +155,11 @@ impl ChangeService for Fake {
             End::Stays => told.len(),
             End::Refuses(count, _) | End::Closes(count) => count,
         };
-        let told = tokio_stream::iter(told.into_iter().take(count).map(|event| {
+        let told = tokio_stream::iter(told.into_iter().take(count)).then(async |event| {
+            // So that each message is a frame of its own: of half a frame a client is told nothing.
+            tokio::task::yield_now().await;
             Ok(Encoded::Bytes(WatchChangesResponse { event: Some(event) }.encode_to_vec().into()))
-        }));
+        });
         Ok(Response::new(match end {
             End::Stays => Box::pin(told.chain(tokio_stream::pending())),
             End::Refuses(_, status) => Box::pin(told.chain(tokio_stream::once(Err(status)))),

@@ -185,7 +185,9 @@ async fn a_watch_tells_each_commit_once_although_the_server_is_killed() {
     let writer = tokio::spawn(annotate(relay.clone()));
     for round in [1_u8, 2] {
         let begun = u64::try_from(ANNOTATIONS).unwrap() / 4 * u64::from(round);
-        readable.until("goes on", |it| told(&it.out()).last().is_some_and(|last| *last > begun)).await;
+        // Both, so that each is cut off once more.
+        readable.until("goes on", |it| told(&it.out()).last() > Some(&begun)).await;
+        json.until("goes on", |it| told_in_json(&it.out()).last() > Some(&begun)).await;
         server.kill();
         for watch in [&readable, &json] {
             watch
