@@ -112,13 +112,17 @@ pub(in crate::store) fn read_revision(record: &Bytes) -> Result<Revision> {
     revision.map_err(|_| Error::corrupt("the record of a request has no revision"))
 }
 
-/// Writes that the commit of `stamp` carries out `request`, which is not known.
+/// Writes that the commit of `stamp` carries out `request`, which is not known. Buckets that are too old by then are
+/// forgotten with it, so that the row that says which there are stays short, however seldom somebody sweeps; their rows
+/// are left to [`forget`].
 ///
 /// # Errors
 ///
 /// OVERLOADED when as many are known as may be.
 pub(in crate::store) fn record(draft: &mut Draft<'_>, stamp: Stamp, request: &Request) -> Result<()> {
     let mut buckets = buckets(draft)?;
+    let oldest = oldest_live(stamp.time);
+    buckets.retain(|bucket| bucket.number >= oldest);
     if buckets.iter().map(|bucket| bucket.records).sum::<u64>() >= REQUESTS_MAX {
         return Err(Problem::Overloaded.into());
     }
