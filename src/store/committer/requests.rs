@@ -89,7 +89,7 @@ pub(in crate::store) fn record_key(request: &Request) -> [u8; 17] {
 /// # Errors
 ///
 /// REQUEST_ID_REUSED when the id was used with another request; STORAGE_CORRUPT when the log lacks the commit.
-pub(super) fn find(view: &dyn View, request: &Request) -> Result<Option<Commit>> {
+pub(in crate::store) fn find(view: &dyn View, request: &Request) -> Result<Option<Commit>> {
     let key = record_key(request);
     for bucket in buckets(view)?.into_iter().rev() {
         let Some(revision) = bucket.table().get(view, &key)? else { continue };
