@@ -262,14 +262,19 @@ impl App {
         update: ArticleUpdate,
         attempt: Attempt,
     ) -> Result<At<ArticleAnswer>> {
-        update.mask.require_etag("article.etag", &update.etag)?;
-        let (update, sha256) = calculate(update.text.len(), move || {
-            let sha256 = Sha256::digest(update.text.as_bytes()).into();
-            (update, sha256)
-        })
-        .await?;
-        let decision = article_update(Arc::clone(&project), update, sha256);
-        let commit = self.engine.attempt(project.partition, Arc::new(decision), attempt).await?;
+        let commit = match update.mask.require_etag("article.etag", &update.etag) {
+            Ok(()) => {
+                let (update, sha256) = calculate(update.text.len(), move || {
+                    let sha256 = Sha256::digest(update.text.as_bytes()).into();
+                    (update, sha256)
+                })
+                .await?;
+                let decision = article_update(Arc::clone(&project), update, sha256);
+                self.engine.attempt(project.partition, Arc::new(decision), attempt).await?
+            }
+            // The first try may have created the article, which needs none.
+            Err(refusal) => self.first_try(project.partition, &attempt, refusal).await?,
+        };
         match changes(&commit).next() {
             Some(Ok(ResourceChange::Article { after: Some(stored), .. })) => {
                 Ok(At { value: answer(&project, stored, None), revision: commit.stamp.revision })

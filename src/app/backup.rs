@@ -3,10 +3,11 @@
 //! A project is copied row by row, by keys that mean something and not by rows, which split and merge meanwhile. What
 //! changed since the copy began is in the log, which is pinned and copied after it, up to a revision that is not before
 //! the last view. Texts are not in the log: that of an article that was created meanwhile is read when its creation is
-//! met. If it is gone by then, so is the article, and the log is copied up to its deletion.
+//! met. If it is gone by then, so is the article, and the log is copied up to its deletion. Nor are the annotations in it
+//! that come back with an article whose deletion is undone: they are read then, too, and the log is copied up to there.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     future::Future,
     sync::Arc,
     time::Duration,
@@ -40,7 +41,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use scan::{Cursor, Room, Scanned};
+use scan::{Cursor, Place, Room, Scanned};
 
 /// A backup in the making. Dropping it ends it.
 #[derive(Debug)]
@@ -117,8 +118,9 @@ struct Copying {
     /// What a view may gather.
     room: Room,
     stage: Stage,
-    /// Articles that may have been created since the copy began, and whose texts were read with them.
-    read_early: HashSet<ArticleNumber>,
+    /// Articles that may have been created, or brought back, since the copy began, and that were copied as of this
+    /// revision: whole, unless they were deleted after it.
+    read_early: HashMap<ArticleNumber, Revision>,
     /// Articles whose text was gone when their creation was met, and whose deletion was not met yet.
     owed: HashSet<ArticleNumber>,
 }
@@ -129,8 +131,16 @@ enum Stage {
     Rows(Cursor),
     /// The log after `last`, up to and with `target`.
     Log { last: Stamp, target: Revision },
-    /// Texts of articles that `commits` create; of the first, `chunk` is the next.
-    Texts { texts: VecDeque<ArticleNumber>, chunk: u32, commits: Vec<Commit>, target: Revision },
+    /// What is not in the log of articles that `commits` create; the first is read from `place` on.
+    Created { articles: VecDeque<Created>, place: Place, commits: Vec<Commit>, target: Revision },
+}
+
+/// An article that a commit creates or brings back.
+#[derive(Debug, Clone, Copy)]
+struct Created {
+    number: ArticleNumber,
+    /// Whether annotations come with it, which the commit does not tell.
+    has_annotations: bool,
 }
 
 impl App {
@@ -284,7 +294,7 @@ impl Copying {
         }
         let Some(found) = read?.value else { return Ok(None) };
         let begun = Record::Project { project: found, base: pin.head.revision, log_floor: pin.floor };
-        let (read_early, owed, stage) = (HashSet::new(), HashSet::new(), Stage::Rows(Cursor::START));
+        let (read_early, owed, stage) = (HashMap::new(), HashSet::new(), Stage::Rows(Cursor::START));
         Ok(Some((Self { project, pin, room, stage, read_early, owed }, vec![begun])))
     }
 
@@ -322,28 +332,28 @@ impl Copying {
                 if commits.is_empty() {
                     return Err(Error::corrupt(format!("the log ends at revision {}", after.0)));
                 }
-                let texts = self.created_in(&commits)?;
-                self.stage = Stage::Texts { texts, chunk: 0, commits, target };
+                let articles = self.created_in(&commits)?;
+                self.stage = Stage::Created { articles, place: Place::Text(0), commits, target };
                 Ok(Step::Records(Vec::new()))
             }
-            Stage::Texts { .. } => self.read_text_or_go_on(engine).await,
+            Stage::Created { .. } => self.read_created_or_go_on(engine).await,
         }
     }
 
-    /// The articles that these commits create and do not delete, and whose texts were not read.
-    fn created_in(&mut self, commits: &[Commit]) -> Result<VecDeque<ArticleNumber>> {
-        let mut texts = VecDeque::new();
+    /// The articles that these commits create and do not delete, and that were not read as of then or later.
+    fn created_in(&mut self, commits: &[Commit]) -> Result<VecDeque<Created>> {
+        let mut articles: VecDeque<Created> = VecDeque::new();
         for commit in commits.iter().filter(|commit| commit.stamp.revision > self.pin.head.revision) {
             for change in super::changes(commit) {
                 match change? {
-                    // Of one that came back, its annotations are read with its text.
-                    ResourceChange::Article { number, before: None, after: Some(_), cascaded: _ }
-                        if !self.read_early.contains(&number) =>
-                    {
-                        texts.push_back(number);
+                    ResourceChange::Article { number, before: None, after: Some(_), cascaded } => {
+                        let read = self.read_early.get(&number);
+                        if read.is_none_or(|read| *read < commit.stamp.revision) {
+                            articles.push_back(Created { number, has_annotations: cascaded });
+                        }
                     }
                     ResourceChange::Article { number, before: _, after: None, cascaded: _ } => {
-                        texts.retain(|created| *created != number);
+                        articles.retain(|created| created.number != number);
                         self.owed.remove(&number);
                     }
                     ResourceChange::Project { .. }
@@ -352,35 +362,38 @@ impl Copying {
                 }
             }
         }
-        Ok(texts)
+        Ok(articles)
     }
 
-    /// Reads on in the first text that is to be read before the commits; when there is none, gives the commits.
-    async fn read_text_or_go_on(&mut self, engine: &dyn Engine) -> Result<Step> {
-        let Stage::Texts { texts, chunk, commits, target } = &mut self.stage else {
+    /// Reads on in the first article that is to be read before the commits; when there is none, gives the commits.
+    async fn read_created_or_go_on(&mut self, engine: &dyn Engine) -> Result<Step> {
+        let Stage::Created { articles, place, commits, target } = &mut self.stage else {
             return Ok(Step::Records(Vec::new()));
         };
-        let Some(number) = texts.front().copied() else {
+        let Some(Created { number, has_annotations }) = articles.front().copied() else {
             let last = commits.last().map_or(self.pin.head, |commit| commit.stamp);
             let records = commit_records(std::mem::take(commits));
             self.stage = Stage::Log { last, target: *target };
             return Ok(Step::Records(records));
         };
-        let (first, room) = (*chunk, self.room);
+        let (from, room) = (place.clone(), self.room);
         let read = self.project.read(engine, move |view| {
             let Some(stored) = article_table::get(view, number)? else { return Ok(None) };
-            scan::text(view, number, &stored, first, room).map(Some)
+            scan::rest(view, number, &stored, &from, room).map(Some)
         });
         let At { value, revision } = read.await?;
-        let Some((record, next)) = value else {
+        let is_gone = value.is_none();
+        if is_gone {
             self.owed.insert(number);
+        }
+        // A text never changes. What else is said of this view is right once the log is copied up to it.
+        if is_gone || matches!(place, Place::Annotations(_)) {
             *target = revision.max(*target);
-            (*chunk, _) = (0, texts.pop_front());
-            return Ok(Step::Records(Vec::new()));
-        };
-        *chunk = next.unwrap_or(0);
-        if next.is_none() {
-            texts.pop_front();
+        }
+        let (record, next) = value.unwrap_or_default();
+        match next {
+            Some(next) if has_annotations || !matches!(next, Place::Annotations(_)) => *place = next,
+            Some(_) | None => (*place, _) = (Place::Text(0), articles.pop_front()),
         }
         Ok(Step::Records(record.into_iter().collect()))
     }

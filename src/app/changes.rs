@@ -20,6 +20,8 @@ use crate::{
     limits::{ANSWER_BYTES_MAX, CHANGES_SCANNED_BYTES_MAX, FEED_READ_BYTES},
 };
 
+pub use crate::store::records::ResourceChange;
+
 /// What ListChanges asks for.
 #[derive(Debug, Clone)]
 pub struct ChangesQuery {

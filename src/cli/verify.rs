@@ -53,6 +53,7 @@ fn summary(report: &Report) -> String {
         annotations,
         log_commits,
         rows,
+        deleted_articles,
         unswept,
         problem_count,
         problems,
@@ -71,6 +72,10 @@ fn summary(report: &Report) -> String {
         counted(*log_commits, "commit"),
         counted(*rows, "row"),
     ));
+    if *deleted_articles > 0 {
+        let what = "kept as long as the deletion can be undone";
+        lines.push(format!("{}, {what}", counted(*deleted_articles, "deleted article")));
+    }
     if *unswept > 0 {
         let what = "that deletions and cut off creations left; the next start of a server sweeps it";
         lines.push(format!("{} of articles and projects {what}", counted(*unswept, "rest")));
@@ -93,6 +98,7 @@ fn print_json(output: &mut Output, report: &Report) -> Result<(), Failure> {
         annotations,
         log_commits,
         rows,
+        deleted_articles,
         unswept,
         problem_count,
         problems,
@@ -107,6 +113,7 @@ fn print_json(output: &mut Output, report: &Report) -> Result<(), Failure> {
         "annotations": annotations.to_string(),
         "logCommits": log_commits.to_string(),
         "rows": rows.to_string(),
+        "deletedArticles": deleted_articles.to_string(),
         "unswept": unswept.to_string(),
         "problemCount": problem_count.to_string(),
     } }))
@@ -141,11 +148,12 @@ mod tests {
         );
         let problems = vec!["projects/p: is\u{1b}[2J gone".to_owned()];
         check(
-            &Report { unswept: 2, problem_count: 1_001, problems, ..Report::default() },
+            &Report { deleted_articles: 3, unswept: 2, problem_count: 1_001, problems, ..Report::default() },
             &[
                 "projects/p: is\u{241b}[2J gone",
                 "and 1,000 more",
                 "0 projects, 0 articles with 0 bytes, 0 annotations; 0 commits in the logs, 0 rows in all",
+                "3 deleted articles, kept as long as the deletion can be undone",
                 "2 rests of articles and projects that deletions and cut off creations left; the next start of a \
                  server sweeps it",
                 "1,001 problems found",

@@ -6,7 +6,9 @@
 //!   Project                                    as it stands at the base revision or later
 //!   for each article:
 //!     Article, Text..., Annotations...         as they stand at the base revision or later
-//!   Text..., Commits                           the whole log, oldest first, and the texts of articles created in it
+//!   Text..., Annotations..., Commits           the whole log, oldest first, and before it what it does not tell of the
+//!                                              articles created in it: their texts, and the annotations that came back
+//!                                              with one whose deletion was undone
 //!   ProjectEnd                                 the final revision
 //! End
 //! ```
@@ -110,7 +112,7 @@ pub struct Counts {
     pub projects: u64,
     /// Articles.
     pub articles: u64,
-    /// Annotations; one that was moved while it was copied may count twice.
+    /// Annotations; one that was moved, or came back, while it was copied may count twice.
     pub annotations: u64,
     /// Commits of the logs.
     pub commits: u64,

@@ -7,6 +7,7 @@ mod durability;
 mod keeping;
 mod logs;
 mod model;
+mod requests;
 
 use std::{
     collections::BTreeMap,
@@ -101,6 +102,19 @@ every_engine_passes! {
     }
     model {
         any_sequence_of_writes_does_what_a_map_does,
+    }
+    requests {
+        a_request_is_carried_out_once,
+        a_request_may_do_nothing_or_much,
+        twins_of_a_group_are_carried_out_once,
+        a_retry_needs_no_space,
+        an_id_is_of_one_body_one_method_and_one_partition,
+        what_was_not_carried_out_is_not_remembered,
+        a_check_has_no_request,
+        requests_are_known_for_a_day,
+        many_requests_are_forgotten_step_by_step,
+        the_log_is_kept_for_the_requests_that_are_known,
+        a_request_is_known_if_its_effect_is_there,
     }
 }
 
@@ -317,7 +331,7 @@ impl<H: Harness> Fixture<H> {
     /// Reads all rows but the engine's own, and checks that every way of reading finds the same.
     async fn rows(&self, partition: Partition) -> BTreeMap<Bytes, Bytes> {
         let read = self.engine.read(partition, |view| {
-            let (from, to) = (&[0x03][..], &[0xff; 64][..]);
+            let (from, to) = (&[0x05][..], &[0xff; 64][..]);
             let ascending: Vec<_> = view.ascending(from, to).collect::<Result<_>>()?;
             let mut descending: Vec<_> = view.descending(from, to).collect::<Result<_>>()?;
             descending.reverse();

@@ -43,7 +43,9 @@ pub struct Report {
     pub log_commits: u64,
     /// Rows that were looked at, of all kinds.
     pub rows: u64,
-    /// Articles and projects whose rows a server will sweep.
+    /// Deleted articles that are kept: an undo may bring them back until the log has forgotten their deletion.
+    pub deleted_articles: u64,
+    /// Articles and projects whose rows a server will sweep at its next start.
     pub unswept: u64,
     /// How much is wrong.
     pub problem_count: u64,

@@ -98,6 +98,16 @@ async fn every_write_is_done_once_and_answered_the_same_after_a_restart() {
         ..Default::default()
     };
     check(&mut server, &mut client, update).await;
+    // What it creates needs no etag, and what a retry finds there would.
+    let missing =
+        v1::Article { name: format!("{P}/articles/c"), text: TEXT.to_owned(), ..Default::default() };
+    let create = v1::UpdateArticleRequest {
+        article: Some(missing),
+        allow_missing: true,
+        request_id: id(12),
+        ..Default::default()
+    };
+    check(&mut server, &mut client, create).await;
     let delete =
         v1::DeleteArticleRequest { name: A.to_owned(), force: true, request_id: id(9), ..Default::default() };
     check(&mut server, &mut client, delete).await;

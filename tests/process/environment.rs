@@ -118,9 +118,9 @@ fn somebody_elses_folder_is_left_alone() {
 #[tokio::test]
 async fn a_newer_format_is_refused_and_left_alone() {
     let server = filled().await;
-    fs::write(server.data_dir().join("FORMAT"), "spandrel 3\n").unwrap();
+    fs::write(server.data_dir().join("FORMAT"), "spandrel 4\n").unwrap();
     let before = contents(server.data_dir());
-    check_refused(server.data_dir(), &["format 3", "newer version"]);
+    check_refused(server.data_dir(), &["format 4", "newer version"]);
     assert_eq!(contents(server.data_dir()), before);
 }
 

@@ -128,7 +128,10 @@ impl State {
             Call::UpdateArticle { new, masked, etag, allow_missing, .. } => {
                 self.require()?;
                 if *allow_missing && !self.articles.contains_key(&new.id) {
-                    return self.create_articles(std::slice::from_ref(new), stamp, changes).map(Some);
+                    self.create_articles(std::slice::from_ref(new), stamp, changes)?;
+                    // As every update, it is answered without the text.
+                    let created = self.articles.get(&new.id).map(|held| basic(&held.article));
+                    return Ok(Some(Answer::Articles(created.into_iter().collect())));
                 }
                 require_etag(!masked, etag.as_ref())?;
                 self.update_article(new, *masked, etag.as_ref(), changes).map(Some)

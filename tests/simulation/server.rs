@@ -19,7 +19,7 @@ use spandrel::{
         catalog::{self, Entry, State},
         committer::{Backend, Committer, Hand, Options, PartitionView},
         engine::{Clock, Commit, Engine, EngineExt as _, LogError, Observer, Partition, Revision, Timestamp},
-        keys::{ArticleNumber, Generation},
+        keys::{self, ArticleNumber, Generation},
         project_table, verify,
     },
 };
@@ -279,7 +279,8 @@ fn inspect_rows(backend: &DiskBackend) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// Each article's index agrees with itself, and nothing hangs on the number of an article that there is not.
+/// Each article's index agrees with itself, and nothing hangs on the number of an article that there is not, nor can be
+/// again.
 fn inspect_project(view: &PartitionView<'_>) -> std::result::Result<(), String> {
     use spandrel::store::engine::View as _;
     let articles = article_table::articles(view, ArticleNumber(0)).collect::<Result<Vec<_>>>();
@@ -288,12 +289,22 @@ fn inspect_project(view: &PartitionView<'_>) -> std::result::Result<(), String> 
         let verified = AnnotationIndex::new(*number, Generation::FIRST).verify(view);
         verified.map_err(|error| format!("{}: {error}", stored.article.id))?;
     }
-    let numbers: BTreeSet<_> = articles.iter().map(|(number, _)| number.0).collect();
+    let mut numbers: BTreeSet<_> = articles.iter().map(|(number, _)| number.0).collect();
+    let sweeps = keys::sweeps();
+    for row in view.ascending(&sweeps.from, &sweeps.to) {
+        let (key, mark) = row.map_err(|error| error.to_string())?;
+        let deleted = article_table::deleted_at(&mark).map_err(|error| error.to_string())?;
+        let is_logged =
+            |deleted: Revision| view.get(&keys::log(deleted.0)).is_ok_and(|entry| entry.is_some());
+        // Of an article that was deleted, an undo needs all.
+        if deleted.is_some_and(is_logged) {
+            numbers.extend(keys::number_of(&key));
+        }
+    }
     // From the texts on, all keys begin with an article's number.
     for row in view.ascending(&[0x22], &[0x41]) {
         let (key, _) = row.map_err(|error| error.to_string())?;
-        let number = spandrel::store::keys::number_of(&key);
-        if key.first() == Some(&0x40) || !number.is_some_and(|number| numbers.contains(&number)) {
+        if !keys::number_of(&key).is_some_and(|number| numbers.contains(&number)) {
             return Err(format!("the row at {key:02x?} was not swept"));
         }
     }

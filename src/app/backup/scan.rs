@@ -35,7 +35,7 @@ impl Cursor {
 
 /// Where in an article.
 #[derive(Debug, Clone)]
-enum Place {
+pub(super) enum Place {
     /// Before it.
     Article,
     /// Before this chunk of its text.
@@ -50,8 +50,8 @@ pub(super) struct Scanned {
     pub(super) records: Vec<Record>,
     /// Where it goes on, unless this was all.
     pub(super) next: Option<Cursor>,
-    /// The articles that were changed, or created, after the base revision.
-    pub(super) changed: Vec<ArticleNumber>,
+    /// The articles that were changed, or created, after the base revision, and the revisions that they stood at.
+    pub(super) changed: Vec<(ArticleNumber, Revision)>,
 }
 
 /// How much a view may still gather.
@@ -87,7 +87,7 @@ pub(super) fn scan(view: &dyn View, cursor: Cursor, base: Revision, mut room: Ro
         let place = resume.take().filter(|_| number == cursor.article).unwrap_or(Place::Article);
         let stopped = scan_article(view, number, &stored, place, &mut room, &mut scanned.records)?;
         if !matches!(stopped, Some(Place::Article)) && stored.article.revision > base {
-            scanned.changed.push(number);
+            scanned.changed.push((number, stored.article.revision));
         }
         if let Some(place) = stopped {
             scanned.next = Some(Cursor { article: number, place });
@@ -137,8 +137,31 @@ fn scan_article(
     }
 }
 
-/// As much of an article's text from `chunk` on as there is room for, at least one chunk, and the chunk after it unless this was all.
-pub(super) fn text(
+/// What an article has from `place` on, of one kind and as much as there is room for, and where it goes on unless this
+/// was all.
+pub(super) fn rest(
+    view: &dyn View,
+    number: ArticleNumber,
+    stored: &StoredArticle,
+    place: &Place,
+    mut room: Room,
+) -> Result<(Option<Record>, Option<Place>)> {
+    match place {
+        Place::Article => Ok((None, Some(Place::Text(0)))),
+        Place::Text(chunk) => {
+            let (record, next) = text(view, number, stored, *chunk, room)?;
+            Ok((record, Some(next.map_or(Place::Annotations(None), Place::Text))))
+        }
+        Place::Annotations(after) => {
+            let (record, next) = annotations(view, number, *after, &mut room)?;
+            Ok((record, next.map(|last| Place::Annotations(Some(last)))))
+        }
+    }
+}
+
+/// As much of an article's text from `chunk` on as there is room for, at least one chunk, and the chunk after it unless
+/// this was all.
+fn text(
     view: &dyn View,
     number: ArticleNumber,
     stored: &StoredArticle,

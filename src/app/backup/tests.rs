@@ -9,6 +9,7 @@ use crate::{
         answers::Versions,
         article_commits::{ArticleUpdate, NewArticle},
         projects::{Deletion, ProjectUpdate},
+        undo::Undone,
     },
     domain::{
         annotations::{Annotation, Label},
@@ -16,6 +17,7 @@ use crate::{
         details::Mask,
         ids::{AnnotationId, ArticleId, ArticleName, ProjectId},
         projects::ProjectDetails,
+        requests::{Method, Request, RequestId},
         spans::SpanRequest,
         text::Utf8Range,
     },
@@ -25,7 +27,7 @@ use crate::{
         backup_file::FileReader,
         catalog,
         committer::{Backend, Committer, Options, PartitionView},
-        engine::{Clock, Mode, Origin, Partition, View},
+        engine::{Attempt, Clock, Mode, Origin, Partition, View},
         keys::{self, Generation},
         memory::{Disk, MemoryBackend},
         rebuild::{Rebuild, RestoredProject},
@@ -39,7 +41,7 @@ mod busy;
 #[allow(missing_docs, dead_code, unreachable_pub, reason = "it is shared with the tests of the binary")]
 mod seeded;
 
-use busy::{Busy, State, article, deletion, open, project};
+use busy::{Asked, Busy, State, article, deletion, open, project};
 use seeded::Seeded;
 
 const TEXT: &str = "日本語の👍🏽 text, é and more of it";
@@ -155,7 +157,7 @@ async fn check_goes_on(busy: &Busy, backend: Box<dyn Backend>, revision: Revisio
     let log = app.engine.log_after(partition, floor, usize::MAX).await.unwrap();
     let before = busy.app.engine.log_after(busy.partition(), floor, usize::MAX).await.unwrap();
     for (one, other) in log.iter().zip(&before) {
-        assert_eq!(one.stamp, other.stamp);
+        assert_eq!((one.stamp, one.origin), (other.stamp, other.origin));
         for (one, other) in one.changes.iter().zip(&other.changes) {
             match crate::store::records::read_change(&one.record).unwrap() {
                 ResourceChange::Project { after, .. } => assert_eq!(after.unwrap().uid, uid),
@@ -163,6 +165,7 @@ async fn check_goes_on(busy: &Busy, backend: Box<dyn Backend>, revision: Revisio
             }
         }
     }
+    check_is_known(busy, &app, revision).await;
     let text = TEXT.to_owned();
     let (path, details) = (String::new(), ArticleDetails::default());
     let new = NewArticle { path, id: Some(article("new").article), details, text };
@@ -171,11 +174,110 @@ async fn check_goes_on(busy: &Busy, backend: Box<dyn Backend>, revision: Revisio
     app.engine.close();
 }
 
+/// Requests up to the restored revision are known, and what they did is done no more. What was deleted, and not brought
+/// back by then, is deleted for good.
+async fn check_is_known(busy: &Busy, app: &Arc<App>, revision: Revision) {
+    for (request, asked, did) in &busy.asked {
+        let known = app.engine.carried_out(Partition(1), *request).await.unwrap();
+        let known = known.map(|commit| (commit.stamp.revision, commit.origin.request));
+        assert_eq!(known, (*did <= revision).then_some((*did, Some(*request))));
+        let attempt = Attempt { mode: Mode::Apply, request: Some(*request) };
+        match asked {
+            Asked::Creation(creation) if *did <= revision => {
+                let (new, article) = &**creation;
+                let again = app.create_articles(&project("p"), vec![new.clone()], attempt).await.unwrap();
+                assert_eq!((again.revision, &again.value[0].article), (*did, article));
+            }
+            Asked::Undo(undone) if *did <= revision => {
+                let again = app.undo_commit(&project("p"), *undone, attempt).await.unwrap();
+                let Origin { request: of, undone: took_back } = again.commit.origin;
+                assert_eq!(
+                    (again.commit.stamp.revision, of, took_back),
+                    (*did, Some(*request), Some(*undone))
+                );
+            }
+            Asked::Creation(_) | Asked::Undo(_) | Asked::Other => {}
+        }
+    }
+    let floor = app.engine.log_floor(Partition(1)).unwrap();
+    for (deleted, _) in busy.deleted.iter().filter(|(deleted, _)| *deleted > floor && *deleted <= revision) {
+        let undone = app.undo_commit(&project("p"), *deleted, Mode::Apply.into()).await;
+        assert!(matches!(undone.unwrap_err().problem, Problem::UndoConflict { .. }), "{deleted:?}");
+    }
+    assert_eq!(*app.engine.head(Partition(1)).borrow(), revision, "nothing was done again");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_restored_is_the_state_at_one_revision() {
     for seed in 0..24 {
         check(seed).await;
     }
+}
+
+/// Wherever a backup is when an article is deleted, and wherever when that is undone, and whatever is done in between and
+/// after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_back_while_it_is_copied_is_restored_whole() {
+    /// Steps of the backup, about, as long as nothing is done meanwhile.
+    const STEPS: usize = 24;
+    for deleted_after in 0..STEPS {
+        for undone_after in deleted_after..=STEPS {
+            for variant in 0..2 {
+                check_one_that_comes_back(deleted_after, undone_after, variant).await;
+            }
+        }
+    }
+}
+
+async fn check_one_that_comes_back(deleted_after: usize, undone_after: usize, variant: u64) {
+    let mut busy = Busy::new(variant).await;
+    for id in ["a", "b", "c"] {
+        busy.create_article_called(article(id).article, TEXT.to_owned()).await;
+        let creations = (0..3).map(|_| busy.creation(None)).collect();
+        busy.write(article(id).article, creations).await;
+    }
+    let b = article("b").article;
+    let room = Room { entries: 1 + (deleted_after + undone_after) % 2, bytes: usize::MAX };
+    let mut backup = Steps::begin(&busy.app, room);
+    let mut summary = None;
+    while summary.is_none() {
+        // Then its copy says that it may have been created meanwhile.
+        if backup.taken == 2 && variant == 1 && busy.now.articles.contains_key("b") {
+            busy.update_article(b.clone()).await;
+        }
+        if backup.taken == deleted_after {
+            if variant == 1 {
+                let creation = busy.creation(None);
+                busy.write(b.clone(), vec![creation]).await;
+            }
+            busy.delete_article(b.clone()).await;
+        }
+        if backup.taken == undone_after {
+            busy.undo_deletion(0).await;
+        }
+        // What has come back is worked on.
+        if backup.taken >= undone_after && backup.taken < undone_after + 3 {
+            let (_, annotations) = busy.now.articles["b"].2.clone().into_iter().next().unwrap();
+            busy.move_annotation(b.clone(), annotations.id).await;
+            let (last, _) = busy.now.articles["b"].2.clone().into_iter().next_back().unwrap();
+            let delete = WriteOp::Delete {
+                id: AnnotationId::from_bytes(last),
+                etag: String::new(),
+                allow_missing: false,
+            };
+            if backup.taken == undone_after && variant == 1 {
+                busy.write(b.clone(), vec![delete]).await;
+            }
+        }
+        summary = backup.step().await;
+    }
+    let revision = summary.unwrap().projects[0].revision;
+    let (backend, _) = restored(&backup.file);
+    let view = PartitionView::new(&*backend, Partition(1));
+    let (expected, found) = (State::at(revision, &busy.journal), State::stored(&view));
+    let what =
+        format!("deleted after {deleted_after} steps and back after {undone_after}, variant {variant}");
+    assert_eq!(found, expected, "{what}, at {revision:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::{
     app::{
         Renderers,
         articles::ArticleAnswer,
-        changes::{ChangesPage, ChangesQuery},
+        changes::{ChangesPage, ChangesQuery, ResourceChange},
         feed::ChangeFilter,
         snapshots::{Resource, SnapshotPage},
         undo::Undone,
@@ -25,10 +25,7 @@ use crate::{
     },
     limits::ANSWER_BYTES_MAX,
     proto::v1,
-    store::{
-        engine::{At, Attempt, Commit, Origin, Stamp},
-        records::ResourceChange,
-    },
+    store::engine::{At, Attempt, Commit, Origin, Stamp},
 };
 
 /// How the application encodes what it keeps encoded.

@@ -89,7 +89,7 @@ pub(in crate::store) fn record_key(request: &Request) -> [u8; 17] {
 /// # Errors
 ///
 /// REQUEST_ID_REUSED when the id was used with another request; STORAGE_CORRUPT when the log lacks the commit.
-pub(super) fn find(view: &dyn View, request: &Request) -> Result<Option<Commit>> {
+pub(in crate::store) fn find(view: &dyn View, request: &Request) -> Result<Option<Commit>> {
     let key = record_key(request);
     for bucket in buckets(view)?.into_iter().rev() {
         let Some(revision) = bucket.table().get(view, &key)? else { continue };
@@ -112,13 +112,17 @@ pub(in crate::store) fn read_revision(record: &Bytes) -> Result<Revision> {
     revision.map_err(|_| Error::corrupt("the record of a request has no revision"))
 }
 
-/// Writes that the commit of `stamp` carries out `request`, which is not known.
+/// Writes that the commit of `stamp` carries out `request`, which is not known. Buckets that are too old by then are
+/// forgotten with it, so that the row that says which there are stays short, however seldom somebody sweeps; their rows
+/// are left to [`forget`].
 ///
 /// # Errors
 ///
 /// OVERLOADED when as many are known as may be.
 pub(in crate::store) fn record(draft: &mut Draft<'_>, stamp: Stamp, request: &Request) -> Result<()> {
     let mut buckets = buckets(draft)?;
+    let oldest = oldest_live(stamp.time);
+    buckets.retain(|bucket| bucket.number >= oldest);
     if buckets.iter().map(|bucket| bucket.records).sum::<u64>() >= REQUESTS_MAX {
         return Err(Problem::Overloaded.into());
     }

@@ -9,6 +9,7 @@ use crate::{
         articles::{Article, ArticleDetails, TextIdentity},
         ids::{AnnotationId, ArticleId},
         projects::ProjectDetails,
+        requests::{Method, Request, RequestId},
         text::Position,
     },
     proto::stored::AnnotationRecord,
@@ -149,6 +150,37 @@ fn the_newer_revision_wins() {
     let mut records = backup();
     (records[4], records[8]) = (copied(4), deleted());
     check(records, Some(4));
+}
+
+/// Of the day before the backup was begun; what is older, the server that was copied had forgotten, too.
+#[test]
+fn requests_of_the_last_day_are_known() {
+    const HOUR: i64 = 3_600_000_000;
+    let request = |id: u8| Request {
+        id: RequestId::from_bytes([id; 16]).unwrap(),
+        method: Method::UpdateAnnotation,
+        body: [7; 16],
+    };
+    let mut records = backup();
+    records[0] = Record::Start(Timestamp(30 * HOUR));
+    // In the order of their revisions, 1 to 4, and each in two parts.
+    for (commit, hour) in records[5..9].iter_mut().zip([5, 6, 30, 31]) {
+        let Record::Commits(parts) = commit else { unreachable!() };
+        let id = u8::try_from(hour).unwrap();
+        parts[0].stamp.time = Timestamp(hour * HOUR);
+        parts[0].origin = Origin { request: Some(request(id)), undone: Some(Revision(9)) };
+        let begun = CommitPart { changes: Vec::new(), continued: true, ..parts[0].clone() };
+        parts.insert(0, begun);
+    }
+    let head = Stamp { revision: Revision(4), time: Timestamp(31 * HOUR) };
+    records[9] = Record::ProjectEnd(ProjectEnd::At { head, numbers_below: 2 });
+    let (backend, _) = rebuilt(records).unwrap();
+    let view = PartitionView::new(&*backend, Partition(1));
+    for (id, revision) in [(5, None), (6, Some(2)), (30, Some(3)), (31, Some(4))] {
+        let found = requests::find(&view, &request(id)).unwrap();
+        assert_eq!(found.as_ref().map(|commit| commit.stamp.revision.0), revision, "{id}");
+        assert_eq!(found.map(|commit| commit.origin.undone), revision.map(|_| Some(Revision(9))));
+    }
 }
 
 #[test]

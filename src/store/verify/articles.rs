@@ -37,8 +37,13 @@ pub(super) fn check(
         checker.attempt(place, |_| check_id(view, &hash, &number));
     }
     for row in Resuming::new(view, keys::sweeps()) {
-        let Some(number) = row.ok().and_then(|(key, _)| keys::number_of(&key)) else { continue };
-        checker.report.unswept += 1;
+        let Ok((key, mark)) = row else { continue };
+        let Some(number) = keys::number_of(&key) else { continue };
+        // A mark that cannot be read was said when all rows were looked at.
+        match article_table::deleted_at(&mark) {
+            Ok(Some(deleted)) if deleted > head.log_floor => checker.report.deleted_articles += 1,
+            Ok(_) | Err(_) => checker.report.unswept += 1,
+        }
         checker.attempt(place, |_| check_sweep(view, ArticleNumber(number), below));
     }
     for row in Resuming::new(view, keys::articles()) {

@@ -7,6 +7,8 @@ pub(super) enum Event {
     Project(ProjectDetails),
     Article(ArticleId, Option<(Article, Option<String>)>),
     Annotation(ArticleId, AnnotationId, Option<Annotation>),
+    /// An article is there again, with all that it had.
+    Back(ArticleId, Box<ArticleState>),
 }
 
 /// An article with its text and annotations.
@@ -39,6 +41,7 @@ impl State {
             Event::Article(id, Some((article, None))) => {
                 self.articles.get_mut(id.as_str()).unwrap().0 = article.clone();
             }
+            Event::Back(id, content) => drop(self.articles.insert(id.to_string(), (**content).clone())),
             Event::Annotation(article, id, annotation) => {
                 let annotations = &mut self.articles.get_mut(article.as_str()).unwrap().2;
                 match annotation {
@@ -84,6 +87,20 @@ pub(super) struct Busy {
     pub(super) journal: Vec<(Revision, Event)>,
     /// As it stands now.
     pub(super) now: State,
+    /// Deletions of articles that were not undone: their revisions, and what was deleted.
+    pub(super) deleted: Vec<(Revision, ArticleState)>,
+    /// Articles that are there again, by the revisions of the undos that brought them.
+    brought_back: Vec<(Revision, ArticleId)>,
+    /// What was asked for with an id, and the revision that did it.
+    pub(super) asked: Vec<(Request, Asked, Revision)>,
+}
+
+/// What was asked for, where a retry asks again through the application.
+#[derive(Debug, Clone)]
+pub(super) enum Asked {
+    Creation(Box<(NewArticle, Article)>),
+    Undo(Revision),
+    Other,
 }
 
 pub(super) fn settings() -> Settings {
@@ -118,7 +135,15 @@ pub(super) fn deletion<N>(name: N) -> Deletion<N> {
 impl Busy {
     pub(super) async fn new(seed: u64) -> Self {
         let app = open(Box::new(MemoryBackend::open(&Disk::default()))).await;
-        let mut busy = Self { app, seeded: Seeded::new(seed), journal: Vec::new(), now: State::default() };
+        let mut busy = Self {
+            app,
+            seeded: Seeded::new(seed),
+            journal: Vec::new(),
+            now: State::default(),
+            deleted: Vec::new(),
+            brought_back: Vec::new(),
+            asked: Vec::new(),
+        };
         let details = ProjectDetails::default();
         let id = Some(project("p").project);
         let created = busy.app.create_project(id, details.clone(), Mode::Apply).await.unwrap();
@@ -147,9 +172,19 @@ impl Busy {
 
     /// Does one thing, whatever comes.
     pub(super) async fn act(&mut self) {
-        match (self.seeded.below(20), self.known()) {
+        match (self.seeded.below(23), self.known()) {
+            (20, _) if !self.deleted.is_empty() => {
+                let deletion = self.seeded.below(self.deleted.len());
+                self.undo_deletion(deletion).await;
+            }
+            (21, _) if !self.brought_back.is_empty() => self.undo_an_undo().await,
             (0..=1, _) | (_, None) => self.create_article().await,
             (2, Some((id, _))) => self.delete_article(id).await,
+            // Deleted and brought back at once.
+            (22, Some((id, _))) => {
+                self.delete_article(id).await;
+                self.undo_deletion(self.deleted.len() - 1).await;
+            }
             // Deleted and created again under its id, at once.
             (3, Some((id, _))) => {
                 self.delete_article(id.clone()).await;
@@ -215,8 +250,9 @@ impl Busy {
     pub(super) async fn write(&mut self, id: ArticleId, ops: Vec<WriteOp>) {
         let name = project("p").article(id.clone());
         let writes = ops.into_iter().map(|op| Write { path: String::new(), article: name.clone(), op });
-        let written =
-            self.app.commit_annotations(&project("p"), writes.collect(), Mode::Apply).await.unwrap();
+        let attempt = self.attempt(Method::CommitAnnotations);
+        let written = self.app.commit_annotations(&project("p"), writes.collect(), attempt).await.unwrap();
+        self.note(attempt, Asked::Other, written.revision);
         for one in written.value {
             let event = Event::Annotation(id.clone(), one.name.annotation, one.annotation);
             self.record(written.revision, event);
@@ -240,8 +276,10 @@ impl Busy {
     pub(super) async fn create_article_called(&mut self, id: ArticleId, text: String) {
         let (path, details) = (String::new(), ArticleDetails::default());
         let new = NewArticle { path, id: Some(id.clone()), details, text: text.clone() };
-        let mut created = self.app.create_articles(&project("p"), vec![new], Mode::Apply).await.unwrap();
+        let attempt = self.attempt(Method::CreateArticle);
+        let mut created = self.app.create_articles(&project("p"), vec![new.clone()], attempt).await.unwrap();
         let article = created.value.remove(0).article;
+        self.note(attempt, Asked::Creation(Box::new((new, article.clone()))), created.revision);
         self.record(created.revision, Event::Article(id, Some((article, Some(text)))));
     }
 
@@ -255,7 +293,9 @@ impl Busy {
             etag: String::new(),
             allow_missing: false,
         };
-        let updated = self.app.update_article(update, Mode::Apply).await.unwrap();
+        let attempt = self.attempt(Method::UpdateArticle);
+        let updated = self.app.update_article(update, attempt).await.unwrap();
+        self.note(attempt, Asked::Other, updated.revision);
         self.record(updated.revision, Event::Article(id, Some((updated.value.article, None))));
     }
 
@@ -275,9 +315,76 @@ impl Busy {
 
     pub(super) async fn delete_article(&mut self, id: ArticleId) {
         let name = project("p").article(id.clone());
-        self.app.delete_article(deletion(name), Mode::Apply).await.unwrap();
+        let attempt = self.attempt(Method::DeleteArticle);
+        self.app.delete_article(deletion(name), attempt).await.unwrap();
         let revision = *self.app.engine.head(self.partition()).borrow();
+        self.note(attempt, Asked::Other, revision);
+        self.note_deleted(id, revision);
+    }
+
+    fn note_deleted(&mut self, id: ArticleId, revision: Revision) {
+        self.deleted.push((revision, self.now.articles[id.as_str()].clone()));
         self.record(revision, Event::Article(id, None));
+    }
+
+    /// Takes back a deletion: the article is there again as it was, and of a new revision; unless there is another one of
+    /// its name, or the log has forgotten what was deleted.
+    pub(super) async fn undo_deletion(&mut self, deletion: usize) {
+        let (revision, mut content) = self.deleted.swap_remove(deletion);
+        let id = content.0.id.clone();
+        let attempt = self.attempt(Method::UndoCommit);
+        let undone = self.app.undo_commit(&project("p"), revision, attempt).await;
+        let is_taken = self.now.articles.contains_key(id.as_str());
+        match undone {
+            Ok(Undone { commit, .. }) if !is_taken => {
+                let back = commit.stamp.revision;
+                content.0.revision = back;
+                self.note(attempt, Asked::Undo(revision), back);
+                self.brought_back.push((back, id.clone()));
+                self.record(back, Event::Back(id, Box::new(content)));
+            }
+            Err(Error { problem: Problem::UndoConflict { .. }, .. }) if is_taken => {
+                self.deleted.push((revision, content));
+            }
+            Err(Error { problem: Problem::RevisionCompacted { earliest, .. }, .. }) => {
+                assert!(revision < earliest);
+            }
+            undone => panic!("{undone:?} of {revision:?}, and it is {is_taken} that there is another"),
+        }
+    }
+
+    /// Takes back an article that an undo brought, unless somebody has worked on it since.
+    async fn undo_an_undo(&mut self) {
+        let undo = self.seeded.below(self.brought_back.len());
+        let (revision, id) = self.brought_back.swap_remove(undo);
+        let attempt = self.attempt(Method::UndoCommit);
+        match self.app.undo_commit(&project("p"), revision, attempt).await {
+            Ok(Undone { commit, .. }) => {
+                self.note(attempt, Asked::Undo(revision), commit.stamp.revision);
+                self.note_deleted(id, commit.stamp.revision);
+            }
+            Err(error) => {
+                let is_expected =
+                    matches!(error.problem, Problem::UndoConflict { .. } | Problem::RevisionCompacted { .. });
+                assert!(is_expected, "{error}");
+            }
+        }
+    }
+
+    /// Some writes are tries of requests.
+    fn attempt(&mut self, method: Method) -> Attempt {
+        let is_request = self.seeded.below(3) == 0;
+        let request = is_request.then(|| Request {
+            id: RequestId::from_bytes(self.seeded.number().to_be_bytes().repeat(2).try_into().unwrap())
+                .unwrap(),
+            method,
+            body: [7; 16],
+        });
+        Attempt { mode: Mode::Apply, request }
+    }
+
+    fn note(&mut self, attempt: Attempt, asked: Asked, revision: Revision) {
+        self.asked.extend(attempt.request.map(|request| (request, asked, revision)));
     }
 
     pub(super) async fn log(&self) -> Vec<Commit> {
