@@ -16,6 +16,7 @@ mod support;
 
 mod annotations;
 mod articles;
+mod changes;
 mod commits;
 mod lists;
 mod projects;
@@ -24,3 +25,5 @@ mod retries;
 mod troubles;
 mod undo;
 mod venezuela;
+mod watch;
+mod watch_ends;

@@ -7,11 +7,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::explicit_write,
+    clippy::wildcard_enum_match_arm,
     missing_docs,
     unreachable_pub,
     reason = "shared by several test crates, each of which uses some of it"
 )]
 
+mod feed;
 mod requests;
 mod seeded;
 
@@ -31,7 +33,7 @@ use tempfile::TempDir;
 use tonic::{Code, Status, transport::Channel};
 use tonic_types::{ErrorDetails, StatusExt};
 
-pub use self::{requests::Request, seeded::Seeded};
+pub use self::{feed::Feed, requests::Request, seeded::Seeded};
 
 /// A running `spandrel serve`; killed when it is dropped.
 #[derive(Debug)]
