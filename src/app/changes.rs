@@ -70,6 +70,14 @@ struct Filling {
     changes: Vec<Bytes>,
 }
 
+/// What a reading of the log gives.
+enum Passing {
+    /// Commits, with those of their changes that pass.
+    Commits(Vec<FeedCommit>),
+    /// The log does not keep what was asked for any more.
+    Forgotten { earliest: Revision },
+}
+
 impl App {
     /// Lists changes.
     ///
@@ -122,11 +130,22 @@ impl App {
                 return Ok(Some(place));
             }
             let after = Revision(place.revision.0.saturating_sub(1));
-            let commits = self.passing(project, query, after).await?;
             scanned += FEED_READ_BYTES;
-            if commits.is_empty() {
-                return Ok(None);
-            }
+            let commits = match self.passing(project, query, after).await? {
+                Passing::Commits(commits) if commits.is_empty() => return Ok(None),
+                Passing::Commits(commits) => commits,
+                // The log was trimmed since the page was begun.
+                Passing::Forgotten { .. } if !filling.changes.is_empty() => return Ok(Some(place)),
+                Passing::Forgotten { earliest } if query.page_token.is_empty() && query.after.0 == 0 => {
+                    place = Place { revision: earliest, part: 0 };
+                    continue;
+                }
+                Passing::Forgotten { earliest } => {
+                    let field = if query.page_token.is_empty() { "after_revision" } else { "page_token" };
+                    let problem = Problem::RevisionCompacted { asked: after.0, earliest };
+                    return Err(Error::at(field, problem));
+                }
+            };
             for commit in commits {
                 // What came since the page was begun is for the next one.
                 if commit.stamp.revision > head {
@@ -153,7 +172,7 @@ impl App {
         /// Commits that are read together.
         const WINDOW: u64 = 64;
         let mut place = start.unwrap_or(Place { revision: head, part: 0 });
-        let floor = floor.max(query.after);
+        let mut floor = floor.max(query.after);
         let mut scanned = 0;
         while place.revision > floor {
             if scanned >= CHANGES_SCANNED_BYTES_MAX {
@@ -162,8 +181,17 @@ impl App {
             let mut after = Revision(place.revision.0.saturating_sub(WINDOW).max(floor.0));
             let mut window = Vec::new();
             while after < place.revision {
-                let commits = self.passing(project, query, after).await?;
                 scanned += FEED_READ_BYTES;
+                let commits = match self.passing(project, query, after).await? {
+                    Passing::Commits(commits) => commits,
+                    Passing::Forgotten { earliest } => {
+                        // The list ends earlier by now.
+                        floor = floor.max(Revision(earliest.0.saturating_sub(1)));
+                        after = after.max(floor);
+                        window.clear();
+                        continue;
+                    }
+                };
                 let Some(last) = commits.last() else { return Ok(None) };
                 after = last.stamp.revision;
                 window.extend(commits.into_iter().filter(|commit| commit.stamp.revision <= place.revision));
@@ -184,14 +212,14 @@ impl App {
         project: &Arc<ProjectHandle>,
         query: &ChangesQuery,
         after: Revision,
-    ) -> Result<Vec<FeedCommit>> {
+    ) -> Result<Passing> {
         let (engine, filter) = (self.engine.as_ref(), &query.filter);
-        let read = read_commits(engine, project, after, FEED_READ_BYTES, filter, self.render).await;
-        // A page that was begun before the log was trimmed.
-        read.map_err(|error| {
-            let is_compacted = matches!(error.problem, Problem::RevisionCompacted { .. });
-            if is_compacted && !query.page_token.is_empty() { error.within("page_token") } else { error }
-        })
+        match read_commits(engine, project, after, FEED_READ_BYTES, filter, self.render).await {
+            Err(Error { problem: Problem::RevisionCompacted { asked: _, earliest }, field: _ }) => {
+                Ok(Passing::Forgotten { earliest })
+            }
+            read => read.map(Passing::Commits),
+        }
     }
 }
 

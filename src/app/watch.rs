@@ -90,6 +90,8 @@ pub struct Watch {
     told: Revision,
     told_earliest: Revision,
     checkpoint_at: Instant,
+    /// Whether it begins with whatever the log keeps, and has not begun.
+    begins_anywhere: bool,
 }
 
 impl App {
@@ -137,6 +139,7 @@ impl App {
             told: after,
             told_earliest: earliest,
             checkpoint_at: Instant::now() + CHECKPOINT_INTERVAL,
+            begins_anywhere: start == WatchStart::Earliest,
         })
     }
 }
@@ -237,6 +240,7 @@ impl Watch {
     async fn read_on(&mut self, bell: Bell) -> Result<()> {
         let kept = self.channel.after(self.read);
         if !kept.is_empty() {
+            self.begins_anywhere = false;
             for commit in kept {
                 if self.add(&commit) {
                     break;
@@ -247,6 +251,14 @@ impl Watch {
         let (engine, render) = (self.app.engine.as_ref(), self.app.render);
         let all = ChangeFilter::default();
         let read = read_commits(engine, &self.project, self.read, FEED_READ_BYTES, &all, render).await;
+        if let Err(Error { problem: Problem::RevisionCompacted { asked: _, earliest }, field: _ }) = &read
+            && self.begins_anywhere
+        {
+            // The log was trimmed since the watch was begun.
+            self.read = Revision(earliest.0.saturating_sub(1));
+            return Ok(());
+        }
+        self.begins_anywhere = false;
         // Of a project that was deleted rows are missing, in whichever order they are swept.
         let commits = if bell.ended { read.map_err(|_| self.missing())? } else { read? };
         if commits.is_empty() {
