@@ -104,6 +104,7 @@ trap 'finish $failed' EXIT
 # One after another: each of them keeps the machine busy.
 run "Faults" cargo test --locked --test faults -- --nocapture --include-ignored --test-threads 1 ${tests[@]+"${tests[@]}"}
 if [ ${#tests[@]} = 0 ]; then
+  run "Watchers" cargo test --locked --test watchers -- --nocapture
   run "Simulation" cargo test --locked --test simulation -- --nocapture
   if command -v cargo-fuzz >/dev/null; then
     run "Fuzzing" scripts/fuzz.sh

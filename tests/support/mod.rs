@@ -43,7 +43,12 @@ pub struct Server {
     arguments: Vec<String>,
     folder: Option<TempDir>,
     data_dir: PathBuf,
+    /// Where it listens when it is started again.
+    listen: String,
 }
+
+/// A port that is free.
+const ANY: &str = "127.0.0.1:0";
 
 impl Server {
     /// Starts a server on a port of its own over a new folder.
@@ -53,17 +58,23 @@ impl Server {
 
     /// Starts a server with more arguments.
     pub fn start_with(arguments: &[&str]) -> Self {
+        Self::start_at(ANY, arguments)
+    }
+
+    /// Starts a server that listens at the same address each time.
+    pub fn start_at(listen: &str, arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let data_dir = folder.path().join("data");
         let arguments = arguments.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let (child, address) = spawn(&data_dir, &arguments);
-        Self { child, address, arguments, folder: Some(folder), data_dir }
+        let (child, address) = spawn(&data_dir, listen, &arguments);
+        Self { child, address, arguments, folder: Some(folder), data_dir, listen: listen.to_owned() }
     }
 
     /// Starts a server over a folder that is there, and that it leaves there.
     pub fn start_over(data_dir: &Path) -> Self {
-        let (child, address) = spawn(data_dir, &[]);
-        Self { child, address, arguments: Vec::new(), folder: None, data_dir: data_dir.to_owned() }
+        let (child, address) = spawn(data_dir, ANY, &[]);
+        let (arguments, folder, listen) = (Vec::new(), None, ANY.to_owned());
+        Self { child, address, arguments, folder, data_dir: data_dir.to_owned(), listen }
     }
 
     pub fn data_dir(&self) -> &Path {
@@ -104,12 +115,12 @@ impl Server {
 
     /// Starts the server again over the same folder.
     pub fn start_again(&mut self) {
-        (self.child, self.address) = spawn(&self.data_dir, &self.arguments);
+        (self.child, self.address) = spawn(&self.data_dir, &self.listen, &self.arguments);
     }
 
     /// The same, where the server may refuse.
     pub fn try_start_again(&mut self) -> Result<(), String> {
-        (self.child, self.address) = try_spawn(&self.data_dir, &self.arguments)?;
+        (self.child, self.address) = try_spawn(&self.data_dir, &self.listen, &self.arguments)?;
         Ok(())
     }
 
@@ -143,15 +154,15 @@ impl Drop for Server {
     }
 }
 
-fn spawn(data_dir: &Path, arguments: &[String]) -> (Child, String) {
-    try_spawn(data_dir, arguments)
+fn spawn(data_dir: &Path, listen: &str, arguments: &[String]) -> (Child, String) {
+    try_spawn(data_dir, listen, arguments)
         .unwrap_or_else(|ready| panic!("no address in the line of readiness: {ready:?}"))
 }
 
 /// Starts a server, or returns what it said instead of that it is ready.
-fn try_spawn(data_dir: &Path, arguments: &[String]) -> Result<(Child, String), String> {
+fn try_spawn(data_dir: &Path, listen: &str, arguments: &[String]) -> Result<(Child, String), String> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_spandrel"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .args(["serve", "--listen", listen, "--data-dir"])
         .arg(data_dir)
         .args(arguments)
         .env("SPANDREL_FREE_SPACE", "0")
