@@ -240,14 +240,20 @@ impl Channel {
         self.bell.subscribe()
     }
 
-    /// Some commits after `after`, if the tail has the next one.
+    /// Some commits after `after`, if the tail has the next one: not more than a reading of the log gathers, since they
+    /// wait for each slow client.
     pub(super) fn after(&self, after: Revision) -> Vec<Arc<FeedCommit>> {
-        const COMMITS: usize = 64;
         let tail = self.tail();
         let Some(first) = tail.commits.front() else { return Vec::new() };
         let Some(skip) = after.next().0.checked_sub(first.stamp.revision.0) else { return Vec::new() };
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-        tail.commits.iter().skip(skip).take(COMMITS).cloned().collect()
+        let mut bytes = 0;
+        let next = tail.commits.iter().skip(skip).take_while(|commit| {
+            let has_room = bytes < FEED_READ_BYTES;
+            bytes += commit.bytes;
+            has_room
+        });
+        next.cloned().collect()
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {

@@ -27,5 +27,6 @@ mod replica;
 mod restarts;
 mod source;
 mod stage;
+mod stalled;
 mod truth;
 mod writer;
