@@ -169,34 +169,33 @@ impl App {
         (head, floor): (Revision, Revision),
         filling: &mut Filling,
     ) -> Result<Option<Place>> {
-        /// Commits that are read together.
-        const WINDOW: u64 = 64;
+        /// Commits that are read together, unless they are so large that one reading does not gather them.
+        const WINDOW_MAX: u64 = 64;
         let mut place = start.unwrap_or(Place { revision: head, part: 0 });
         let mut floor = floor.max(query.after);
-        let mut scanned = 0;
+        let (mut scanned, mut window) = (0, WINDOW_MAX);
         while place.revision > floor {
             if scanned >= CHANGES_SCANNED_BYTES_MAX {
                 return Ok(Some(place));
             }
-            let mut after = Revision(place.revision.0.saturating_sub(WINDOW).max(floor.0));
-            let mut window = Vec::new();
-            while after < place.revision {
-                scanned += FEED_READ_BYTES;
-                let commits = match self.passing(project, query, after).await? {
-                    Passing::Commits(commits) => commits,
-                    Passing::Forgotten { earliest } => {
-                        // The list ends earlier by now.
-                        floor = floor.max(Revision(earliest.0.saturating_sub(1)));
-                        after = after.max(floor);
-                        window.clear();
-                        continue;
-                    }
-                };
-                let Some(last) = commits.last() else { return Ok(None) };
-                after = last.stamp.revision;
-                window.extend(commits.into_iter().filter(|commit| commit.stamp.revision <= place.revision));
+            let after = Revision(place.revision.0.saturating_sub(window).max(floor.0));
+            scanned += FEED_READ_BYTES;
+            let mut commits = match self.passing(project, query, after).await? {
+                Passing::Commits(commits) => commits,
+                Passing::Forgotten { earliest } => {
+                    // The list ends earlier by now.
+                    floor = floor.max(Revision(earliest.0.saturating_sub(1)));
+                    continue;
+                }
+            };
+            let Some(last) = commits.last() else { return Ok(None) };
+            if last.stamp.revision < place.revision {
+                window = (window / 2).max(1);
+                continue;
             }
-            for commit in window.into_iter().rev() {
+            window = (2 * window).min(WINDOW_MAX);
+            commits.retain(|commit| commit.stamp.revision <= place.revision);
+            for commit in commits.into_iter().rev() {
                 place = Place { revision: commit.stamp.revision, ..place };
                 if let Some(part) = filling.add(&commit, place.part, query, self) {
                     return Ok(Some(Place { part, ..place }));

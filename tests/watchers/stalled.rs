@@ -85,3 +85,30 @@ async fn those_who_come_and_go_leave_nothing() {
     say(&format!("KiB after each 1,000 who came and went: {taken:?}"));
     assert!(taken[2] < taken[0] + 1_024);
 }
+
+/// Of many large commits the newest come first, and are not all held for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_from_the_end_of_large_commits_holds_few_of_them() {
+    let server = Server::start_with(&["--cache", "8MiB"]);
+    let client = project(&server).await;
+    let create = v1::CreateAnnotationRequest {
+        annotation: Some(annotation("X", vec![lines(0, 12)])),
+        ..Default::default()
+    };
+    for _ in 0..60 {
+        let (parent, requests) = (article(0), vec![create.clone(); 600]);
+        let batch = v1::BatchCreateAnnotationsRequest { parent, requests, ..Default::default() };
+        client.send(batch).await.unwrap();
+    }
+    let before = Memory::of(server.pid()).most;
+    let order_by = "revision desc".to_owned();
+    let list = v1::ListChangesRequest { parent: P.to_owned(), order_by, ..Default::default() };
+    let page = client.send(list.clone()).await.unwrap();
+    assert_eq!((page.changes[0].revision, page.changes[0].continued), (62, true));
+    let more = Memory::of(server.pid()).most - before;
+    say(&format!("a page of large commits, the newest first, takes {more} KiB"));
+    let mut found: Vec<_> = client.list_changes(list).await.iter().map(|part| part.revision).collect();
+    found.dedup();
+    assert_eq!(found, (1..=62).rev().collect::<Vec<_>>());
+    assert!(more < 24 * 1_024, "{more} KiB");
+}
