@@ -7,7 +7,7 @@
 //! every partition
 //!   01                                             the engine's head: revision, time, floor of the log
 //!   02 revision:8 [chunk]                          the log: one entry a commit
-//!   03                                             the buckets of requests that are known
+//!   03                                             up to where requests are forgotten, and the buckets of the others
 //!   04 bucket:4 id:16 method:1               run   request -> revision of the commit that carried it out
 //! partition 0, the catalog
 //!   50 hash:16                               run   project id -> number
@@ -33,7 +33,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// The engine's head.
 pub const HEAD: &[u8] = &[0x01];
-/// The buckets of requests that are known.
+/// Up to where requests are forgotten, and the buckets of those that are known.
 pub const REQUEST_BUCKETS: &[u8] = &[0x03];
 /// The project itself.
 pub const PROJECT: &[u8] = &[0x10];

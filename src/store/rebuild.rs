@@ -226,8 +226,10 @@ impl Rebuild {
         let oldest_known = requests::oldest_live(self.begun);
         let known = origin.request.filter(|_| requests::bucket_number(stamp.time) >= oldest_known);
         self.write(|open, draft| {
-            if let Some(request) = known {
-                requests::record(draft, stamp, &request)?;
+            match known {
+                Some(request) => requests::record(draft, stamp, &request)?,
+                None if origin.request.is_some() => requests::leave_out(draft, stamp.revision),
+                None => {}
             }
             let changes = all.iter().map(|record| replay::renewed(record, open.project.uid));
             let changes: Vec<Change> = changes.collect::<Result<_>>()?;

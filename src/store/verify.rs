@@ -64,7 +64,7 @@ impl Report {
 }
 
 /// Reads everything and checks it. Keeps in memory what one article has, which projects there are, and for each
-/// project, one after another, 16 bytes of each deletion that its log keeps.
+/// project, one after another, 16 bytes of each deletion that its log keeps, and three times as much of an article's.
 ///
 /// # Errors
 ///

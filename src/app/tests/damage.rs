@@ -1,6 +1,7 @@
 //! What `verify` finds: a database that the application wrote has nothing wrong, and one thing that is broken is named.
 
 mod database;
+mod kept;
 mod log;
 mod random;
 mod recovery;
@@ -76,8 +77,8 @@ fn nothing_is_wrong_with_what_the_application_wrote() {
         let mut shown = 0;
         let report = crate::store::verify::verify(&rows.backend(), &mut |_| shown += 1).unwrap();
         assert_eq!(report.problems, Vec::<String>::new());
-        assert_eq!((report.projects, report.articles, report.annotations), (1, 5, 153));
-        let texts = [A, &B_SENTENCE.repeat(1_000), "somebody reads this"].map(str::len);
+        assert_eq!((report.projects, report.articles, report.annotations), (1, 6, 155));
+        let texts = [A, A, &B_SENTENCE.repeat(1_000), "somebody reads this"].map(str::len);
         let texts: usize = texts.iter().sum::<usize>() + TEXT_STAGED_ABOVE_BYTES + 1;
         assert_eq!(report.text_bytes, u64::try_from(texts).unwrap());
         // A deleted project; a deleted article, which the whole log can bring back.

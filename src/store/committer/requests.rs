@@ -9,7 +9,7 @@
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
-use super::log;
+use super::{head::Head, log};
 use crate::{
     domain::{Error, Problem, Result, requests::Request},
     limits::{MAINTENANCE_ROWS_MAX, REQUEST_AGE_MIN, REQUEST_BUCKET, REQUESTS_MAX},
@@ -51,28 +51,58 @@ pub(in crate::store) fn oldest_live(now: Timestamp) -> u32 {
     bucket_number(Timestamp(now.0.saturating_sub(age_us)))
 }
 
-/// The buckets that are not forgotten, the oldest first.
-pub(in crate::store) fn buckets(view: &dyn View) -> Result<Vec<Bucket>> {
-    let Some(mut row) = view.get(keys::REQUEST_BUCKETS)? else { return Ok(Vec::new()) };
-    let mut buckets = Vec::with_capacity(row.len() / Bucket::BYTES);
-    while row.len() >= Bucket::BYTES {
-        let (number, records, first) = (row.get_u32(), row.get_u64(), Revision(row.get_u64()));
-        if buckets.last().is_some_and(|last: &Bucket| last.number >= number || last.first >= first) {
-            return Err(Error::corrupt("the buckets of requests are not in order"));
-        }
-        buckets.push(Bucket { number, records, first });
-    }
-    if row.is_empty() { Ok(buckets) } else { Err(Error::corrupt("the buckets of requests end within one")) }
+/// Which requests are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::store) struct Known {
+    /// What commits up to this one carried out is forgotten. What later ones did is known: so that nothing is lost unseen.
+    pub(in crate::store) forgotten: Revision,
+    /// The buckets that are not forgotten and have records, the oldest first.
+    pub(in crate::store) buckets: Vec<Bucket>,
 }
 
-fn encode(buckets: &[Bucket]) -> Option<Bytes> {
-    let mut row = BytesMut::with_capacity(buckets.len() * Bucket::BYTES);
-    for Bucket { number, records, first } in buckets {
-        row.put_u32(*number);
-        row.put_u64(*records);
-        row.put_u64(first.0);
+impl Known {
+    pub(in crate::store) fn read(view: &dyn View) -> Result<Self> {
+        let Some(mut row) = view.get(keys::REQUEST_BUCKETS)? else { return Ok(Self::default()) };
+        let forgotten = row.try_get_u64().map(Revision);
+        let forgotten = forgotten.map_err(|_| Error::corrupt("the buckets of requests are none"))?;
+        let mut buckets: Vec<Bucket> = Vec::with_capacity(row.len() / Bucket::BYTES);
+        while row.len() >= Bucket::BYTES {
+            let (number, records, first) = (row.get_u32(), row.get_u64(), Revision(row.get_u64()));
+            let is_next = buckets.last().is_none_or(|last| last.number < number && last.first < first);
+            if !is_next || first <= forgotten {
+                return Err(Error::corrupt("the buckets of requests are not in order"));
+            }
+            buckets.push(Bucket { number, records, first });
+        }
+        if row.is_empty() {
+            Ok(Self { forgotten, buckets })
+        } else {
+            Err(Error::corrupt("the buckets of requests end within one"))
+        }
     }
-    Some(row.freeze()).filter(|row| !row.is_empty())
+
+    fn row(&self) -> (Bytes, Bytes) {
+        let mut row = BytesMut::with_capacity(size_of::<u64>() + self.buckets.len() * Bucket::BYTES);
+        row.put_u64(self.forgotten.0);
+        for Bucket { number, records, first } in &self.buckets {
+            row.put_u32(*number);
+            row.put_u64(*records);
+            row.put_u64(first.0);
+        }
+        (Bytes::from_static(keys::REQUEST_BUCKETS), row.freeze())
+    }
+
+    /// Forgets the buckets before `oldest`, when the last commit is `last`. Whether there were any.
+    fn forget_before(&mut self, oldest: u32, last: Revision) -> bool {
+        let before = self.buckets.len();
+        self.buckets.retain(|bucket| bucket.number >= oldest);
+        let has_forgotten = self.buckets.len() < before;
+        if has_forgotten {
+            let kept = self.buckets.first().map(|bucket| Revision(bucket.first.0.saturating_sub(1)));
+            self.forgotten = kept.unwrap_or(last);
+        }
+        has_forgotten
+    }
 }
 
 /// A record's key in its bucket.
@@ -91,7 +121,7 @@ pub(in crate::store) fn record_key(request: &Request) -> [u8; 17] {
 /// REQUEST_ID_REUSED when the id was used with another request; STORAGE_CORRUPT when the log lacks the commit.
 pub(in crate::store) fn find(view: &dyn View, request: &Request) -> Result<Option<Commit>> {
     let key = record_key(request);
-    for bucket in buckets(view)?.into_iter().rev() {
+    for bucket in Known::read(view)?.buckets.into_iter().rev() {
         let Some(revision) = bucket.table().get(view, &key)? else { continue };
         let revision = read_revision(&revision)?;
         let commit = log::entry(view, revision)?;
@@ -120,9 +150,9 @@ pub(in crate::store) fn read_revision(record: &Bytes) -> Result<Revision> {
 ///
 /// OVERLOADED when as many are known as may be.
 pub(in crate::store) fn record(draft: &mut Draft<'_>, stamp: Stamp, request: &Request) -> Result<()> {
-    let mut buckets = buckets(draft)?;
-    let oldest = oldest_live(stamp.time);
-    buckets.retain(|bucket| bucket.number >= oldest);
+    let mut known = Known::read(draft)?;
+    known.forget_before(oldest_live(stamp.time), Revision(stamp.revision.0.saturating_sub(1)));
+    let buckets = &mut known.buckets;
     if buckets.iter().map(|bucket| bucket.records).sum::<u64>() >= REQUESTS_MAX {
         return Err(Problem::Overloaded.into());
     }
@@ -136,10 +166,15 @@ pub(in crate::store) fn record(draft: &mut Draft<'_>, stamp: Stamp, request: &Re
     if replaced.is_some() {
         return Err(Error::corrupt(format!("request {} was carried out twice", request.id)));
     }
-    if let Some(row) = encode(&buckets) {
-        draft.put(keys::REQUEST_BUCKETS, row);
-    }
+    let (key, row) = known.row();
+    draft.put(key, row);
     Ok(())
+}
+
+/// Writes that nothing is known that commits up to `last` carried out, where nothing is.
+pub(in crate::store) fn leave_out(draft: &mut Draft<'_>, last: Revision) {
+    let (key, row) = Known { forgotten: last, buckets: Vec::new() }.row();
+    draft.put(key, row);
 }
 
 /// What one step of forgetting writes.
@@ -152,15 +187,14 @@ pub(super) struct Forgetting {
 
 /// The next step of forgetting what is old at `now`: first that the buckets are there, then their rows.
 pub(super) fn forget(view: &dyn View, now: Timestamp) -> Result<Forgetting> {
-    let mut buckets = buckets(view)?;
-    let before = buckets.len();
-    let oldest = oldest_live(now);
-    buckets.retain(|bucket| bucket.number >= oldest);
+    let mut known = Known::read(view)?;
     let mut rows = Vec::new();
-    if buckets.len() < before {
-        rows.push((Bytes::from_static(keys::REQUEST_BUCKETS), encode(&buckets)));
+    if known.forget_before(oldest_live(now), Head::read(view)?.revision) {
+        let (key, row) = known.row();
+        rows.push((key, Some(row)));
     }
-    let (from, to) = (keys::requests(0), keys::requests(oldest));
+    let first = known.buckets.first().map_or(u32::MAX, |bucket| bucket.number);
+    let (from, to) = (keys::requests(0), keys::requests(first));
     let old = view.ascending(&from, &to).take(MAINTENANCE_ROWS_MAX - 1);
     let old = old.map(|row| row.map(|(key, _)| (key, None))).collect::<Result<Vec<_>>>()?;
     let done = old.len() < MAINTENANCE_ROWS_MAX - 1;
@@ -170,7 +204,7 @@ pub(super) fn forget(view: &dyn View, now: Timestamp) -> Result<Forgetting> {
 
 /// The last revision that the log may forget, as long as these buckets stand.
 pub(super) fn log_floor_max(view: &dyn View) -> Result<Option<Revision>> {
-    Ok(buckets(view)?.first().map(|oldest| Revision(oldest.first.0.saturating_sub(1))))
+    Ok(Known::read(view)?.buckets.first().map(|oldest| Revision(oldest.first.0.saturating_sub(1))))
 }
 
 #[cfg(test)]
@@ -200,7 +234,11 @@ mod tests {
         let found: Vec<_> =
             rows.0.iter().map(|(key, value)| (hex::encode(key), hex::encode(value))).collect();
         let expected = [
-            ("03", "0000000200000000000000010000000000000102000000030000000000000001000000000000010 3"),
+            (
+                "03",
+                "0000000000000000 0000000200000000000000010000000000000102 \
+                 0000000300000000000000010000000000000103",
+            ),
             ("0400000002", "011108eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee0d0000000000000102"),
             ("0400000003", "011108dddddddddddddddddddddddddddddddd0d0000000000000103"),
         ];
@@ -214,6 +252,8 @@ mod tests {
         rows.commit(|draft| record(draft, stamp(7, 0), &request(1, Method::CreateArticle))).unwrap();
         rows.commit(|draft| record(draft, stamp(8, 5), &request(1, Method::UpdateArticle))).unwrap();
         rows.commit(|draft| record(draft, stamp(9, 6), &request(2, Method::CreateArticle))).unwrap();
+        let head = Head { revision: Revision(9), ..Head::default() }.encode();
+        rows.0.insert(Bytes::from_static(keys::HEAD), head);
         let check = |rows: &mut MemoryRows, hour: i64, buckets_left: usize, floor: Option<u64>| {
             let Forgetting { rows: writes, done } = forget(rows, Timestamp(hour * HOUR)).unwrap();
             assert!(done);
@@ -227,23 +267,29 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-            assert_eq!(buckets(rows).unwrap().len(), buckets_left, "at {hour} h");
+            assert_eq!(Known::read(rows).unwrap().buckets.len(), buckets_left, "at {hour} h");
             assert_eq!(log_floor_max(rows).unwrap(), floor.map(Revision), "at {hour} h");
         };
         check(&mut rows, 29, 2, Some(6));
-        assert_eq!(rows.0.len(), 3);
+        assert_eq!(rows.0.len(), 4, "the head, the buckets, and a row of each");
         check(&mut rows, 30, 1, Some(8));
         check(&mut rows, 35, 1, Some(8));
         check(&mut rows, 36, 0, None);
-        assert_eq!(rows.0.len(), 0);
+        // Which are forgotten is not.
+        assert_eq!(rows.0.len(), 2);
+        assert_eq!(Known::read(&rows), Ok(Known { forgotten: Revision(9), buckets: Vec::new() }));
+        // The clock was ahead.
+        rows.commit(|draft| record(draft, stamp(10, 5), &request(3, Method::CreateArticle))).unwrap();
+        let bucket = Bucket { number: 0, records: 1, first: Revision(10) };
+        assert_eq!(Known::read(&rows), Ok(Known { forgotten: Revision(9), buckets: vec![bucket] }));
     }
 
     #[test]
     fn no_more_are_known_than_may_be() {
         let mut rows = MemoryRows::default();
         let bucket = |records| Bucket { number: 0, records, first: Revision(1) };
-        let full = [bucket(REQUESTS_MAX - 1)];
-        rows.0.insert(Bytes::from_static(keys::REQUEST_BUCKETS), encode(&full).unwrap());
+        let full = Known { forgotten: Revision(0), buckets: vec![bucket(REQUESTS_MAX - 1)] };
+        rows.0.extend([full.row()]);
         let mut add = |id| rows.commit(|draft| record(draft, stamp(9, 0), &request(id, Method::UndoCommit)));
         assert_eq!(add(1), Ok(()));
         assert_eq!(add(2), Err(Problem::Overloaded.into()));

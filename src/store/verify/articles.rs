@@ -10,15 +10,16 @@ use super::{
         committer::Head,
         engine::View,
         keys::{self, ArticleNumber, KeyRange},
-        records::StoredArticle,
+        records::{self, ResourceChange, StoredArticle},
     },
     Checker, Place, annotations,
     guard::GuardedView,
+    log,
     resuming::Resuming,
     versions::Tally,
 };
 use crate::{
-    domain::{Error, Result, text::Text},
+    domain::{Error, Result, revisions::Revision, text::Text},
     limits::VALUE_BYTES_MAX,
 };
 
@@ -39,12 +40,21 @@ pub(super) fn check(
     for row in Resuming::new(view, keys::sweeps()) {
         let Ok((key, mark)) = row else { continue };
         let Some(number) = keys::number_of(&key) else { continue };
+        let number = ArticleNumber(number);
+        checker.attempt(place, |_| check_sweep(view, number, below));
         // A mark that cannot be read was said when all rows were looked at.
         match article_table::deleted_at(&mark) {
-            Ok(Some(deleted)) if deleted > head.log_floor => checker.report.deleted_articles += 1,
+            Ok(Some(deleted)) if deleted > head.log_floor => {
+                checker.report.deleted_articles += 1;
+                let name = format!("{place}, article number {}, deleted by revision {}", number.0, deleted.0);
+                let whole = checker.attempt(&name, |checker| {
+                    let article = DeletedArticle { number, deleted };
+                    article.check(checker, place, (head, view), tally)
+                });
+                tally.is_whole &= whole.is_some();
+            }
             Ok(_) | Err(_) => checker.report.unswept += 1,
         }
-        checker.attempt(place, |_| check_sweep(view, ArticleNumber(number), below));
     }
     for row in Resuming::new(view, keys::articles()) {
         // What cannot be read was said when all rows were looked at.
@@ -100,6 +110,43 @@ fn check_sweep(view: &dyn View, number: ArticleNumber, below: u64) -> Result<()>
         return Ok(());
     };
     Err(Error::corrupt(format!("article number {} is marked to be swept, and {what}", number.0)))
+}
+
+/// An article that was deleted, and that an undo may bring back with all that hangs on its number.
+struct DeletedArticle {
+    number: ArticleNumber,
+    deleted: Revision,
+}
+
+impl DeletedArticle {
+    fn check(
+        &self,
+        checker: &mut Checker<'_>,
+        place: &Place,
+        (head, view): (Head, &GuardedView<'_>),
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let entry =
+            log::entry(view, self.deleted)?.ok_or_else(|| Error::corrupt("the log has no such entry"))?;
+        let deletions = entry.changes.iter().filter_map(|change| match records::read_change(change) {
+            Ok(ResourceChange::Article { number, before, after: None, cascaded: _ })
+                if number == self.number =>
+            {
+                before
+            }
+            Ok(_) | Err(_) => None,
+        });
+        let stored = deletions.last().ok_or_else(|| Error::corrupt("that deleted no such article"))?;
+        let name = format!("{place}/articles/{}, deleted by revision {}", stored.article.id, self.deleted.0);
+        let article = CheckedArticle { name, number: self.number, stored };
+        let text = checker.attempt(&article.name, |_| article.text(view));
+        let annotations = checker.report.annotations;
+        annotations::check(checker, &article, head, view, text.as_ref(), tally);
+        // Nobody can read them now.
+        checker.report.annotations = annotations;
+        tally.deleted.insert(self.number);
+        Ok(())
+    }
 }
 
 /// An article whose record could be read.

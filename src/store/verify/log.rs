@@ -67,14 +67,15 @@ pub(super) fn check(
         met: 0,
         is_whole: tally.is_whole,
         unsound: &tally.unsound,
+        kept: &tally.deleted,
         article: None,
     };
     let mut known = KnownRequests::new(checker, place, view);
     walk_entries(checker, place, view, logged, |checker, revision, entry| {
-        known.count(entry);
+        known.count(revision, entry);
         walk.entry(checker, revision, entry);
     });
-    known.check(checker, place, view);
+    known.check(checker, place, head, view);
     // When something could not be read, that was said, and the numbers cannot agree.
     if walk.is_whole && walk.met != tally.logged {
         let (met, expected) = (walk.met, tally.logged);
@@ -96,7 +97,7 @@ pub(super) fn check_catalog(
 ) {
     let mut known = KnownRequests::new(checker, place, view);
     walk_entries(checker, place, view, logged, |checker, revision, entry| {
-        known.count(entry);
+        known.count(revision, entry);
         let is_creation = |change| {
             matches!(
                 records::read_change(change),
@@ -108,7 +109,9 @@ pub(super) fn check_catalog(
             checker.problem(place, &what);
         }
     });
-    known.check(checker, place, view);
+    if let Some(head) = place.head {
+        known.check(checker, place, head, view);
+    }
 }
 
 /// Reads an entry.
@@ -141,6 +144,12 @@ fn walk_entries(
                 checker.problem(&name, &format!("it is of {time}, and what comes after it of {next}"));
             }
             next_time = time.min(next_time);
+            let origin = records::read_origin(entry.request.clone(), entry.undone_revision);
+            let origin = checker.noted(&name, origin).unwrap_or_default();
+            if let Some(undone) = origin.undone.filter(|undone| *undone >= revision) {
+                let what = format!("it undoes revision {}, which did not come before it", undone.0);
+                checker.problem(&name, &what);
+            }
             each(checker, revision, &entry);
             Ok(())
         });
@@ -183,6 +192,11 @@ fn annotations_of(article: &ArticleId) -> NameHash {
     name_hash(&[article.as_str().as_bytes(), &[]])
 }
 
+/// The hash of an article's id and number.
+fn life_of(article: &ArticleId, number: ArticleNumber) -> NameHash {
+    name_hash(&[article.as_str().as_bytes(), &number.0.to_be_bytes()])
+}
+
 /// The parts are told apart by their number and the fixed length of the last.
 fn name_hash(parts: &[&[u8]]) -> NameHash {
     let mut hash = Sha256::new();
@@ -207,6 +221,8 @@ struct Walk<'w> {
     is_whole: bool,
     /// Articles whose annotations cannot be looked up, which was said.
     unsound: &'w HashSet<ArticleNumber>,
+    /// Articles that are deleted, and whose annotations are kept with them.
+    kept: &'w HashSet<ArticleNumber>,
     /// The article that was asked for last: changes of one often follow each other.
     article: Option<(ArticleId, Option<ArticleNumber>)>,
 }
@@ -281,7 +297,8 @@ impl Walk<'_> {
             }
             ResourceChange::Article { number, before, after, cascaded: _ } => {
                 if let (Some(before), None) = (before, after) {
-                    deleted.extend([article_name(*number), annotations_of(&before.article.id)]);
+                    let id = &before.article.id;
+                    deleted.extend([article_name(*number), annotations_of(id), life_of(id, *number)]);
                 }
                 let stored = article_table::get(self.view, *number)?;
                 let is_deleted = || self.deleted.contains(&article_name(*number));
@@ -291,7 +308,16 @@ impl Walk<'_> {
                 if after.is_none() {
                     deleted.push(annotation_name(article, *id));
                 }
-                let number = self.number(article)?;
+                let (current, is_kept) = (self.number(article)?, self.kept.contains(written));
+                let is_its_number =
+                    current == Some(*written) || self.deleted.contains(&life_of(article, *written));
+                if written.0 != 0 && !is_its_number {
+                    return Ok(Err(format!(
+                        "revision {} says article number {} of it",
+                        revision.0, written.0
+                    )));
+                }
+                let number = if is_kept { Some(*written) } else { current };
                 if number.is_some_and(|number| self.unsound.contains(&number)) {
                     return Ok(Ok(false));
                 }
@@ -299,9 +325,8 @@ impl Walk<'_> {
                 let number = number.filter(|number| written.0 == 0 || number == written);
                 let stored = number.map(|number| self.annotation(number, *id)).transpose()?.flatten();
                 let is_deleted = || {
-                    [annotation_name(article, *id), annotations_of(article)]
-                        .iter()
-                        .any(|name| self.deleted.contains(name))
+                    let went_with_it = !is_kept && self.deleted.contains(&annotations_of(article));
+                    went_with_it || self.deleted.contains(&annotation_name(article, *id))
                 };
                 Ok(judged(after.as_ref(), stored.as_ref(), revision, is_deleted))
             }

@@ -1,7 +1,5 @@
 //! A project that is in use.
 
-use std::collections::HashSet;
-
 use super::{
     super::{catalog::Entry, project_table},
     Checker, Place, articles,
@@ -17,7 +15,7 @@ pub(super) fn check(checker: &mut Checker<'_>, place: &Place, view: &GuardedView
     let project = checker.attempt(place, |_| project_table::get(view)).flatten();
     // Without a head there is nothing to hold anything against, and that was said.
     let Some(head) = place.head else { return };
-    let mut tally = Tally { logged: 0, is_whole: project.is_some(), unsound: HashSet::new() };
+    let mut tally = Tally { logged: 0, is_whole: project.is_some(), ..Tally::default() };
     if let Some(project) = project {
         if project.id != entry.id || project.uid != entry.uid {
             let (id, uid) = (&project.id, project.uid);

@@ -49,7 +49,7 @@ impl Versioned for Annotation {
 }
 
 /// Counts the resources that the log must name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Those that were last changed by a commit that the log keeps.
     pub(super) logged: u64,
@@ -57,6 +57,8 @@ pub(super) struct Tally {
     pub(super) is_whole: bool,
     /// Articles whose annotations cannot be looked up.
     pub(super) unsound: HashSet<ArticleNumber>,
+    /// Articles that are deleted, and whose annotations are kept.
+    pub(super) deleted: HashSet<ArticleNumber>,
 }
 
 impl Tally {

@@ -12,7 +12,11 @@ use bytes::Bytes;
 
 use super::super::*;
 use crate::{
-    domain::{details::Mask, ids::AnnotationId},
+    domain::{
+        details::Mask,
+        ids::AnnotationId,
+        requests::{Method, Request, RequestId},
+    },
     store::{
         article_table,
         committer::{Backend, PartitionView, full_key},
@@ -31,6 +35,8 @@ pub(super) const Q: Partition = Partition(2);
 pub(super) const A: &str = "Zoë met 👩‍👩‍👧 in Genève, and Zoë met Ana.";
 pub(super) const B_SENTENCE: &str = "Ana crossed the bridge. ";
 
+const HOUR_US: i64 = 3_600_000_000;
+
 /// `LogEntry`, the same on the wire.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct LogEntry {
@@ -38,8 +44,8 @@ pub(super) struct LogEntry {
     pub(super) time: i64,
     #[prost(bytes = "bytes", repeated, tag = "2")]
     pub(super) changes: Vec<Bytes>,
-    #[prost(message, optional, tag = "3")]
-    pub(super) request: Option<()>,
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub(super) request: Option<Bytes>,
     #[prost(uint64, tag = "4")]
     pub(super) undone: u64,
 }
@@ -170,6 +176,7 @@ async fn build(trim: bool) -> Result<Rows> {
     let disk = Disk::default();
     let versions = Versions::new();
     let ticks = Arc::new(AtomicI64::new(1_000));
+    let later = Arc::clone(&ticks);
     let clock: Clock = Arc::new(move || Timestamp(ticks.fetch_add(1, Ordering::Relaxed)));
     let options =
         Options { clock: Arc::clone(&clock), observer: versions.observer(), free_space_floor_bytes: 0 };
@@ -178,7 +185,11 @@ async fn build(trim: bool) -> Result<Rows> {
     // Nobody sweeps, so that there is something to be swept.
     let (app, _sweeper) = App::open(Arc::clone(&engine), versions, clock, settings, NAMES).await?;
     fill(&app).await?;
+    // As late as the next requests are known apart from those.
+    later.fetch_add(7 * HOUR_US, Ordering::Relaxed);
+    finish(&app).await?;
     if trim {
+        engine.forget_requests(P, Timestamp(31 * HOUR_US)).await?;
         let middle = engine.head(P).borrow().0 / 2;
         engine.trim_log(P, Revision(middle)).await?;
     }
@@ -192,7 +203,8 @@ async fn build(trim: bool) -> Result<Rows> {
 async fn fill(app: &Arc<App>) -> Result<()> {
     let metadata = |bytes: usize| [("note".to_owned(), "x".repeat(bytes))].into();
     app.add_project(ProjectDetails { metadata: metadata(9_000), ..ProjectDetails::default() }).await?;
-    app.create_project(Some(project("q").project), ProjectDetails::default(), Mode::Apply).await?;
+    let request = attempt(1, Method::CreateProject);
+    app.create_project(Some(project("q").project), ProjectDetails::default(), request).await?;
     app.add_article("gone", "nobody reads this".to_owned()).await?;
     app.add_article("a", A.to_owned()).await?;
     app.add_article("b", B_SENTENCE.repeat(1_000)).await?;
@@ -221,8 +233,31 @@ async fn fill(app: &Arc<App>) -> Result<()> {
 
     app.delete_article(deletion(article("gone")), Mode::Apply).await?;
     app.add_article("gone", "somebody reads this".to_owned()).await?;
-    app.mark("gone", 1, &[(0, 8)]).await?;
-    app.delete_project(deletion(project("q")), Mode::Apply).await
+    app.mark("gone", 1, &[(0, 8)]).await
+}
+
+/// Deletes with requests, and takes back.
+async fn finish(app: &Arc<App>) -> Result<()> {
+    app.add_article("e", A.to_owned()).await?;
+    app.mark("e", 1, &[(0, 4)]).await?;
+    app.mark("e", 2, &[(9, 27)]).await?;
+    let undo = async |request| {
+        let head = *app.engine.head(P).borrow();
+        app.undo_commit(&project("p"), head, attempt(request, Method::UndoCommit)).await.map(drop)
+    };
+    app.write("e", WriteOp::Delete { id: annotation_id(2), etag: String::new(), allow_missing: false })
+        .await?;
+    undo(2).await?;
+    app.delete_article(deletion(article("e")), attempt(3, Method::DeleteArticle)).await?;
+    undo(4).await?;
+    app.delete_project(deletion(project("q")), attempt(5, Method::DeleteProject)).await
+}
+
+fn attempt(id: u128, method: Method) -> Attempt {
+    // Some, so that not all ids follow each other.
+    let id = id.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834_u128 | 1);
+    let id = RequestId::from_bytes(id.to_be_bytes()).unwrap();
+    Attempt { mode: Mode::Apply, request: Some(Request { id, method, body: [7; 16] }) }
 }
 
 pub(super) fn content(label: &str, ranges: &[(u32, u32)]) -> Content {
@@ -240,7 +275,13 @@ impl App {
     }
 
     async fn write(&self, id: &str, op: WriteOp) -> Result<()> {
+        let request = match &op {
+            WriteOp::Create { id: Some(made), .. } if id == "b" && made.as_bytes()[0] % 2 == 0 => {
+                attempt(u128::from_be_bytes(*made.as_bytes()), Method::CreateAnnotation)
+            }
+            WriteOp::Create { .. } | WriteOp::Update { .. } | WriteOp::Delete { .. } => Mode::Apply.into(),
+        };
         let write = Write { path: String::new(), article: article(id), op };
-        self.commit_annotations(&project("p"), vec![write], Mode::Apply).await.map(drop)
+        self.commit_annotations(&project("p"), vec![write], request).await.map(drop)
     }
 }

@@ -93,12 +93,12 @@ fn check(unreadable: Range<Bytes>, articles: u64, expected: &str) {
 fn what_cannot_be_read_is_named_and_gone_past() {
     let (b, c) = (ArticleNumber(3), ArticleNumber(4));
     let rows = |from: Bytes, to: Bytes| full_key(P, &from)..full_key(P, &to);
-    check(rows(keys::article(b), keys::article(c)), 4, "cannot be read");
+    check(rows(keys::article(b), keys::article(c)), 5, "cannot be read");
     let text = |number| keys::text(number, Generation::FIRST);
-    check(rows(text(b), text(c)), 5, "projects/p/articles/b: ");
+    check(rows(text(b), text(c)), 6, "projects/p/articles/b: ");
     let run = |number| keys::annotations(number, Generation::FIRST);
-    check(rows(run(b), run(c)), 5, "projects/p/articles/b: ");
-    check(rows(keys::log(3), keys::log(5)), 5, "projects/p: the log has no entries of revisions 3 to 4");
+    check(rows(run(b), run(c)), 6, "projects/p/articles/b: ");
+    check(rows(keys::log(3), keys::log(5)), 6, "projects/p: the log has no entries of revisions 3 to 4");
     check(rows(keys::articles().from, keys::articles().to), 0, "cannot be read");
     check(rows(Bytes::from_static(keys::HEAD), Bytes::from_static(&[0x02])), 0, "projects/p: ");
     check(full_key(P, &[])..full_key(Partition(2), &[]), 0, "projects/p: ");
