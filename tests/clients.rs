@@ -47,6 +47,33 @@ fn a_browsers_client_annotates_by_utf16_units() {
     check(Command::new("node").arg(script).arg(url), r#"{"client":"web","unit":"utf16""#);
 }
 
+/// Each follows what the other does, counts in its own unit, and never overwrites what the other wrote.
+#[test]
+fn a_browsers_client_and_grpcio_annotate_the_same_article_and_see_each_other() {
+    let (python, packages) =
+        (clients().join(".venv/bin/python"), clients().join("node_modules/@connectrpc/connect-web"));
+    if !installed(&python) || !installed(&packages) {
+        return;
+    }
+    let server = Server::start();
+    let address = server.address;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut command = Command::new(python);
+            let script = clients().join("python/together.py");
+            check(
+                command.arg(script).arg(address.to_string()),
+                r#"{"client": "python", "unit": "code_points""#,
+            );
+        });
+        scope.spawn(|| {
+            let (mut command, url) = (Command::new("node"), format!("http://{address}"));
+            let script = clients().join("web/together.mjs");
+            check(command.arg(script).arg(url), r#"{"client":"web","unit":"utf16""#);
+        });
+    });
+}
+
 fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }

@@ -16,8 +16,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from grpc_status import rpc_status
 
 PACKAGE = "spandrel.v1"
-SERVICES = ("ProjectService", "ArticleService", "AnnotationService")
+SERVICES = ("ProjectService", "ArticleService", "AnnotationService", "ChangeService")
 SECONDS_PER_CALL = 10
+SECONDS_PER_STREAM = 60
 
 # Every unit counts this differently: accents, curly quotes, no-break spaces, CRLF, a family of seven code
 # points, Japanese, a letter with a combining accent, and one outside the basic plane.
@@ -38,6 +39,10 @@ class Api:
             for method in self._pool.FindServiceByName(f"{PACKAGE}.{service}").methods:
                 setattr(self, method.name, self._call(service, method))
 
+    def message(self, name):
+        """A message of the API, empty."""
+        return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))()
+
     def _call(self, service, method):
         request = message_factory.GetMessageClass(method.input_type)
         answer = message_factory.GetMessageClass(method.output_type)
@@ -47,7 +52,8 @@ class Api:
             request_serializer=request.SerializeToString,
             response_deserializer=answer.FromString,
         )
-        return lambda **fields: call(request(**fields), timeout=SECONDS_PER_CALL)
+        seconds = SECONDS_PER_STREAM if method.server_streaming else SECONDS_PER_CALL
+        return lambda **fields: call(request(**fields), timeout=seconds)
 
 
 def check(what, actual, expected):
@@ -221,15 +227,21 @@ def delete(api, project):
     )
 
 
+def connected(address):
+    """A channel to a server that answers."""
+    channel = grpc.insecure_channel(address)
+    try:
+        grpc.channel_ready_future(channel).result(timeout=SECONDS_PER_CALL)
+    except grpc.FutureTimeoutError:
+        sys.exit(f"no server answers at {address}")
+    return channel
+
+
 def main():
     if len(sys.argv) != 2:
         print("usage: annotate.py HOST:PORT", file=sys.stderr)
         sys.exit(2)
-    with grpc.insecure_channel(sys.argv[1]) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=SECONDS_PER_CALL)
-        except grpc.FutureTimeoutError:
-            sys.exit(f"no server answers at {sys.argv[1]}")
+    with connected(sys.argv[1]) as channel:
         api = Api(channel)
 
         project = api.CreateProject(project_id=f"python-{uuid.uuid4()}", project={"display_name": "Python"}).name

@@ -1,73 +1,29 @@
 // Annotates an article as a browser does: gRPC-Web over fetch, counting in UTF-16 units as JavaScript does.
 //
-// It has no generated code: the messages are what `buf build` makes of the protos. Run it with the server's URL;
-// it prints one line of JSON and exits with 0 when every answer was right.
+// Run it with the server's URL; it prints one line of JSON and exits with 0 when every answer was right.
 
-import { execFileSync } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { fileURLToPath } from "node:url";
-import { isDeepStrictEqual } from "node:util";
 
-import { createFileRegistry, equals, fromBinary } from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { equals } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
 
-import { BadRequest, ErrorInfo } from "./error_details.mjs";
+import {
+  FAMILY,
+  ORIGIN,
+  TEXT,
+  anchored,
+  check,
+  checkOrigin,
+  checkSpan,
+  connect,
+  listed,
+  refused,
+  run,
+  show,
+  utf16,
+} from "./api.mjs";
 
-const ORIGIN = "http://localhost:5173";
-const MILLISECONDS_PER_CALL = 10_000;
 const EXPOSED = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
-
-// Every unit counts this differently: accents, curly quotes, no-break spaces, CRLF, a family of seven code
-// points, Japanese, a letter with a combining accent, and one outside the basic plane.
-const FAMILY = "\u{1f469}\u200d\u{1f469}\u200d\u{1f467}\u200d\u{1f466}";
-const TEXT =
-  "«\u00a0Nicolás Maduro\u00a0» said “I have ordered immediate investment” in Huawei, then Huawei again.\r\n" +
-  `${FAMILY} read 日本語の記事 in a cafe\u0301; \u{1d518}nicode.`;
-
-/** Ends the program when an answer is wrong. */
-function check(what, actual, expected) {
-  if (!isDeepStrictEqual(actual, expected)) {
-    throw new Error(`wrong answer: ${what}: expected ${show(expected)}, got ${show(actual)}`);
-  }
-}
-
-function show(value) {
-  return JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part));
-}
-
-/** Checks that a call is refused as it should be; returns the refusal's metadata and the fields to blame. */
-async function refused(what, call, code, reason) {
-  let answer;
-  try {
-    answer = await call();
-  } catch (cause) {
-    const error = ConnectError.from(cause);
-    check(`${what}, its code (${error.message})`, Code[error.code], Code[code]);
-    check(`${what}, whether it has a message`, error.rawMessage !== "", true);
-    const infos = error.findDetails(ErrorInfo).map(({ domain, reason }) => ({ domain, reason }));
-    check(`${what}, its ErrorInfo`, infos, [{ domain: "spandrel", reason }]);
-    const fields = error.findDetails(BadRequest).flatMap((details) => details.fieldViolations);
-    return { metadata: error.findDetails(ErrorInfo)[0].metadata, fields: fields.map(({ field }) => field) };
-  }
-  throw new Error(`wrong answer: ${what}: expected ${reason}, got ${show(answer)}`);
-}
-
-/** A span covers its quote in each of the three units. */
-function checkSpan(span, quote) {
-  check("span.quote", span.quote, quote);
-  check("the slice in utf16", TEXT.slice(span.utf16.start, span.utf16.end), quote);
-  const { start, end } = span.codePoints;
-  check("the slice in code points", Array.from(TEXT).slice(start, end).join(""), quote);
-  check("the slice in utf8", Buffer.from(TEXT).subarray(span.utf8.start, span.utf8.end).toString(), quote);
-}
-
-/** The range of a quote's occurrence at or after `from`, by JavaScript's own indexes. */
-function utf16(quote, from = 0) {
-  const start = TEXT.indexOf(quote, from);
-  return { start, end: start + quote.length };
-}
 
 // What is marked: the label, the quotes it must cover, and how its spans are sent.
 const MARKS = [
@@ -81,48 +37,6 @@ const MARKS = [
   ["LETTER", ["\u{1d518}"], [{ utf16: utf16("\u{1d518}") }]],
   ["READING", ["read", "記事"], [{ utf16: utf16("read") }, { quote: "記事" }]],
 ];
-
-const anchored = (spans) => ({ target: { case: "anchor", value: { spans } } });
-
-/** The services' clients, and what the server's answers expose to a page of another origin. */
-function connect(baseUrl) {
-  const root = fileURLToPath(new URL("../../..", import.meta.url));
-  const buf = fileURLToPath(new URL("../buf.mjs", import.meta.url));
-  const image = execFileSync(process.execPath, [buf, "build", "--as-file-descriptor-set", "-o", "-"], { cwd: root });
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
-
-  const exposed = new Set();
-  const transport = createGrpcWebTransport({
-    baseUrl,
-    defaultTimeoutMs: MILLISECONDS_PER_CALL,
-    fetch: async (url, init) => {
-      const headers = new Headers(init.headers);
-      headers.set("Origin", ORIGIN);
-      const response = await fetch(url, { ...init, headers });
-      checkOrigin("an answer", response);
-      listed(response, "access-control-expose-headers").forEach((header) => exposed.add(header));
-      return response;
-    },
-  });
-  const client = (service) => createClient(registry.getService(`spandrel.v1.${service}`), transport);
-  return {
-    projects: client("ProjectService"),
-    articles: client("ArticleService"),
-    annotations: client("AnnotationService"),
-    annotationSchema: registry.getMessage("spandrel.v1.Annotation"),
-    exposed,
-  };
-}
-
-function listed(response, header) {
-  const values = response.headers.get(header) ?? "";
-  return values.split(",").map((value) => value.trim().toLowerCase());
-}
-
-function checkOrigin(what, response) {
-  const origin = response.headers.get("access-control-allow-origin");
-  check(`${what}, whether a page may read it (Access-Control-Allow-Origin: ${origin})`, ["*", ORIGIN].includes(origin), true);
-}
 
 /** What a browser asks before it lets a page call another origin. */
 async function preflight(baseUrl) {
@@ -305,14 +219,4 @@ async function main(baseUrl) {
   console.log(JSON.stringify({ client: "web", unit: "utf16", annotations: created.size, streamed }));
 }
 
-if (process.argv.length !== 3) {
-  console.error("usage: annotate.mjs http://HOST:PORT");
-  process.exit(2);
-}
-try {
-  await main(process.argv[2]);
-} catch (error) {
-  const refusal = error instanceof ConnectError ? "the server refused what it should have taken: " : "";
-  console.error(`${refusal}${error.message}`, error.cause ?? "");
-  process.exit(1);
-}
+await run("annotate.mjs http://HOST:PORT", main);
