@@ -237,6 +237,7 @@ async fn fill(client: &mut Client) {
         let delete = v1::DeleteAnnotationRequest { name: annotation.name.clone(), ..Default::default() };
         client.send(delete).await.unwrap();
     }
+    retry_and_undo(client).await;
     // The first is too long for a packed row; the second would be, and so has no quotes.
     for (label, length) in [("MANY", 15), ("MANY UNQUOTED", 25)] {
         let spans = (0..64).map(|number| by_code_points(number * 40, number * 40 + length)).collect();
@@ -244,6 +245,40 @@ async fn fill(client: &mut Client) {
         let annotation = Some(annotation(label, spans));
         client.send(v1::CreateAnnotationRequest { parent, annotation, ..Default::default() }).await.unwrap();
     }
+}
+
+/// What a log keeps beside changes: requests that are known, undone commits, and articles that can be brought back.
+async fn retry_and_undo(client: &mut Client) {
+    let head = async |client: &Client| {
+        client.send(v1::GetProjectRequest { name: CORPUS.to_owned() }).await.unwrap().revision
+    };
+    let undo = async |client: &Client, revision: u64| {
+        let request = v1::UndoCommitRequest { parent: CORPUS.to_owned(), revision, ..Default::default() };
+        client.send(request).await.unwrap();
+    };
+    for number in 0..100_u128 {
+        // In the order of time, and in none.
+        let id =
+            if number % 2 == 0 { number + 1 } else { number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060) };
+        let request = v1::CreateAnnotationRequest {
+            parent: format!("{CORPUS}/articles/emoji"),
+            annotation_id: uuid::Uuid::from_u128(number + 1_000).to_string(),
+            annotation: Some(annotation("RETRIED", vec![by_utf8(0, 4)])),
+            request_id: uuid::Uuid::from_u128(id).to_string(),
+            ..Default::default()
+        };
+        client.send(request).await.unwrap();
+    }
+    let last = head(client).await;
+    undo(client, last).await;
+    for id in ["back", "away"] {
+        client.create_article(CORPUS, id, "A text that is deleted with its annotations.").await;
+        let name = format!("{CORPUS}/articles/{id}");
+        client.annotate(&name, "DET", by_utf8(0, 1)).await.unwrap();
+        client.send(v1::DeleteArticleRequest { name, force: true, ..Default::default() }).await.unwrap();
+    }
+    let last = head(client).await;
+    undo(client, last - 3).await;
 }
 
 /// Annotations of one to three spans in one to three layers, each span a few characters or some hundred.
