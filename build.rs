@@ -6,8 +6,8 @@ use std::{env, fs, path::PathBuf};
 use prost::Message as _;
 
 /// Methods whose answer the server may take from kept bytes instead of encoding it anew.
-const ENCODED_ANSWERS: [&str; 5] =
-    ["GetAnnotation", "ListAnnotations", "StreamAnnotations", "ListChanges", "WatchChanges"];
+const ENCODED_ANSWERS: [&str; 6] =
+    ["GetAnnotation", "ListAnnotations", "StreamAnnotations", "ListChanges", "UndoCommit", "WatchChanges"];
 
 /// Generates servers whose answers to [`ENCODED_ANSWERS`] are `Encoded<T>` instead of `T`.
 struct EncodedAnswers(Box<dyn prost_build::ServiceGenerator>);

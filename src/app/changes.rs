@@ -95,20 +95,20 @@ impl App {
             return Err(reset("after_revision", &project, head, what));
         }
         let floor = self.engine.log_floor(project.partition)?;
-        let arguments = arguments(query);
+        let arguments = arguments(query, project.uid);
         let token =
             arguments.key(&query.page_token)?.map(|key| Place::decode(&key).ok_or_else(pages::damaged));
         let start = token.transpose()?;
         let mut filling = Filling { items_left: items, bytes: 0, changes: Vec::new() };
+        // 0 is as well what was left out.
+        if start.is_none() && query.after < floor && query.after.0 > 0 {
+            let problem = Problem::RevisionCompacted { asked: query.after.0, earliest: floor.next() };
+            return Err(Error::at("after_revision", problem));
+        }
         let next = if query.newest_first {
             self.fill_newest_first(&project, query, start, (head, floor), &mut filling).await?
         } else {
             let first = Place { revision: query.after.max(floor).next(), part: 0 };
-            // 0 is as well what was left out.
-            if query.after < floor && query.after.0 > 0 {
-                let problem = Problem::RevisionCompacted { asked: query.after.0, earliest: floor.next() };
-                return Err(Error::at("after_revision", problem));
-            }
             self.fill_oldest_first(&project, query, start.unwrap_or(first), head, &mut filling).await?
         };
         let next_page_token = next.map_or_else(String::new, |place| arguments.token(&place.encode()));
@@ -261,7 +261,8 @@ impl Place {
     }
 }
 
-fn arguments(query: &ChangesQuery) -> pages::Arguments {
+/// A token is of one life of the project, too.
+fn arguments(query: &ChangesQuery, uid: ProjectUid) -> pages::Arguments {
     let ChangesQuery { project, filter, after, newest_first, page_size: _, page_token: _, project_uid: _ } =
         query;
     let ChangeFilter { article, layer, annotation } = filter;
@@ -269,6 +270,7 @@ fn arguments(query: &ChangesQuery) -> pages::Arguments {
         "ListChanges",
         &[
             project.project.as_str().as_bytes(),
+            uid.0.as_bytes(),
             article.as_ref().map_or("", ArticleId::as_str).as_bytes(),
             layer.as_ref().map_or("", LayerId::as_str).as_bytes(),
             annotation.as_ref().map_or(&[][..], |id: &AnnotationId| id.as_bytes()),

@@ -265,6 +265,7 @@ impl Channel {
 #[derive(Debug)]
 struct Tail {
     commits: VecDeque<Arc<FeedCommit>>,
+    own_bytes: usize,
     /// What all tails take.
     bytes: Arc<AtomicUsize>,
 }
@@ -277,15 +278,20 @@ impl Tail {
             self.clear();
         }
         self.bytes.fetch_add(commit.bytes, Ordering::Relaxed);
+        self.own_bytes += commit.bytes;
         self.commits.push_back(Arc::new(commit));
+        // A busy project leaves an idle one its tail, and has one of its own all the same.
         while self.bytes.load(Ordering::Relaxed) > FEED_TAIL_BYTES_MAX
+            && self.own_bytes > FEED_READ_BYTES
             && let Some(oldest) = self.commits.pop_front()
         {
             self.bytes.fetch_sub(oldest.bytes, Ordering::Relaxed);
+            self.own_bytes = self.own_bytes.saturating_sub(oldest.bytes);
         }
     }
 
     fn clear(&mut self) {
+        self.own_bytes = 0;
         for commit in self.commits.drain(..) {
             self.bytes.fetch_sub(commit.bytes, Ordering::Relaxed);
         }
@@ -321,7 +327,7 @@ impl Feeds {
         channels.retain(|_, channel| channel.strong_count() > 0);
         let mut head = self.engine.head(project.partition);
         let bell = Bell { head: *head.borrow_and_update(), earliest: Revision::default(), ended: false };
-        let tail = Tail { commits: VecDeque::new(), bytes: Arc::clone(&self.bytes) };
+        let tail = Tail { commits: VecDeque::new(), own_bytes: 0, bytes: Arc::clone(&self.bytes) };
         let (followed, left) = oneshot::channel();
         let (tail, bell_sender) = (Mutex::new(tail), watch::Sender::new(bell));
         let channel = Arc::new(Channel { tail, bell: bell_sender, _followed: followed });

@@ -10,6 +10,7 @@ pub mod backup;
 pub mod changes;
 pub mod feed;
 pub mod pages;
+mod project_handle;
 pub mod projects;
 mod recovery;
 pub mod snapshots;

@@ -1,11 +1,11 @@
 //! Projects: created and deleted in steps that a crash may cut off and the next start finishes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::{App, answers::Scope, changed, changes, detached, pages, sweeper::Sweep, unexpected};
+pub use super::project_handle::ProjectHandle;
+use super::{App, answers::Scope, changed, changes, detached, pages, recovery, sweeper::Sweep, unexpected};
 use crate::{
     domain::{
         Error, Problem, Result,
@@ -19,77 +19,11 @@ use crate::{
     store::{
         article_table,
         catalog::{self, Entry, State},
-        engine::{
-            At, Attempt, Commit, Decision, Draft, Engine, EngineExt, Maintenance, Mode, Partition, View,
-        },
-        keys::{self, ArticleNumber},
+        engine::{At, Attempt, Commit, Decision, Draft, EngineExt, Mode, Partition},
         project_table,
         records::ResourceChange,
     },
 };
-
-/// Where a project's rows are.
-#[derive(Debug)]
-pub struct ProjectHandle {
-    /// Its id.
-    pub id: ProjectId,
-    /// Its partition.
-    pub partition: Partition,
-    /// This life of it.
-    pub uid: ProjectUid,
-    numbers: Mutex<std::ops::Range<u64>>,
-}
-
-impl ProjectHandle {
-    pub(super) fn new(entry: &Entry) -> Arc<Self> {
-        let Entry { id, partition, uid, state: _ } = entry.clone();
-        Arc::new(Self { id, partition, uid, numbers: Mutex::new(0..0) })
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> ProjectName {
-        ProjectName { project: self.id.clone() }
-    }
-
-    /// Reads the project's rows, unless it is deleted. Who got this handle before a delete may come to read after it,
-    /// when the rows still stand and are nobody's any more.
-    ///
-    /// # Errors
-    ///
-    /// As [`EngineExt::read`]; RESOURCE_NOT_FOUND.
-    pub(super) async fn read<T, F>(&self, engine: &dyn Engine, reading: F) -> Result<At<T>>
-    where
-        T: Send + 'static,
-        F: for<'v> FnOnce(&'v (dyn View + 'v)) -> Result<T> + Send + 'static,
-    {
-        let name = self.name();
-        let read = engine.read(self.partition, move |view| {
-            project_table::require(view, &name)?;
-            reading(view)
-        });
-        read.await
-    }
-
-    /// Takes article numbers that were never used. They are reserved in blocks, which a restart leaves behind.
-    pub(super) async fn take_numbers(&self, engine: &dyn Engine, count: usize) -> Result<Vec<ArticleNumber>> {
-        const BLOCK: u64 = 1_000;
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
-        let mut numbers = self.numbers.lock().await;
-        if numbers.end - numbers.start < count {
-            let stored = engine.read(self.partition, |view| article_table::numbers_in_use(view)).await?.value;
-            let start = stored.max(1);
-            let end = start.saturating_add(count.max(BLOCK));
-            let (key, value) = article_table::numbers_in_use_row(end);
-            let rows = vec![(key, Some(value))];
-            engine.maintain(self.partition, Maintenance::of(rows).only_beside(keys::PROJECT)).await?;
-            *numbers = start..end;
-        }
-        let first = numbers.start;
-        numbers.start += count;
-        Ok((first..numbers.start).map(ArticleNumber).collect())
-    }
-}
 
 /// What an update of a project says.
 #[derive(Debug, Clone)]
@@ -163,7 +97,7 @@ impl App {
             };
             let finish = Attempt { mode: Mode::Finish, ..attempt };
             let project = app.initialise_project(&entry, details, finish).await?;
-            app.engine.attempt(Partition::CATALOG, activation(entry.clone(), &project.value), finish).await?;
+            app.finish_in_catalog(&activation(entry.clone(), &project.value), finish).await?;
             app.change_projects(|projects| {
                 projects.insert(entry.id.clone(), ProjectHandle::new(&entry));
             });
@@ -250,7 +184,13 @@ impl App {
                     let ProjectUpdate { name, details, .. } = update.clone();
                     (true, self.create_project(Some(name.project), details, attempt).await)
                 }
-                handle => (false, self.change_project(handle?.partition, update.clone(), attempt).await),
+                handle => {
+                    let changed = self.change_project(handle?.partition, update.clone(), attempt).await;
+                    if let (true, Ok(project)) = (update.allow_missing, &changed) {
+                        self.remember_update(&project.value, attempt).await?;
+                    }
+                    (false, changed)
+                }
             };
             // Somebody else may have created it since, or deleted it.
             match written {
@@ -260,6 +200,19 @@ impl App {
                 written => return written,
             }
         }
+    }
+
+    /// Keeps in the catalog what an update answered that would create the project if it is gone when a retry comes.
+    async fn remember_update(&self, project: &Project, attempt: Attempt) -> Result<()> {
+        if attempt.retried().is_none() {
+            return Ok(());
+        }
+        let change = ResourceChange::Project { before: None, after: Some(project.clone()) };
+        let remember = move |draft: &mut Draft<'_>| {
+            draft.change(changed(Scope::project(Partition::CATALOG), &change));
+            Ok(())
+        };
+        self.engine.attempt(Partition::CATALOG, Arc::new(remember), attempt).await.map(drop)
     }
 
     async fn change_project(
@@ -336,14 +289,26 @@ impl App {
                 projects.remove(&handle.id);
             }
         });
-        let ProjectHandle { id, partition, uid, numbers: _ } = handle;
-        let entry = Entry { id: id.clone(), partition: *partition, uid: *uid, state: State::Active };
-        let release = move |draft: &mut Draft<'_>| catalog::release(draft, &entry);
-        let finish = Attempt { mode: Mode::Finish, ..attempt };
-        self.engine.attempt(Partition::CATALOG, Arc::new(release), finish).await?;
-        self.feeds.end(*partition).await;
-        self.sweep(Sweep::Project(*partition));
+        let (id, partition, uid) = (handle.id.clone(), handle.partition, handle.uid);
+        let entry = Entry { id, partition, uid, state: State::Active };
+        let release: Arc<dyn Decision> =
+            Arc::new(move |draft: &mut Draft<'_>| catalog::release(draft, &entry));
+        self.finish_in_catalog(&release, Attempt { mode: Mode::Finish, ..attempt }).await?;
+        self.feeds.end(partition).await;
+        self.sweep(Sweep::Project(partition));
         Ok(())
+    }
+
+    /// Takes the last step of a creation or deletion, as often as the writer has too much to do for it: what is half
+    /// done would answer a retry wrongly.
+    async fn finish_in_catalog(&self, decision: &Arc<dyn Decision>, attempt: Attempt) -> Result<()> {
+        const PAUSE: Duration = Duration::from_millis(20);
+        loop {
+            match self.engine.attempt(Partition::CATALOG, Arc::clone(decision), attempt).await {
+                Err(error) if error.problem == Problem::Overloaded => tokio::time::sleep(PAUSE).await,
+                finished => return finished.map(drop),
+            }
+        }
     }
 
     /// What a first try did that created or deleted a project. Its request is kept in the catalog, which outlives the
@@ -367,6 +332,9 @@ impl App {
     /// Takes a number for the id; `None` when it is only checked.
     async fn reserve_project(&self, id: ProjectId, uid: ProjectUid, mode: Mode) -> Result<Option<Entry>> {
         let cut_off = self.cut_off_holder(&id).await?;
+        if let Some(holder) = cut_off.as_ref().filter(|_| mode != Mode::Check) {
+            self.remember_deletion(holder).await?;
+        }
         let left = cut_off.as_ref().map(|entry| entry.partition);
         let reserved = id.clone();
         let reserve = move |draft: &mut Draft<'_>| {
@@ -398,6 +366,19 @@ impl App {
         let id = id.clone();
         let held = self.engine.read(Partition::CATALOG, move |view| catalog::find(view, &id)).await?.value;
         Ok(held.filter(|entry| in_use != Some(entry.partition)))
+    }
+
+    /// Lets the request be known that deleted a project whose id was not freed any more, before the id is taken by
+    /// another: a retry would delete that.
+    async fn remember_deletion(&self, holder: &Entry) -> Result<()> {
+        let last = recovery::last_commit(self.engine.as_ref(), holder.partition).await?;
+        let Some(request) = last.filter(recovery::deletes_project).and_then(|commit| commit.origin.request)
+        else {
+            return Ok(());
+        };
+        let nothing = |_: &mut Draft<'_>| Ok(());
+        let attempt = Attempt { mode: Mode::Apply, request: Some(request) };
+        self.engine.attempt(Partition::CATALOG, Arc::new(nothing), attempt).await.map(drop)
     }
 
     async fn initialise_project(
@@ -466,7 +447,7 @@ pub(super) fn activation(entry: Entry, project: &Project) -> Arc<dyn Decision> {
 fn project_after(commit: &Commit) -> Result<At<Project>> {
     match changes(commit).next() {
         Some(Ok(ResourceChange::Project { before, after: Some(value) })) => {
-            // A creation is the first commit of its own log, whichever of the catalog's it is.
+            // Of the catalog's commits, the project's own revision counts.
             let revision = if before.is_none() { value.revision } else { commit.stamp.revision };
             Ok(At { value, revision })
         }

@@ -95,13 +95,13 @@ fn finishing(last: Option<Commit>) -> Attempt {
 }
 
 /// Whether a commit deleted its project.
-fn deletes_project(commit: &Commit) -> bool {
+pub(super) fn deletes_project(commit: &Commit) -> bool {
     changes(commit)
         .any(|change| matches!(change, Ok(ResourceChange::Project { before: Some(_), after: None })))
 }
 
 /// The last commit of a project that is half created or deleted; only the log of one that is in use is trimmed.
-async fn last_commit(engine: &dyn Engine, partition: Partition) -> Result<Option<Commit>> {
+pub(super) async fn last_commit(engine: &dyn Engine, partition: Partition) -> Result<Option<Commit>> {
     let head = engine.head(partition).borrow().0;
     let Some(before) = head.checked_sub(1) else { return Ok(None) };
     match engine.log_after(partition, Revision(before), 1).await {

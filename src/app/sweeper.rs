@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use super::App;
 use crate::{
@@ -51,6 +51,8 @@ impl Sweeper {
     /// Runs until the application is dropped or the engine takes no more writes.
     pub async fn run(mut self) {
         let mut trims = tokio::time::interval(LOG_TRIM_INTERVAL);
+        // Trimming that takes long must leave time for sweeping.
+        trims.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let work = tokio::select! {
                 // What is rare goes first, so that nothing is left to chance.

@@ -23,7 +23,7 @@ use crate::{
         articles::ArticleDetails,
         ids::{AnnotationName, ArticleId},
         projects::ProjectDetails,
-        requests::Request,
+        requests::{Method, Request, RequestId},
         spans::SpanRequest,
         text::Utf8Range,
     },
@@ -56,7 +56,7 @@ impl Troubled {
     fn may_write(&self) -> Result<()> {
         let left = self.writes_until_refusal.load(Ordering::SeqCst);
         self.writes_until_refusal.store(left.saturating_sub(1), Ordering::SeqCst);
-        if left == 1 { Err(Problem::Overloaded.into()) } else { Ok(()) }
+        if left == 1 { Err(Problem::StorageUnavailable("full".to_owned()).into()) } else { Ok(()) }
     }
 }
 
@@ -332,6 +332,23 @@ async fn an_id_is_not_lost_when_a_step_is_refused() {
     check_one_project(&app, &engine).await;
     let twin = app.add_project(ProjectDetails::default()).await.unwrap_err();
     assert!(matches!(twin.problem, Problem::ResourceExists { .. }), "{twin}");
+}
+
+/// A deletion whose last step was refused is done all the same. Its retry came when somebody had made the project again,
+/// and deleted that.
+#[tokio::test]
+async fn a_retry_of_a_deletion_that_was_cut_off_spares_who_has_the_name_by_now() {
+    let (app, engine) = open().await;
+    app.add_project(ProjectDetails::default()).await.unwrap();
+    let id = RequestId::from_bytes([7; 16]).unwrap();
+    let request = Request { id, method: Method::DeleteProject, body: [0; 16] };
+    let attempt = Attempt { mode: Mode::Apply, request: Some(request) };
+    engine.refuse_write(2);
+    app.delete_project(deletion(project("p")), attempt).await.unwrap_err();
+    app.add_project(ProjectDetails::default()).await.unwrap();
+    app.delete_project(deletion(project("p")), attempt).await.unwrap();
+    check_one_project(&app, &engine).await;
+    app.get_project(&project("p")).await.unwrap();
 }
 
 /// Expects one project, and that the catalog will know of no other.

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use prost::Message as _;
 
-use super::{App, answers::Scope, changed, changes, projects::ProjectHandle};
+use super::{App, answers::Scope, calculate, changed, changes, projects::ProjectHandle};
 use crate::{
     domain::{
         Error, Problem, Result,
@@ -17,9 +17,9 @@ use crate::{
     limits::{CONFLICTS_LISTED_MAX, FEED_READ_BYTES},
     store::{
         annotation_index::AnnotationIndex,
-        article_table,
+        article_table::{self, Restored},
         committer::logged,
-        engine::{At, Attempt, Change, Commit, Decision, Draft, LogError, View as _},
+        engine::{Attempt, Change, Commit, Decision, Draft, LogError, View as _},
         keys::{self, ArticleNumber, Generation},
         project_table,
         records::{self, ResourceChange, StoredArticle},
@@ -40,17 +40,18 @@ struct Undo {
     project: Arc<ProjectHandle>,
     undone: Revision,
     changes: Vec<ResourceChange>,
-    /// What is known of the annotations of articles that the commit brought back, and that go with them again.
-    brought_back: HashMap<ArticleNumber, BroughtBack>,
+    /// The articles that the commit brought back with their annotations, which go with them again.
+    brought_back: Vec<ArticleNumber>,
+    looked_at: BroughtBack,
 }
 
-/// The annotations of an article that came back with it, as far as they were looked at outside of the writer.
-#[derive(Debug, Clone, Copy)]
+/// The annotations of articles that came back, as far as the log was looked at outside of the writer.
+#[derive(Debug, Default)]
 struct BroughtBack {
     /// Up to this revision.
     seen: Revision,
-    /// One that was changed since the article came back.
-    changed: Option<AnnotationId>,
+    /// One of each article that was changed since.
+    changed: HashMap<ArticleNumber, AnnotationId>,
 }
 
 /// Why a change is not taken back.
@@ -67,7 +68,8 @@ impl App {
     ///
     /// # Errors
     ///
-    /// RESOURCE_NOT_FOUND, REVISION_COMPACTED, FIELD_INVALID, UNDO_CONFLICT, REQUEST_ID_REUSED.
+    /// RESOURCE_NOT_FOUND, REVISION_COMPACTED, FIELD_INVALID, UNDO_CONFLICT, REQUEST_ID_REUSED; OVERLOADED when more is
+    /// committed meanwhile than can be looked through.
     pub async fn undo_commit(
         &self,
         project: &ProjectName,
@@ -79,10 +81,12 @@ impl App {
             Ok(undo) => self.engine.attempt(project.partition, Arc::new(undo), attempt).await?,
             Err(refusal) => self.first_try(project.partition, &attempt, refusal).await?,
         };
-        let (name, uid) = (project.name(), project.uid);
-        let rendered = changes(&commit).map(|change| Ok((self.render.change)(&name, uid, &change?)));
-        let changes = rendered.collect::<Result<_>>()?;
-        Ok(Undone { commit, changes })
+        let (name, uid, render, done) = (project.name(), project.uid, self.render, Arc::clone(&commit));
+        let bytes = record_bytes(std::slice::from_ref(&*commit));
+        let changes = calculate(bytes, move || {
+            changes(&done).map(|change| Ok((render.change)(&name, uid, &change?))).collect::<Result<_>>()
+        });
+        Ok(Undone { commit, changes: changes.await?? })
     }
 
     async fn prepare_undo(&self, project: &Arc<ProjectHandle>, undone: Revision) -> Result<Undo> {
@@ -96,98 +100,74 @@ impl App {
             Err(LogError::Compacted { earliest }) => return Err(compacted(undone, earliest)),
             Err(LogError::Failed(error)) => return Err(error),
         };
-        let changes = changes(&commit).collect::<Result<Vec<_>>>()?;
+        let bytes = record_bytes(std::slice::from_ref(&commit));
+        let changes = calculate(bytes, move || changes(&commit).collect::<Result<Vec<_>>>()).await??;
         if changes.iter().any(|change| matches!(change, ResourceChange::Project { before: None, .. })) {
             let what = format!("created {}, which a delete undoes, and not this", project.name());
             return Err(Error::field("revision", what));
         }
-        let mut brought_back = HashMap::new();
-        for change in &changes {
-            if let ResourceChange::Article { number, before: None, after: Some(_), cascaded: true } = change {
-                brought_back.insert(*number, self.look_at(project, *number, undone).await?);
-            }
-        }
-        Ok(Undo { project: Arc::clone(project), undone, changes, brought_back })
+        let number = |change: &ResourceChange| match change {
+            ResourceChange::Article { number, before: None, after: Some(_), cascaded: true } => Some(*number),
+            ResourceChange::Project { .. }
+            | ResourceChange::Article { .. }
+            | ResourceChange::Annotation { .. } => None,
+        };
+        let brought_back: Vec<_> = changes.iter().filter_map(number).collect();
+        let looked_at = self.look_on(project, undone, &brought_back).await?;
+        Ok(Undo { project: Arc::clone(project), undone, changes, brought_back, looked_at })
     }
 
-    /// Looks for annotations of an article that were changed after it came back. There may be many: so this is done here,
-    /// and the decision looks at what was committed in the last moment.
-    async fn look_at(
-        &self,
-        project: &Arc<ProjectHandle>,
-        number: ArticleNumber,
-        undone: Revision,
-    ) -> Result<BroughtBack> {
-        let (mut after, mut seen) = (None, None);
-        loop {
-            let read = project.read(self.engine.as_ref(), move |view| {
-                let (mut last, index) = (after, AnnotationIndex::new(number, Generation::FIRST));
-                for (looked_at, entry) in index.in_document_order(view, None, after)?.enumerate() {
-                    let entry = entry?;
-                    if looked_at >= VIEW_ENTRIES_MAX {
-                        return Ok((None, Some(last)));
-                    }
-                    let id = entry.key.id();
-                    if records::decode_annotation(id, &entry.value)?.revision > undone {
-                        return Ok((Some(id), None));
-                    }
-                    last = Some(entry.key.position());
-                }
-                Ok((None, None))
-            });
-            let At { value: (changed, more), revision } = read.await?;
-            let seen = *seen.get_or_insert(revision);
-            match more {
-                Some(last) => after = last,
-                None if changed.is_some() => return Ok(BroughtBack { seen, changed }),
-                None => return self.look_on(project, number, seen).await,
-            }
-        }
-    }
-
-    /// Looks through what was committed since `seen`.
+    /// Looks for annotations that were changed since the commit `undone` brought their articles back. Much may have been
+    /// committed since: so this is done here, and the decision looks at what comes in the last moment.
     async fn look_on(
         &self,
         project: &Arc<ProjectHandle>,
-        number: ArticleNumber,
-        mut seen: Revision,
+        undone: Revision,
+        articles: &[ArticleNumber],
     ) -> Result<BroughtBack> {
-        loop {
-            let commits = match self.engine.log_after(project.partition, seen, FEED_READ_BYTES).await {
+        let mut found = BroughtBack { seen: undone, changed: HashMap::new() };
+        while !articles.is_empty() {
+            let commits = match self.engine.log_after(project.partition, found.seen, FEED_READ_BYTES).await {
                 Ok(commits) => commits,
-                Err(LogError::Compacted { earliest }) => return Err(compacted(seen.next(), earliest)),
+                Err(LogError::Compacted { earliest }) => return Err(compacted(undone, earliest)),
                 Err(LogError::Failed(error)) => return Err(error),
             };
-            for commit in &commits {
-                seen = commit.stamp.revision;
-                if let Some(changed) = changed_annotation(commit, number)? {
-                    return Ok(BroughtBack { seen, changed: Some(changed) });
+            let bytes = record_bytes(&commits);
+            let is_near = commits.len() < FEW_COMMITS && bytes < FEED_READ_BYTES / 2;
+            let articles = articles.to_vec();
+            found = calculate(bytes, move || found.with(&commits, &articles)).await??;
+            if is_near {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn record_bytes(commits: &[Commit]) -> usize {
+    commits.iter().flat_map(|commit| &commit.changes).map(|change| change.record.len()).sum()
+}
+
+impl BroughtBack {
+    /// The same with what these commits changed.
+    fn with(mut self, commits: &[Commit], articles: &[ArticleNumber]) -> Result<Self> {
+        for commit in commits {
+            self.seen = commit.stamp.revision;
+            for change in changes(commit) {
+                if let ResourceChange::Annotation { number, id, .. } = change?
+                    && articles.contains(&number)
+                {
+                    self.changed.entry(number).or_insert(id);
                 }
             }
-            // The decision looks at the few that come meanwhile.
-            if commits.len() < FEW_COMMITS {
-                return Ok(BroughtBack { seen, changed: None });
-            }
         }
+        Ok(self)
     }
 }
 
-/// Entries that one view looks at: a millisecond or two, since writers wait for it.
-const VIEW_ENTRIES_MAX: usize = 4_000;
-/// Commits that a decision may look through.
+/// Commits that a decision looks through: fewer, mostly, and never more than this many times as many.
 const FEW_COMMITS: usize = 64;
-
-/// An annotation of an article that a commit changes.
-fn changed_annotation(commit: &Commit, article: ArticleNumber) -> Result<Option<AnnotationId>> {
-    for change in changes(commit) {
-        if let ResourceChange::Annotation { number, id, .. } = change?
-            && number == article
-        {
-            return Ok(Some(id));
-        }
-    }
-    Ok(None)
-}
+const FEW_COMMITS_TIMES: u64 = 16;
 
 fn compacted(undone: Revision, earliest: Revision) -> Error {
     Error::at("revision", Problem::RevisionCompacted { asked: undone.0, earliest })
@@ -286,8 +266,10 @@ impl Undo {
                     return Ok(Some(conflict(name.to_string(), CREATED)));
                 }
                 let restored = now(before);
-                if !article_table::restore(draft, number, self.undone, &restored)? {
-                    return Ok(Some(conflict(name.to_string(), GONE)));
+                match article_table::restore(draft, number, self.undone, &restored)? {
+                    Restored::Yes => {}
+                    Restored::DeletedSince => return Ok(Some(conflict(name.to_string(), DELETED))),
+                    Restored::Gone => return Ok(Some(conflict(name.to_string(), GONE))),
                 }
                 (Some(restored), cascaded)
             }
@@ -305,19 +287,27 @@ impl Undo {
         draft: &Draft<'_>,
         number: ArticleNumber,
     ) -> Result<Option<(AnnotationId, &'static str)>> {
-        let Some(BroughtBack { seen, changed }) = self.brought_back.get(&number) else {
+        if !self.brought_back.contains(&number) {
             let index = AnnotationIndex::new(number, Generation::FIRST);
             let first = index.in_document_order(draft, None, None)?.next().transpose()?;
             return Ok(first.map(|first| (first.key.id(), CREATED)));
-        };
-        let mut changed = *changed;
+        }
+        let BroughtBack { seen, changed } = &self.looked_at;
+        if let Some(changed) = changed.get(&number) {
+            return Ok(Some((*changed, CHANGED)));
+        }
+        let few = u64::try_from(FEW_COMMITS).unwrap_or(u64::MAX) * FEW_COMMITS_TIMES;
+        if draft.stamp().revision.0 > seen.0.saturating_add(few) {
+            return Err(Problem::Overloaded.into());
+        }
         let mut revision = seen.next();
-        while changed.is_none() && revision < draft.stamp().revision {
+        let mut since = BroughtBack::default();
+        while revision < draft.stamp().revision {
             let commit = logged(draft, revision)?.ok_or_else(|| compacted(revision, revision.next()))?;
-            changed = changed_annotation(&commit, number)?;
+            since = since.with(&[commit], &[number])?;
             revision = revision.next();
         }
-        Ok(changed.map(|changed| (changed, CHANGED)))
+        Ok(since.changed.get(&number).map(|changed| (*changed, CHANGED)))
     }
 
     fn undo_annotation(

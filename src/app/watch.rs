@@ -210,15 +210,16 @@ impl Watch {
         }
     }
 
-    /// What the watch tells last when the server stops: how far it has come. Nothing in the middle of a snapshot, which
-    /// is of no use before its end.
+    /// What the watch tells last when the server stops: how far it has come. Nothing before it has said what it follows,
+    /// nor in the middle of a snapshot, which is of no use before its end.
     ///
     /// # Errors
     ///
     /// As every read.
     pub fn farewell(&mut self) -> Result<Option<WatchEvent>> {
-        let is_in_snapshot = |event: &WatchEvent| matches!(event, WatchEvent::Snapshot(_));
-        if self.snapshot.is_some() || self.ready.iter().any(is_in_snapshot) {
+        let is_beginning =
+            |event: &WatchEvent| matches!(event, WatchEvent::Opened { .. } | WatchEvent::Snapshot(_));
+        if self.snapshot.is_some() || self.ready.iter().any(is_beginning) {
             return Ok(None);
         }
         self.checkpoint().map(Some)

@@ -64,11 +64,14 @@ impl ChangeService for Changes {
         .await
     }
 
-    async fn undo_commit(&self, request: Request<v1::UndoCommitRequest>) -> Reply<v1::UndoCommitResponse> {
+    async fn undo_commit(
+        &self,
+        request: Request<v1::UndoCommitRequest>,
+    ) -> Reply<Encoded<v1::UndoCommitResponse>> {
         reply(async {
             let (project, revision, attempt) = convert::undo(request.into_inner())?;
             let undone = self.app.undo_commit(&project, revision, attempt).await?;
-            Ok(convert::undone(&undone))
+            Ok(Encoded::Bytes(convert::undone(undone)))
         })
         .await
     }

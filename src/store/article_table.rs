@@ -115,8 +115,18 @@ pub fn delete(draft: &mut Draft<'_>, number: ArticleNumber, id: &ArticleId) -> R
     Ok(())
 }
 
-/// Brings back an article that the commit `deleted` deleted, whose id is free, with what hangs on its number. Returns
-/// whether that is still there.
+/// What came of bringing an article back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// It is back.
+    Yes,
+    /// Another commit deleted it than was said.
+    DeletedSince,
+    /// What hangs on its number is not kept.
+    Gone,
+}
+
+/// Brings back an article that the commit `deleted` deleted, whose id is free, with what hangs on its number.
 ///
 /// # Errors
 ///
@@ -126,14 +136,16 @@ pub fn restore(
     number: ArticleNumber,
     deleted: Revision,
     stored: &StoredArticle,
-) -> Result<bool> {
+) -> Result<Restored> {
     let mark = draft.get(&keys::sweep(number))?;
-    if mark.map(|mark| deleted_at(&mark)).transpose()?.flatten() != Some(deleted) {
-        return Ok(false);
+    match mark.map(|mark| deleted_at(&mark)).transpose()?.flatten() {
+        Some(marked) if marked == deleted => {}
+        Some(_) => return Ok(Restored::DeletedSince),
+        None => return Ok(Restored::Gone),
     }
     draft.delete(keys::sweep(number));
     insert(draft, number, stored)?;
-    Ok(true)
+    Ok(Restored::Yes)
 }
 
 /// The commit that deleted an article, in the mark that says that it is to be swept; `None` when it is to be swept at

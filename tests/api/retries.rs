@@ -268,7 +268,14 @@ async fn projects_are_made_and_deleted_once() {
         ..Default::default()
     };
     let created = client.send(update.clone()).await.unwrap();
-    assert_eq!(client.send(update).await.unwrap(), created);
+    assert_eq!(client.send(update.clone()).await.unwrap(), created);
+    // An update that only changed the project does not make it again once it is deleted.
+    let again = v1::UpdateProjectRequest { request_id: id(7), ..update };
+    let updated = client.send(again.clone()).await.unwrap();
+    let name = "projects/new".to_owned();
+    client.send(v1::DeleteProjectRequest { name: name.clone(), ..Default::default() }).await.unwrap();
+    assert_eq!(client.send(again).await.unwrap(), updated);
+    check_refused(client.send(v1::GetProjectRequest { name }).await, "RESOURCE_NOT_FOUND", "");
 }
 
 #[tokio::test]

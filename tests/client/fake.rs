@@ -177,11 +177,11 @@ impl ChangeService for Fake {
     async fn undo_commit(
         &self,
         request: Request<UndoCommitRequest>,
-    ) -> Result<Response<UndoCommitResponse>, Status> {
+    ) -> Result<Response<Encoded<UndoCommitResponse>>, Status> {
         let mut state = self.state();
         state.undos.push(request.into_inner());
         if state.refusals.is_empty() {
-            Ok(Response::new(UndoCommitResponse { revision: HEAD, ..UndoCommitResponse::default() }))
+            Ok(Response::new(UndoCommitResponse { revision: HEAD, ..UndoCommitResponse::default() }.into()))
         } else {
             Err(state.refusals.remove(0))
         }

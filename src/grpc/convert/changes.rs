@@ -25,7 +25,7 @@ use crate::{
     },
     limits::ANSWER_BYTES_MAX,
     proto::v1,
-    store::engine::{At, Attempt, Commit, Origin, Stamp},
+    store::engine::{At, Attempt, Origin, Stamp},
 };
 
 /// How the application encodes what it keeps encoded.
@@ -100,22 +100,35 @@ pub fn undo(mut request: v1::UndoCommitRequest) -> Result<(ProjectName, Revision
     Ok((ProjectName::parse("parent", &parent)?, Revision(revision), attempt))
 }
 
-/// What an undo did, as clients see it.
+/// What an undo did, encoded around changes that are encoded already.
 #[must_use]
-pub fn undone(undone: &Undone) -> v1::UndoCommitResponse {
-    let Undone { commit, changes } = undone;
-    let Commit { stamp: Stamp { revision, time }, origin: _, changes: _ } = **commit;
-    let mut bytes = 0;
-    let fitting = changes.iter().take_while(|change| {
-        bytes += change.len();
-        bytes <= ANSWER_BYTES_MAX - ANSWER_BYTES_MAX / 16
-    });
-    v1::UndoCommitResponse {
-        revision: revision.0,
-        commit_time: Some(timestamp(time)),
-        changes: fitting.filter_map(|change| v1::Change::decode(change.clone()).ok()).collect(),
-        change_count: u32::try_from(changes.len()).unwrap_or(u32::MAX),
+pub fn undone(undone: Undone) -> Bytes {
+    /// `UndoCommitResponse`, the same on the wire.
+    #[derive(prost::Message)]
+    struct Encoded {
+        #[prost(uint64, tag = "1")]
+        revision: u64,
+        #[prost(message, optional, tag = "2")]
+        commit_time: Option<prost_types::Timestamp>,
+        #[prost(bytes = "bytes", repeated, tag = "3")]
+        changes: Vec<Bytes>,
+        #[prost(uint32, tag = "4")]
+        change_count: u32,
     }
+    // What a change takes in the answer beside its own bytes, and what the rest of it takes.
+    const CHANGE: usize = 8;
+    const REST: usize = 64;
+    let Undone { commit, mut changes } = undone;
+    let Stamp { revision, time } = commit.stamp;
+    let change_count = u32::try_from(changes.len()).unwrap_or(u32::MAX);
+    let mut bytes = REST;
+    let fitting = changes.iter().take_while(|change| {
+        bytes += CHANGE + change.len();
+        bytes <= ANSWER_BYTES_MAX
+    });
+    changes.truncate(fitting.count());
+    let (revision, commit_time) = (revision.0, Some(timestamp(time)));
+    Encoded { revision, commit_time, changes, change_count }.encode_to_vec().into()
 }
 
 /// The message of a page, encoded around commits that are encoded already.

@@ -109,14 +109,18 @@ impl Group {
         backend: &dyn Backend,
         partition: Partition,
         decision: &dyn Decision,
-        attempt: Attempt,
+        mut attempt: Attempt,
     ) -> Result<Arc<Commit>> {
         let clock = &self.shared.options.clock;
         let touched = touch(&self.shared, &mut self.touched, backend, partition)?;
         if let Some(request) = attempt.retried()
             && let Some(commit) = touched.over(backend, partition, |state| requests::find(state, request))?
         {
-            return Ok(Arc::new(commit));
+            if attempt.mode != Mode::Finish {
+                return Ok(Arc::new(commit));
+            }
+            // The last step of what was begun has to be taken, whoever was told of the request meanwhile.
+            attempt.request = None;
         }
         if let (Mode::Apply, Some(shortage)) = (attempt.mode, &self.shortage) {
             return Err(shortage.clone());
@@ -148,7 +152,7 @@ impl Group {
         match task {
             Task::Write(maintenance) => {
                 let rows = maintenance.rows.iter().map(|(key, value)| (key, value.as_ref()));
-                Size::of("maintenance", rows)?;
+                Size::of_rows(rows)?.check("maintenance", 1)?;
                 let puts = maintenance.rows.iter().any(|(_, value)| value.is_some());
                 if let (true, Some(shortage)) = (puts, &self.shortage) {
                     return Err(shortage.clone());
@@ -293,9 +297,10 @@ fn draft(state: &dyn View, stamp: Stamp, decision: &dyn Decision, attempt: &Atte
         .map_err(|_| Error::corrupt("a decision panicked; the log says where"))??;
     let undone = draft.undone();
     let (writes, changes) = draft.into_parts();
-    let mut size = Size::of("a commit", writes.iter().map(|(key, value)| (key, value.as_ref())))?;
+    let mut size = Size::of_rows(writes.iter().map(|(key, value)| (key, value.as_ref())))?;
     size.bytes += changes.iter().map(|change| change.record.len()).sum::<usize>();
-    size.check("a commit")?;
+    // What a commit deleted stands in its log entry alone, and after its undo in rows, too.
+    size.check("a commit", if undone.is_some() { 2 } else { 1 })?;
     let Some(request) = attempt.retried() else { return Ok(Drafted { writes, changes, undone }) };
     let mut draft = Draft::resumed(state, stamp, writes);
     requests::record(&mut draft, stamp, request)?;
@@ -326,23 +331,20 @@ impl Size {
         self.bytes += key.len() + value.map_or(0, Bytes::len);
     }
 
-    /// The size of rows that somebody else made, each of which, and which together, must be storable.
-    fn of<'r>(
-        what: &'static str,
-        rows: impl Iterator<Item = (&'r Bytes, Option<&'r Bytes>)>,
-    ) -> Result<Self> {
+    /// The size of rows that somebody else made, each of which must be storable.
+    fn of_rows<'r>(rows: impl Iterator<Item = (&'r Bytes, Option<&'r Bytes>)>) -> Result<Self> {
         let mut size = Self::default();
         for (key, value) in rows {
             check_row(key, value)?;
             size.add(key, value);
         }
-        size.check(what)?;
         Ok(size)
     }
 
-    fn check(self, what: &'static str) -> Result<()> {
-        check_limit(what, self.rows, COMMIT_ROWS_MAX, "rows")?;
-        check_limit(what, self.bytes, COMMIT_BYTES_MAX, "bytes")
+    /// Checks against the limits of one commit, taken so many times.
+    fn check(self, what: &'static str, times: usize) -> Result<()> {
+        check_limit(what, self.rows, times * COMMIT_ROWS_MAX, "rows")?;
+        check_limit(what, self.bytes, times * COMMIT_BYTES_MAX, "bytes")
     }
 }
 

@@ -1,0 +1,83 @@
+//! Where a project is, and the numbers that it gives to articles.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::{
+    domain::{
+        Result,
+        ids::{ProjectId, ProjectName},
+        revisions::ProjectUid,
+    },
+    store::{
+        article_table,
+        catalog::Entry,
+        engine::{At, Engine, EngineExt, Maintenance, Partition, View},
+        keys::{self, ArticleNumber},
+        project_table,
+    },
+};
+
+/// Where a project's rows are.
+#[derive(Debug)]
+pub struct ProjectHandle {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its partition.
+    pub partition: Partition,
+    /// This life of it.
+    pub uid: ProjectUid,
+    numbers: Mutex<std::ops::Range<u64>>,
+}
+
+impl ProjectHandle {
+    pub(super) fn new(entry: &Entry) -> Arc<Self> {
+        let Entry { id, partition, uid, state: _ } = entry.clone();
+        Arc::new(Self { id, partition, uid, numbers: Mutex::new(0..0) })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> ProjectName {
+        ProjectName { project: self.id.clone() }
+    }
+
+    /// Reads the project's rows, unless it is deleted. Who got this handle before a delete may come to read after it,
+    /// when the rows still stand and are nobody's any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`EngineExt::read`]; RESOURCE_NOT_FOUND.
+    pub(super) async fn read<T, F>(&self, engine: &dyn Engine, reading: F) -> Result<At<T>>
+    where
+        T: Send + 'static,
+        F: for<'v> FnOnce(&'v (dyn View + 'v)) -> Result<T> + Send + 'static,
+    {
+        let name = self.name();
+        let read = engine.read(self.partition, move |view| {
+            project_table::require(view, &name)?;
+            reading(view)
+        });
+        read.await
+    }
+
+    /// Takes article numbers that were never used. They are reserved in blocks, which a restart leaves behind.
+    pub(super) async fn take_numbers(&self, engine: &dyn Engine, count: usize) -> Result<Vec<ArticleNumber>> {
+        const BLOCK: u64 = 1_000;
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let mut numbers = self.numbers.lock().await;
+        if numbers.end - numbers.start < count {
+            let stored = engine.read(self.partition, |view| article_table::numbers_in_use(view)).await?.value;
+            let start = stored.max(1);
+            let end = start.saturating_add(count.max(BLOCK));
+            let (key, value) = article_table::numbers_in_use_row(end);
+            let rows = vec![(key, Some(value))];
+            engine.maintain(self.partition, Maintenance::of(rows).only_beside(keys::PROJECT)).await?;
+            *numbers = start..end;
+        }
+        let first = numbers.start;
+        numbers.start += count;
+        Ok((first..numbers.start).map(ArticleNumber).collect())
+    }
+}
