@@ -295,15 +295,20 @@ impl App {
         attempt: impl Into<Attempt>,
     ) -> Result<()> {
         let (project, attempt) = (self.project(&deletion.name.parent())?, attempt.into());
-        // What a request finds missing is kept, too: its retry may come when there is another article of this name.
-        if deletion.allow_missing
-            && attempt.retried().is_none()
-            && self.is_missing(&project, &deletion.name.article).await?
-        {
+        // What a request finds missing is kept: its retry may come when there is another article of this name. For any
+        // other deletion nothing is written then.
+        let may_be_missing = deletion.allow_missing && attempt.retried().is_none();
+        if may_be_missing && self.is_missing(&project, &deletion.name.article).await? {
             return Ok(());
         }
+        // Not the project, which may be what is missing by now.
+        let missing = Problem::ResourceNotFound { name: deletion.name.to_string() };
+        let deletion = Deletion { allow_missing: deletion.allow_missing && !may_be_missing, ..deletion };
         let decision = article_deletion(Arc::clone(&project), deletion);
-        self.engine.attempt(project.partition, Arc::new(decision), attempt).await.map(drop)
+        match self.engine.attempt(project.partition, Arc::new(decision), attempt).await {
+            Err(error) if may_be_missing && error.problem == missing => Ok(()),
+            commit => commit.map(drop),
+        }
     }
 
     async fn is_missing(&self, project: &ProjectHandle, id: &ArticleId) -> Result<bool> {

@@ -149,18 +149,27 @@ impl Sweeper {
     }
 
     /// Forgets requests that are too old, then commits that are too many or too old, then what was deleted by them.
-    async fn trim_logs(&self) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// The first of those that were met; what is wrong with one project is no reason to let the others grow.
+    pub(super) async fn trim_logs(&self) -> Result<()> {
         let Some(app) = self.app.upgrade() else { return Ok(()) };
         let mut partitions = vec![Partition::CATALOG];
         app.change_projects(|projects| partitions.extend(projects.values().map(|project| project.partition)));
         let (now, kept) = ((app.clock)(), app.settings.log);
         let oldest_kept = Timestamp(now.0 - i64::try_from(kept.age.as_micros()).unwrap_or(i64::MAX));
         partitions.sort_unstable();
-        let mut trims = Vec::new();
+        let (mut trims, mut outcome) = (Vec::new(), Ok(()));
         for partition in partitions {
-            self.engine.forget_requests(partition, now).await?;
-            let point = trim_point(self.engine.as_ref(), partition, oldest_kept, kept.commits).await?;
-            trims.extend(point.map(|through| (partition, through)));
+            let point = async {
+                self.engine.forget_requests(partition, now).await?;
+                trim_point(self.engine.as_ref(), partition, oldest_kept, kept.commits).await
+            };
+            match point.await {
+                Ok(point) => trims.extend(point.map(|through| (partition, through))),
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
         }
         let mut are_told = false;
         for (partition, through) in &trims {
@@ -171,10 +180,13 @@ impl Sweeper {
             tokio::time::sleep(LOG_TRIM_NOTICE).await;
         }
         for (partition, through) in trims {
-            self.engine.trim_log(partition, through).await?;
-            self.sweep_marked(partition, ArticleNumber(0)).await?;
+            let trimmed = async {
+                self.engine.trim_log(partition, through).await?;
+                self.sweep_marked(partition, ArticleNumber(0)).await
+            };
+            outcome = outcome.and(trimmed.await);
         }
-        Ok(())
+        outcome
     }
 }
 

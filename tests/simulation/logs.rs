@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use spandrel::{
-    domain::{annotations as domain_annotations, articles as domain_articles, projects as domain_projects},
+    domain::{
+        annotations as domain_annotations, articles as domain_articles, projects as domain_projects,
+        requests::Request,
+    },
     store::{
         engine::{self, Partition, Revision},
         records::{self, ResourceChange},
@@ -43,7 +46,8 @@ impl Logs {
         for commit in log {
             let revision = usize::try_from(commit.stamp.revision.0).unwrap();
             let plain = |commit: &engine::Commit| {
-                (commit.stamp, commit.changes.iter().map(|change| change.record.clone()).collect::<Vec<_>>())
+                let records: Vec<_> = commit.changes.iter().map(|change| change.record.clone()).collect();
+                (commit.stamp, commit.origin, records)
             };
             match commits.get(revision - 1) {
                 Some((published, _)) if plain(published) == plain(commit) => {}
@@ -59,6 +63,40 @@ impl Logs {
         {
             self.wrong.push(format!("{partition:?} lost {last:?}, which was durable"));
         }
+    }
+
+    /// The requests that were carried out, and where.
+    pub fn requests(&self) -> Vec<(Partition, Request)> {
+        let commits = self.commits.iter().flat_map(|(partition, commits)| {
+            commits.iter().map(|(commit, _)| (*partition, commit.origin.request))
+        });
+        commits.filter_map(|(partition, request)| Some((partition, request?))).collect()
+    }
+
+    /// The titles and labels that commits gave which undid nothing.
+    pub fn given(&self) -> Vec<String> {
+        let projects = self.commits.iter().filter(|(partition, _)| **partition != Partition::CATALOG);
+        let commits = projects.flat_map(|(_, commits)| commits);
+        let commits = commits.filter(|(commit, _)| commit.origin.undone.is_none());
+        let changes = commits.flat_map(|(commit, _)| &commit.changes);
+        let said = changes.filter_map(|change| {
+            let (before, after) = match records::read_change(&change.record).unwrap() {
+                ResourceChange::Project { before, after } => {
+                    let title = |one: domain_projects::Project| one.details.display_name;
+                    (before.map(title), after.map(title))
+                }
+                ResourceChange::Article { before, after, .. } => {
+                    let title = |one: records::StoredArticle| one.article.details.title;
+                    (before.map(title), after.map(title))
+                }
+                ResourceChange::Annotation { before, after, .. } => {
+                    let label = |one: domain_annotations::Annotation| one.label.to_string();
+                    (before.map(label), after.map(label))
+                }
+            };
+            if before == after { None } else { after }
+        });
+        said.collect()
     }
 
     /// The lives of all projects.

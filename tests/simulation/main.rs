@@ -30,6 +30,7 @@ mod history_tests;
 mod io_errors;
 mod logs;
 mod model;
+mod retries;
 mod run;
 mod server;
 mod simulation;

@@ -177,6 +177,21 @@ fn a_lenient_delete_of_an_article_minds_that_its_project_is_gone() {
     });
 }
 
+/// It finds the article, which another one deletes first. An empty commit was once written for it.
+#[test]
+fn a_lenient_delete_of_an_article_that_comes_second_writes_nothing() {
+    Story::tell(async |story| {
+        story.call(create_project()).await;
+        story.call(create_article()).await;
+        let one = story.begin(delete_article(false)).await;
+        let other = story.begin(delete_article(true)).await;
+        story.read_all().await;
+        assert_eq!(story.end(one).await, Outcome::Ok(Answer::Done, None));
+        assert_eq!(story.end(other).await, Outcome::Ok(Answer::Done, None));
+        assert_eq!(revision(&story.call(create_article()).await), Some(4));
+    });
+}
+
 /// An article is being created, and its numbers are not reserved yet, while its project is deleted and swept. The
 /// reservation was once written all the same, as a row that no start would ever have swept.
 #[test]

@@ -159,17 +159,21 @@ pub(super) fn annotation_id(n: u32) -> AnnotationId {
 /// What is built once: the rows of a database in which nothing is wrong.
 pub(super) fn healthy() -> Rows {
     static ROWS: OnceLock<Rows> = OnceLock::new();
-    let build = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(build(false)).unwrap()
-    };
-    ROWS.get_or_init(build).clone()
+    ROWS.get_or_init(|| built(false)).clone()
 }
 
 /// The same, of whose log the first half is forgotten.
 pub(super) fn trimmed() -> Rows {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(build(true)).unwrap()
+    built(true)
+}
+
+/// On a thread of its own, since whoever asks first may be within a runtime.
+fn built(trim: bool) -> Rows {
+    let build = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(build(trim)).unwrap()
+    };
+    std::thread::spawn(build).join().unwrap()
 }
 
 async fn build(trim: bool) -> Result<Rows> {

@@ -82,3 +82,33 @@ async fn what_a_crash_cut_off_is_finished_without_space() {
         assert_eq!(created.await.is_ok(), floor == 0);
     }
 }
+
+/// One row was damaged, and no project that came after that one had anything forgotten, as long as the server ran.
+#[tokio::test]
+async fn what_is_wrong_with_one_project_keeps_no_other_from_being_trimmed() {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    const DAY: i64 = 24 * 3_600_000_000;
+
+    let mut rows = healthy();
+    rows.put(P, keys::REQUEST_BUCKETS, "x");
+    let time = Arc::new(AtomicI64::new(DAY));
+    let told = Arc::clone(&time);
+    let clock: Clock = Arc::new(move || Timestamp(told.load(Ordering::SeqCst)));
+    let versions = Versions::new();
+    let options =
+        Options { clock: Arc::clone(&clock), observer: versions.observer(), free_space_floor_bytes: 0 };
+    let engine: Arc<dyn Engine> = Committer::start(Box::new(rows.backend()), options).unwrap();
+    let settings = Settings::with_texts_of(1);
+    let (app, sweeper) = App::open(Arc::clone(&engine), versions, clock, settings, NAMES).await.unwrap();
+    let id = crate::domain::requests::RequestId::from_bytes([7; 16]).unwrap();
+    let request = Request { id, method: crate::domain::requests::Method::CreateProject, body: [7; 16] };
+    let attempt = Attempt { mode: Mode::Apply, request: Some(request) };
+    app.create_project(Some(project("other").project), ProjectDetails::default(), attempt).await.unwrap();
+    let other = app.project(&project("other")).unwrap().partition;
+    assert!(other > P);
+    assert!(engine.carried_out(other, request).await.unwrap().is_some());
+    time.store(3 * DAY, Ordering::SeqCst);
+    let error = sweeper.trim_logs().await.unwrap_err();
+    assert!(error.to_string().contains("the buckets of requests are none"), "{error}");
+    assert_eq!(engine.carried_out(other, request).await, Ok(None));
+}
