@@ -8,7 +8,7 @@ use crate::{
         feed::ChangeFilter,
         watch::{Watch, WatchEvent, WatchQuery, WatchStart},
     },
-    limits::LOG_TRIM_NOTICE,
+    limits::{FEED_TAIL_AGE_MAX, LOG_TRIM_NOTICE},
 };
 
 async fn watch(app: &Arc<App>, start: WatchStart) -> Watch {
@@ -79,4 +79,23 @@ async fn who_follows_is_told_ten_seconds_before_the_log_forgets() {
     for watch in [&mut told, &mut late] {
         up_to(watch, 13).await;
     }
+}
+
+/// All tails have their room together: one that nobody reads from must not keep it.
+#[tokio::test]
+async fn what_all_have_read_is_not_kept_encoded_for_long() {
+    let (app, _engine) = open().await;
+    app.add_project(ProjectDetails::default()).await.unwrap();
+    let mut told = watch(&app, WatchStart::Now).await;
+    app.add_article("a", "text".to_owned()).await.unwrap();
+    up_to(&mut told, 2).await;
+    let kept = || format!("{:?}", app.feeds);
+    assert_ne!(kept(), "Feeds { bytes: 0, .. }");
+    tokio::time::pause();
+    tokio::time::sleep(FEED_TAIL_AGE_MAX * 2).await;
+    assert_eq!(kept(), "Feeds { bytes: 0, .. }");
+    app.add_article("b", "text".to_owned()).await.unwrap();
+    up_to(&mut told, 3).await;
+    drop(told);
+    assert_eq!(kept(), "Feeds { bytes: 0, .. }");
 }
