@@ -69,6 +69,9 @@ pub const REQUEST_BYTES_BESIDE_TEXT: usize = 2 * MIB;
 pub const FEED_READ_BYTES: usize = 128 * KIB;
 /// What all tails of logs take that are kept encoded for those who follow them.
 pub const FEED_TAIL_BYTES_MAX: usize = 16 * MIB;
+/// After how long a commit is not kept encoded any more, though there is room: who has not read it by then is slow. It may
+/// be twice as long.
+pub const FEED_TAIL_AGE_MAX: Duration = Duration::from_secs(30);
 /// How often those who follow a log are told how far they have come; the API promises every 15 s.
 pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
 /// Bytes of a log that one page of a list looks at before it ends, however little it has found.

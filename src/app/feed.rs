@@ -15,7 +15,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 
 use super::{Renderers, calculate, changes, projects::ProjectHandle};
 use crate::{
@@ -24,7 +27,7 @@ use crate::{
         ids::{AnnotationId, ArticleId, LayerId},
         revisions::Revision,
     },
-    limits::{FEED_READ_BYTES, FEED_TAIL_BYTES_MAX, STREAM_MESSAGE_BYTES_MAX},
+    limits::{FEED_READ_BYTES, FEED_TAIL_AGE_MAX, FEED_TAIL_BYTES_MAX, STREAM_MESSAGE_BYTES_MAX},
     store::{
         engine::{Commit, Engine, LogError, Origin, Partition, Stamp},
         keys::ArticleNumber,
@@ -244,11 +247,11 @@ impl Channel {
     /// wait for each slow client.
     pub(super) fn after(&self, after: Revision) -> Vec<Arc<FeedCommit>> {
         let tail = self.tail();
-        let Some(first) = tail.commits.front() else { return Vec::new() };
+        let Some((_, first)) = tail.commits.front() else { return Vec::new() };
         let Some(skip) = after.next().0.checked_sub(first.stamp.revision.0) else { return Vec::new() };
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let mut bytes = 0;
-        let next = tail.commits.iter().skip(skip).take_while(|commit| {
+        let next = tail.commits.iter().map(|(_, commit)| commit).skip(skip).take_while(|commit| {
             let has_room = bytes < FEED_READ_BYTES;
             bytes += commit.bytes;
             has_room
@@ -264,7 +267,8 @@ impl Channel {
 /// The newest commits, without a gap, in the order of their revisions.
 #[derive(Debug)]
 struct Tail {
-    commits: VecDeque<Arc<FeedCommit>>,
+    /// Each since when.
+    commits: VecDeque<(Instant, Arc<FeedCommit>)>,
     own_bytes: usize,
     /// What all tails take.
     bytes: Arc<AtomicUsize>,
@@ -272,29 +276,37 @@ struct Tail {
 
 impl Tail {
     fn push(&mut self, commit: FeedCommit) {
-        let follows =
-            self.commits.back().is_none_or(|last| last.stamp.revision.next() == commit.stamp.revision);
-        if !follows {
+        let newest = self.commits.back();
+        if newest.is_some_and(|(_, newest)| newest.stamp.revision.next() != commit.stamp.revision) {
             self.clear();
         }
         self.bytes.fetch_add(commit.bytes, Ordering::Relaxed);
         self.own_bytes += commit.bytes;
-        self.commits.push_back(Arc::new(commit));
-        // A busy project leaves an idle one its tail, and has one of its own all the same.
+        self.commits.push_back((Instant::now(), Arc::new(commit)));
+        // However much others have, a tail has what one reading gathers: else it would be of no use.
         while self.bytes.load(Ordering::Relaxed) > FEED_TAIL_BYTES_MAX
             && self.own_bytes > FEED_READ_BYTES
-            && let Some(oldest) = self.commits.pop_front()
-        {
+            && self.forget_oldest()
+        {}
+    }
+
+    /// Forgets what is so old that only the slow have not seen it: other projects' tails have its room.
+    fn forget_old(&mut self) {
+        let is_old = |(since, _): &(Instant, _)| since.elapsed() >= FEED_TAIL_AGE_MAX;
+        while self.commits.front().is_some_and(is_old) && self.forget_oldest() {}
+    }
+
+    fn forget_oldest(&mut self) -> bool {
+        let oldest = self.commits.pop_front();
+        oldest.is_some_and(|(_, oldest)| {
             self.bytes.fetch_sub(oldest.bytes, Ordering::Relaxed);
-            self.own_bytes = self.own_bytes.saturating_sub(oldest.bytes);
-        }
+            self.own_bytes -= oldest.bytes;
+            true
+        })
     }
 
     fn clear(&mut self) {
-        self.own_bytes = 0;
-        for commit in self.commits.drain(..) {
-            self.bytes.fetch_sub(commit.bytes, Ordering::Relaxed);
-        }
+        while self.forget_oldest() {}
     }
 }
 
@@ -399,10 +411,15 @@ struct Pump {
 
 impl Pump {
     async fn run(mut self) {
+        let mut forgets = tokio::time::interval(FEED_TAIL_AGE_MAX);
         loop {
             tokio::select! {
                 grown = self.head.changed() => if grown.is_err() { return },
                 _ = &mut self.left => return,
+                _ = forgets.tick() => {
+                    let Some(channel) = self.channel.upgrade() else { return };
+                    channel.tail().forget_old();
+                }
             }
             let head = *self.head.borrow_and_update();
             while self.read < head {

@@ -1,6 +1,7 @@
 //! What others see while a call is half done, and what is left when a step of it is refused.
 
 mod damage;
+mod follow;
 
 use std::{
     fmt,
@@ -148,7 +149,7 @@ pub(super) const NAMES: Renderers = Renderers {
 };
 
 /// An application over an engine that gives no trouble yet, with its sweeper.
-async fn open_with(render: Renderers) -> (Arc<App>, Arc<Troubled>) {
+async fn open_as(settings: Settings, render: Renderers) -> (Arc<App>, Arc<Troubled>) {
     let versions = Versions::new();
     let clock: Clock = Arc::new(|| Timestamp(1));
     let observer = versions.observer();
@@ -159,11 +160,14 @@ async fn open_with(render: Renderers) -> (Arc<App>, Arc<Troubled>) {
         held: watch::Sender::new(None),
         holding: watch::Sender::new(false),
     });
-    let settings = Settings::with_texts_of(4 * ANSWER_BYTES_MAX);
     let opened: Arc<dyn Engine> = Arc::<Troubled>::clone(&engine);
     let (app, sweeper) = App::open(opened, versions, clock, settings, render).await.unwrap();
     tokio::spawn(sweeper.run());
     (app, engine)
+}
+
+async fn open_with(render: Renderers) -> (Arc<App>, Arc<Troubled>) {
+    open_as(Settings::with_texts_of(4 * ANSWER_BYTES_MAX), render).await
 }
 
 async fn open() -> (Arc<App>, Arc<Troubled>) {

@@ -14,13 +14,13 @@ use crate::{
     memory::Memory,
     replica::Filter,
     source::Caller,
-    stage::{ARTICLES, LAYERS, P, PATIENCE, Scale, Stage, address, article, article_to_create, say, seed},
+    stage::{ARTICLES, LAYERS, P, Scale, Stage, address, article, article_to_create, patience, say, seed},
     support::{Seeded, Server},
     writer::Writer,
 };
 
 /// What the server may take, in KiB, with all who follow it.
-const MEMORY_KIB_MAX: u64 = 256 * 1_024;
+const MEMORY_KIB_MAX: u64 = 400 * 1_024;
 
 /// A follower that differs from those before it.
 fn follower(stage: &Arc<Stage>, number: usize, seeded: &mut Seeded) -> Follower {
@@ -96,7 +96,7 @@ async fn all_who_follow_see_each_change_once_and_end_with_what_there_is() {
     let last = Writer::new(Arc::clone(&stage), scale.writers, seeded.number()).finish().await;
     stage.last.send_replace(last);
     let followers =
-        tokio::time::timeout(PATIENCE, followers.join_all()).await.expect("somebody is told nothing");
+        tokio::time::timeout(patience(), followers.join_all()).await.expect("somebody is told nothing");
     let followed = started.elapsed();
     let memory = Memory::of(server.pid());
     most = most.max(memory.most);

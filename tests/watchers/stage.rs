@@ -19,8 +19,15 @@ pub const P: &str = "projects/p";
 pub const LAYERS: [&str; 4] = ["alice", "bob", "carol", "default"];
 /// Articles that all write to.
 pub const ARTICLES: usize = 6;
+
+fn is_long() -> bool {
+    std::env::var_os("SPANDREL_FAULTS").is_some_and(|form| form == "long")
+}
+
 /// What is not done within this time hangs.
-pub const PATIENCE: Duration = Duration::from_mins(3);
+pub fn patience() -> Duration {
+    Duration::from_mins(if is_long() { 120 } else { 3 })
+}
 
 /// How much is done.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +41,7 @@ pub struct Scale {
 impl Scale {
     pub fn chosen() -> Self {
         let (watchers, writers) = (200, 32);
-        if std::env::var_os("SPANDREL_FAULTS").is_some_and(|form| form == "long") {
+        if is_long() {
             let percent =
                 std::env::var("SPANDREL_FAULTS_PERCENT").map_or(100, |percent| percent.parse().unwrap());
             return Self { watchers, writers, writes: 200 * percent, restarts: 3 + percent / 10 };
@@ -92,7 +99,7 @@ impl Stage {
 
     /// Waits until so many requests are done.
     pub async fn until_done(&self, requests: u64) {
-        let patience = Instant::now() + PATIENCE;
+        let patience = Instant::now() + patience();
         while self.ledger.done() < requests {
             assert!(!self.has_failed.load(SeqCst), "another one failed");
             assert!(Instant::now() < patience, "the writers hang at {}", self.ledger.done());

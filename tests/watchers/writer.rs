@@ -131,10 +131,14 @@ impl Writer {
     }
 
     async fn create(&mut self) {
-        let id = self.seeded.uuid();
-        let request = v1::CreateAnnotationRequest { request_id: id.clone(), ..self.creation() };
-        let created = self.done("create", id, request, of_annotation).await;
-        self.own.extend(created.map(|created| created.name));
+        let (id, creation) = (self.seeded.uuid(), self.creation());
+        let article = creation.parent.clone();
+        let request = v1::CreateAnnotationRequest { request_id: id.clone(), ..creation };
+        match self.done("create", id, request, of_annotation).await {
+            Some(created) => self.own.push(created.name),
+            // An undo may have taken the article away for good.
+            None => self.create_article(&article).await,
+        }
     }
 
     async fn update(&mut self) {

@@ -100,8 +100,8 @@ async fn what_is_wrong_with_one_project_keeps_no_other_from_being_trimmed() {
     let engine: Arc<dyn Engine> = Committer::start(Box::new(rows.backend()), options).unwrap();
     let settings = Settings::with_texts_of(1);
     let (app, sweeper) = App::open(Arc::clone(&engine), versions, clock, settings, NAMES).await.unwrap();
-    let id = crate::domain::requests::RequestId::from_bytes([7; 16]).unwrap();
-    let request = Request { id, method: crate::domain::requests::Method::CreateProject, body: [7; 16] };
+    let id = RequestId::from_bytes([7; 16]).unwrap();
+    let request = Request { id, method: Method::CreateProject, body: [7; 16] };
     let attempt = Attempt { mode: Mode::Apply, request: Some(request) };
     app.create_project(Some(project("other").project), ProjectDetails::default(), attempt).await.unwrap();
     let other = app.project(&project("other")).unwrap().partition;
