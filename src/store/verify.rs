@@ -13,6 +13,7 @@ mod project;
 mod requests;
 mod resuming;
 mod rows;
+mod undone;
 mod unlogged;
 mod versions;
 

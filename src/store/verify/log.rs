@@ -32,7 +32,7 @@ use super::{
     Checker, Logged, Place,
     guard::GuardedView,
     requests::KnownRequests,
-    unlogged,
+    undone, unlogged,
     versions::{ChangedVersions, Tally, Versioned},
 };
 use crate::{
@@ -146,9 +146,18 @@ fn walk_entries(
             next_time = time.min(next_time);
             let origin = records::read_origin(entry.request.clone(), entry.undone_revision);
             let origin = checker.noted(&name, origin).unwrap_or_default();
-            if let Some(undone) = origin.undone.filter(|undone| *undone >= revision) {
-                let what = format!("it undoes revision {}, which did not come before it", undone.0);
-                checker.problem(&name, &what);
+            match origin.undone {
+                Some(undone) if undone >= revision => {
+                    let what = format!("it undoes revision {}, which did not come before it", undone.0);
+                    checker.problem(&name, &what);
+                }
+                Some(undone) => {
+                    let wrong = checker.noted(&name, undone::wrong(view, &entry, undone)).flatten();
+                    if let Some(what) = wrong {
+                        checker.problem(&name, &what);
+                    }
+                }
+                None => {}
             }
             each(checker, revision, &entry);
             Ok(())
