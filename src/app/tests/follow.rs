@@ -48,6 +48,8 @@ async fn who_follows_is_told_ten_seconds_before_the_log_forgets() {
     let log = LogKept { commits: 5, ..LogKept::DEFAULT };
     let settings = Settings { log, ..Settings::with_texts_of(ANSWER_BYTES_MAX) };
     let (app, engine) = open_as(settings, NAMES).await;
+    // The sweeper looks at the logs as soon as it runs, and a minute later; not in the midst of what follows.
+    tokio::time::sleep(Duration::from_millis(20)).await;
     app.add_project(ProjectDetails::default()).await.unwrap();
     let mut told = watch(&app, WatchStart::Now).await;
     assert_eq!(opened(&mut told).await, (1, 1));
