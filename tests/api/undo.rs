@@ -63,8 +63,17 @@ where
     undo(client, redone.revision).await.unwrap();
     assert_eq!(state(client).await, before);
     let log = v1::ListChangesRequest { parent: P.to_owned(), after_revision: done, ..Default::default() };
-    let log = client.send(log).await.unwrap().changes;
-    let undone: Vec<_> = log.iter().map(|changes| changes.undone_revision).collect();
+    let (mut undone, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let page = client.send(v1::ListChangesRequest { page_token, ..log.clone() }).await.unwrap();
+        // A large commit comes in parts.
+        let whole = page.changes.iter().filter(|changes| !changes.continued);
+        undone.extend(whole.map(|changes| changes.undone_revision));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
     assert_eq!(undone, [done, done + 1, done + 2]);
 }
 
