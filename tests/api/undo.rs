@@ -251,7 +251,7 @@ async fn what_came_back_goes_again_unless_it_was_worked_on() {
 #[tokio::test]
 async fn the_largest_commits_are_undone_too() {
     const QUOTE: usize = 1_000;
-    let server = Server::start();
+    let mut server = Server::start();
     let mut client = server.client_with_article(&"日本語の記事".repeat(2_000)).await;
     let mut names = Vec::new();
     for _ in 0..4 {
@@ -275,7 +275,7 @@ async fn the_largest_commits_are_undone_too() {
     let writes = names.into_iter().map(|name| v1::Write { op: Some(Op::Delete(delete(name))) });
     let request =
         v1::CommitAnnotationsRequest { parent: P.to_owned(), writes: writes.collect(), ..Default::default() };
-    check(&mut { server }, &mut client, request).await;
+    check(&mut server, &mut client, request).await;
     assert_eq!(annotations(&client).await.len(), 1_000);
 }
 
