@@ -62,7 +62,7 @@ async fn a_stream_may_say_a_last_word() {
 async fn calls_in_flight_finish_and_new_connections_are_not_taken() {
     let mut server = start(config());
     let mut client = server.client().await;
-    let call = tokio::spawn(async move { client.get_annotation(get("slow:1500")).await });
+    let call = tokio::spawn(async move { client.get_annotation(get("slow:4000")).await });
     tokio::time::sleep(Duration::from_millis(100)).await;
     server.stop();
     let refused = loop {
@@ -73,7 +73,7 @@ async fn calls_in_flight_finish_and_new_connections_are_not_taken() {
     };
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     assert!(!call.is_finished(), "it is still being answered");
-    assert_eq!(call.await.unwrap().unwrap().into_inner().name, "slow:1500");
+    assert_eq!(call.await.unwrap().unwrap().into_inner().name, "slow:4000");
     server.ended().await.unwrap();
 }
 
