@@ -186,8 +186,9 @@ impl App {
                 }
                 handle => {
                     let changed = self.change_project(handle?.partition, update.clone(), attempt).await;
+                    // A retry would create the project if it is gone by then.
                     if let (true, Ok(project)) = (update.allow_missing, &changed) {
-                        self.remember_update(&project.value, attempt).await?;
+                        self.keep_in_catalog(attempt, Some(&project.value)).await?;
                     }
                     (false, changed)
                 }
@@ -200,19 +201,6 @@ impl App {
                 written => return written,
             }
         }
-    }
-
-    /// Keeps in the catalog what an update answered that would create the project if it is gone when a retry comes.
-    async fn remember_update(&self, project: &Project, attempt: Attempt) -> Result<()> {
-        if attempt.retried().is_none() {
-            return Ok(());
-        }
-        let change = ResourceChange::Project { before: None, after: Some(project.clone()) };
-        let remember = move |draft: &mut Draft<'_>| {
-            draft.change(changed(Scope::project(Partition::CATALOG), &change));
-            Ok(())
-        };
-        self.engine.attempt(Partition::CATALOG, Arc::new(remember), attempt).await.map(drop)
     }
 
     async fn change_project(
@@ -266,12 +254,12 @@ impl App {
             let is_missing =
                 |error: &Error| allow_missing && matches!(error.problem, Problem::ResourceNotFound { .. });
             let handle = match app.project(&deletion.name) {
-                Err(error) if is_missing(&error) => return app.keep_in_catalog(attempt).await,
+                Err(error) if is_missing(&error) => return app.keep_in_catalog(attempt, None).await,
                 handle => handle?,
             };
             match app.fence_project(handle.partition, deletion, attempt).await {
                 // Whoever deleted it first releases it.
-                Err(error) if is_missing(&error) => return app.keep_in_catalog(attempt).await,
+                Err(error) if is_missing(&error) => return app.keep_in_catalog(attempt, None).await,
                 fenced => fenced?,
             }
             if attempt.mode == Mode::Check {
@@ -320,13 +308,21 @@ impl App {
         }
     }
 
-    /// Lets a request be known that had nothing to do: its retry may come when there is something.
-    async fn keep_in_catalog(&self, attempt: Attempt) -> Result<()> {
+    /// Lets a request be known that changed nothing in the catalog, with the project that it was answered with, if with
+    /// any: by the time of its retry there may be something that it would change.
+    async fn keep_in_catalog(&self, attempt: Attempt, answer: Option<&Project>) -> Result<()> {
         if attempt.retried().is_none() {
             return Ok(());
         }
-        let nothing = |_: &mut Draft<'_>| Ok(());
-        self.engine.attempt(Partition::CATALOG, Arc::new(nothing), attempt).await.map(drop)
+        let answer =
+            answer.map(|project| ResourceChange::Project { before: None, after: Some(project.clone()) });
+        let keep = move |draft: &mut Draft<'_>| {
+            if let Some(answer) = &answer {
+                draft.change(changed(Scope::project(Partition::CATALOG), answer));
+            }
+            Ok(())
+        };
+        self.engine.attempt(Partition::CATALOG, Arc::new(keep), attempt).await.map(drop)
     }
 
     /// Takes a number for the id; `None` when it is only checked.
@@ -376,9 +372,7 @@ impl App {
         else {
             return Ok(());
         };
-        let nothing = |_: &mut Draft<'_>| Ok(());
-        let attempt = Attempt { mode: Mode::Apply, request: Some(request) };
-        self.engine.attempt(Partition::CATALOG, Arc::new(nothing), attempt).await.map(drop)
+        self.keep_in_catalog(Attempt { mode: Mode::Apply, request: Some(request) }, None).await
     }
 
     async fn initialise_project(
