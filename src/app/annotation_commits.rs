@@ -10,7 +10,7 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::{
-    App, answers::Scope, calculate, changes, projects::ProjectHandle, texts::ArticleHandle, unexpected,
+    App, annotation_rows, calculate, changes, projects::ProjectHandle, texts::ArticleHandle, unexpected,
 };
 use crate::{
     domain::{
@@ -25,11 +25,10 @@ use crate::{
     store::{
         annotation_index::AnnotationIndex,
         article_table,
-        engine::{At, Attempt, Change, Commit, Decision, Draft},
+        engine::{At, Attempt, Commit, Decision, Draft},
         keys::Generation,
         project_table,
         records::{self, ResourceChange},
-        sort_key::SortKey,
     },
 };
 
@@ -343,24 +342,17 @@ impl AnnotationCommit {
             }
         };
         let value = after.as_ref().map(encoded).transpose()?;
-        match (&stored, after.as_ref().zip(value.as_ref())) {
-            (None, Some((after, value))) => {
-                if !index.insert(draft, sort_key(after), value)? {
-                    return Err(Error::at(
-                        "annotation_id",
-                        Problem::ResourceExists { name: name.to_string() },
-                    ));
-                }
-            }
-            (Some(entry), Some((after, value))) => index.replace(draft, entry.key, sort_key(after), value)?,
-            (Some(_), None) => drop(index.remove(draft, *id)?),
-            (None, None) => {}
+        let place = (article.number, &article.name.article);
+        if !annotation_rows::put(
+            draft,
+            self.project.partition,
+            place,
+            *id,
+            stored,
+            after.as_ref().zip(value),
+        )? {
+            return Err(Error::at("annotation_id", Problem::ResourceExists { name: name.to_string() }));
         }
-        let (number, article) = (article.number, &article.name.article);
-        let scope = Scope::annotations(self.project.partition, article).number();
-        let before = stored.map(|entry| entry.value);
-        let record = records::annotation_change((number, article), *id, before, value);
-        draft.change(Change { scope, record });
         Ok(after)
     }
 }
@@ -462,11 +454,6 @@ fn refuse_twins(writes: &[PreparedWrite]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn sort_key(annotation: &Annotation) -> SortKey {
-    let hull = annotation.mention.anchor.hull();
-    SortKey::of(hull.start.utf8, hull.end.utf8, annotation.id)
 }
 
 fn encoded(annotation: &Annotation) -> Result<Bytes> {

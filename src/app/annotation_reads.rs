@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Entries that one view looks at: a millisecond or two, since writers wait for it.
-const VIEW_ENTRIES_MAX: usize = 4_000;
+pub(super) const VIEW_ENTRIES_MAX: usize = 4_000;
 
 /// Which annotations are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -238,7 +238,7 @@ impl App {
 }
 
 /// Opening an article costs a view about as much as this many entries.
-const ARTICLE_COSTS_ENTRIES: usize = 8;
+pub(super) const ARTICLE_COSTS_ENTRIES: usize = 8;
 
 impl Filling {
     fn new(items: usize, bytes_max: usize) -> Self {

@@ -20,7 +20,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Renderers, calculate, changes, projects::ProjectHandle};
+use super::{Renderers, calculate, changes, projects::ProjectHandle, record_bytes};
 use crate::{
     domain::{
         Error, Problem, Result,
@@ -209,7 +209,7 @@ pub(super) async fn read_commits(
         LogError::Compacted { earliest } => Problem::RevisionCompacted { asked: after.0, earliest }.into(),
         LogError::Failed(error) => error,
     })?;
-    let bytes = commits.iter().flat_map(|commit| &commit.changes).map(|change| change.record.len()).sum();
+    let bytes = record_bytes(&commits);
     let (project, filter) = (Arc::clone(project), filter.clone());
     calculate(bytes, move || {
         commits.iter().map(|commit| FeedCommit::read(commit, &project, &filter, &render)).collect()

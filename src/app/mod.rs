@@ -3,6 +3,7 @@
 
 pub mod annotation_commits;
 pub mod annotation_reads;
+mod annotation_rows;
 pub mod answers;
 pub mod article_commits;
 pub mod articles;
@@ -229,6 +230,11 @@ fn changed(scope: Scope, change: &ResourceChange) -> Change {
 /// What a commit did, read back from what the log keeps of it.
 fn changes(commit: &Commit) -> impl Iterator<Item = Result<ResourceChange>> + '_ {
     commit.changes.iter().map(|change| records::read_change(&change.record))
+}
+
+/// What commits take in the log, roughly: what reading them takes grows with it.
+fn record_bytes(commits: &[Commit]) -> usize {
+    commits.iter().flat_map(|commit| &commit.changes).map(|change| change.record.len()).sum()
 }
 
 /// A commit that did something else than its decision says.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     App, Renderers,
+    annotation_reads::{ARTICLE_COSTS_ENTRIES, VIEW_ENTRIES_MAX},
     feed::{ChangeFilter, FeedCommit},
     projects::ProjectHandle,
 };
@@ -123,11 +124,6 @@ struct Page<'p> {
     /// What the view may still look at.
     entries_left: usize,
 }
-
-/// Entries that one view looks at: a millisecond or two, since writers wait for it.
-const VIEW_ENTRIES_MAX: usize = 4_000;
-/// Opening an article costs a view about as much as this many entries.
-const ARTICLE_COSTS_ENTRIES: usize = 8;
 
 impl<'p> Page<'p> {
     fn new(project: &'p ProjectHandle, layer: Option<LayerId>, render: Renderers) -> Self {

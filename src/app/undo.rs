@@ -4,7 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use prost::Message as _;
 
-use super::{App, answers::Scope, calculate, changed, changes, projects::ProjectHandle};
+use super::{
+    App, annotation_rows, answers::Scope, calculate, changed, changes, projects::ProjectHandle, record_bytes,
+};
 use crate::{
     domain::{
         Error, Problem, Result,
@@ -19,11 +21,10 @@ use crate::{
         annotation_index::AnnotationIndex,
         article_table::{self, Restored},
         committer::logged,
-        engine::{Attempt, Change, Commit, Decision, Draft, LogError, View as _},
+        engine::{Attempt, Commit, Decision, Draft, LogError, View as _},
         keys::{self, ArticleNumber, Generation},
         project_table,
         records::{self, ResourceChange, StoredArticle},
-        sort_key::SortKey,
     },
 };
 
@@ -142,10 +143,6 @@ impl App {
         }
         Ok(found)
     }
-}
-
-fn record_bytes(commits: &[Commit]) -> usize {
-    commits.iter().flat_map(|commit| &commit.changes).map(|change| change.record.len()).sum()
 }
 
 impl BroughtBack {
@@ -344,25 +341,11 @@ impl Undo {
             ..before.clone()
         });
         let value = restored.as_ref().map(|restored| records::annotation(restored).encode_to_vec());
-        match (&entry, restored.as_ref().zip(value.as_ref())) {
-            (None, Some((restored, value))) => drop(index.insert(draft, sort_key(restored), value)?),
-            (Some(entry), Some((restored, value))) => {
-                index.replace(draft, entry.key, sort_key(restored), value)?;
-            }
-            (Some(_), None) => drop(index.remove(draft, id)?),
-            (None, None) => {}
-        }
-        let before = entry.map(|entry| entry.value);
-        let record = records::annotation_change((number, article), id, before, value.map(Into::into));
-        let scope = Scope::annotations(self.project.partition, article).number();
-        draft.change(Change { scope, record });
+        let after = restored.as_ref().zip(value.map(Into::into));
+        // That its id is free was seen.
+        annotation_rows::put(draft, self.project.partition, (number, article), id, entry, after)?;
         Ok(None)
     }
-}
-
-fn sort_key(annotation: &Annotation) -> SortKey {
-    let hull = annotation.mention.anchor.hull();
-    SortKey::of(hull.start.utf8, hull.end.utf8, annotation.id)
 }
 
 fn conflict(name: String, why: &'static str) -> Conflict {

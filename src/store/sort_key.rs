@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use bytes::BufMut;
 
-use crate::domain::{Error, Result, ids::AnnotationId};
+use crate::domain::{Error, Result, annotations::Annotation, ids::AnnotationId};
 
 /// How many length classes there are.
 pub const LENGTH_CLASSES: u8 = 5;
@@ -84,6 +84,13 @@ pub struct SortKey {
 impl SortKey {
     /// An encoded key.
     pub const BYTES: usize = 1 + DocumentPosition::BYTES;
+
+    /// Of an annotation, by the hull of its spans.
+    #[must_use]
+    pub fn of_annotation(annotation: &Annotation) -> Self {
+        let hull = annotation.mention.anchor.hull();
+        Self::of(hull.start.utf8, hull.end.utf8, annotation.id)
+    }
 
     /// The key of an annotation whose hull is `[start, end)`, `start <= end`, in bytes of the text.
     #[must_use]

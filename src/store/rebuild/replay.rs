@@ -97,8 +97,7 @@ fn put_newer(
     annotation: &Annotation,
     value: &[u8],
 ) -> Result<()> {
-    let hull = annotation.mention.anchor.hull();
-    let key = SortKey::of(hull.start.utf8, hull.end.utf8, annotation.id);
+    let key = SortKey::of_annotation(annotation);
     if index.insert(draft, key, value)? {
         return Ok(());
     }
