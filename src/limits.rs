@@ -25,6 +25,22 @@ pub const RUNTIME_WORK_BYTES_MAX: usize = 64 * KIB;
 pub const RUNTIME_WORK_WRITES_MAX: usize = 64;
 /// A label.
 pub const LABEL_BYTES_MAX: usize = 256;
+/// Attributes of one annotation.
+pub const ATTRIBUTES_MAX: usize = 64;
+/// An attribute's name.
+pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 128;
+/// A string in an attribute.
+pub const ATTRIBUTE_STRING_BYTES_MAX: usize = 4 * KIB;
+/// Strings of one attribute.
+pub const ATTRIBUTE_LIST_STRINGS_MAX: usize = 256;
+/// An annotation's note.
+pub const NOTE_BYTES_MAX: usize = 4 * KIB;
+/// Annotations that one is derived from.
+pub const DERIVED_FROM_MAX: usize = 64;
+/// Arguments of one relation.
+pub const RELATION_ARGUMENTS_MAX: usize = 2_048;
+/// The role of an argument.
+pub const ROLE_BYTES_MAX: usize = 128;
 
 /// A project, article or layer id.
 pub const ID_BYTES_MAX: usize = 128;

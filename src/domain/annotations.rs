@@ -41,6 +41,73 @@ pub struct Mention {
     pub text_revision: u32,
 }
 
+/// What an annotation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TargetKind {
+    /// Spans of the text.
+    Spans,
+    /// Other annotations, each in a role.
+    Relation,
+    /// The article as a whole.
+    Article,
+}
+
+/// Other annotations of the same article and layer, and what each is to the relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// At least one, in the order in which they were sent.
+    pub arguments: Vec<Argument>,
+}
+
+/// What takes part in a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argument {
+    /// What it is to the relation: 0 to 128 bytes without control characters.
+    pub role: String,
+    /// Which annotation.
+    pub annotation: AnnotationId,
+}
+
+/// What the review says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Nobody has looked at it yet.
+    Suggested,
+    /// It holds.
+    #[default]
+    Accepted,
+    /// It does not hold.
+    Rejected,
+}
+
+/// What a new text made of an annotation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Anchoring {
+    /// How it came to where it is.
+    pub result: AnchoringResult,
+    /// How much of what it covered is still there, 0 to 1.
+    pub similarity: f64,
+    /// The text revision that it stood in before.
+    pub from_text_revision: u32,
+    /// Whether somebody should look at it.
+    pub needs_review: bool,
+}
+
+/// How an annotation came from one text to the next; the later, the worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AnchoringResult {
+    /// It covers the same characters at the same place.
+    Unchanged,
+    /// It covers the same characters, further on or back.
+    Shifted,
+    /// Its words went elsewhere, and it with them.
+    Moved,
+    /// Some of what it covered was changed.
+    Modified,
+    /// What it covered is not there any more.
+    Orphaned,
+}
+
 /// What an annotation says of its spans: 1 to 256 bytes without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label(String);

@@ -3,6 +3,7 @@
 
 pub mod annotations;
 pub mod articles;
+pub mod attributes;
 pub mod details;
 pub mod errors;
 pub mod ids;
