@@ -2,7 +2,7 @@
 
 use arbitrary::{Result, Unstructured};
 use spandrel::domain::{
-    spans::{Anchor, resolve, resolve_window},
+    spans::{Anchor, Empty, resolve, resolve_window},
     text::{Text, Unit},
 };
 
@@ -34,7 +34,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     let mut requests = Vec::new();
     for _ in 0..input.int_in_range(1..=4)? {
         let request = naive::request(input, &content)?;
-        let got = resolve(&text, &request);
+        let got = resolve(&text, &request, Empty::Refused);
         if let Ok(range) = &got {
             for slice in naive::slices(&content, range) {
                 assert_eq!(slice, text.slice(range));
@@ -46,7 +46,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         }
         requests.push(request);
     }
-    if let Ok(anchor) = Anchor::resolve(&text, &requests) {
+    if let Ok(anchor) = Anchor::resolve(&text, &requests, Empty::Refused) {
         assert!(anchor.spans().windows(2).all(|pair| pair[0].end <= pair[1].start), "{requests:?}");
         assert_eq!(Anchor::from_ranges(anchor.spans().to_vec()), Some(anchor.clone()));
         for (quote, span) in anchor.quotes(&text).iter().zip(anchor.spans()) {

@@ -2,7 +2,7 @@
 
 use arbitrary::{Result, Unstructured};
 use spandrel::domain::{
-    spans::{SpanRequest, resolve},
+    spans::{Empty, SpanRequest, resolve},
     text::Text,
 };
 
@@ -26,7 +26,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             || if input.arbitrary()? { naive::part(input, &content) } else { Ok(String::new()) };
         let request = SpanRequest { quote, prefix: context()?, suffix: context()?, ..SpanRequest::default() };
         let expected = naive::resolve(&content, &request);
-        naive::assert_same(resolve(&text, &request), expected, &(&request, &content));
+        naive::assert_same(resolve(&text, &request, Empty::Refused), expected, &(&request, &content));
     }
     Ok(())
 }

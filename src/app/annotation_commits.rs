@@ -10,16 +10,22 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::{
-    App, annotation_rows, calculate, changes, projects::ProjectHandle, texts::ArticleHandle, unexpected,
+    App,
+    annotation_rows::{self, Place, answer_bytes_of},
+    annotation_rules::{Rules, Touched},
+    changes,
+    contents::{Complete, Content, Edit},
+    projects::ProjectHandle,
+    texts::ArticleHandle,
+    unexpected,
 };
 use crate::{
     domain::{
         Error, Problem, Result,
-        annotations::{Annotation, AnnotationField, Label, Mention},
+        annotations::{Annotation, AnnotationField},
         details::{Mask, too_many},
         errors::Standing,
-        ids::{AnnotationId, AnnotationName, ArticleId, ArticleName, LayerId, ProjectName},
-        spans::{Anchor, SpanRequest},
+        ids::{AnnotationId, AnnotationName, ArticleId, ArticleName, ProjectName},
     },
     limits::{ANNOTATION_BYTES_MAX, ANSWER_BYTES_MAX, RUNTIME_WORK_WRITES_MAX},
     store::{
@@ -74,20 +80,9 @@ pub enum WriteOp {
         etag: String,
         /// Whether a missing annotation is as good as a deleted one.
         allow_missing: bool,
+        /// Whether the relations that use it are deleted with it.
+        force: bool,
     },
-}
-
-/// What a client says an annotation is.
-#[derive(Debug, Clone)]
-pub struct Content {
-    /// Its layer, or none when it was left out.
-    pub layer: Option<LayerId>,
-    /// Its label, or none when it was left out.
-    pub label: Option<Label>,
-    /// Its spans, or none when it has no anchor.
-    pub spans: Option<Vec<SpanRequest>>,
-    /// The text revision that they count in; 0 is the latest.
-    pub text_revision: u32,
 }
 
 /// What a write did.
@@ -114,28 +109,19 @@ struct PreparedWrite {
 }
 
 enum PreparedOp {
-    Create(Complete),
+    Create(Box<Complete>),
     Update {
-        layer: Option<LayerId>,
-        label: Option<Label>,
-        mention: Option<Mention>,
+        edit: Box<Edit>,
         mask: Mask<AnnotationField>,
         etag: String,
         /// What is created when nothing is there, or what it would lack.
-        or_create: Option<Result<Complete>>,
+        or_create: Option<Box<Result<Complete>>>,
     },
     Delete {
         etag: String,
         allow_missing: bool,
+        force: bool,
     },
-}
-
-/// Everything that a new annotation needs.
-#[derive(Clone)]
-struct Complete {
-    layer: LayerId,
-    label: Label,
-    mention: Mention,
 }
 
 impl Write {
@@ -205,79 +191,22 @@ impl App {
         let (id, op) = match op {
             WriteOp::Create { id, content } => {
                 let complete = self.complete(&article, content).await.map_err(within)?;
-                (id.unwrap_or_else(|| Uuid::now_v7().into()), PreparedOp::Create(complete))
+                (id.unwrap_or_else(|| Uuid::now_v7().into()), PreparedOp::Create(Box::new(complete)))
             }
             WriteOp::Update { id, content, mask, etag, allow_missing } => {
                 let or_create = if allow_missing {
-                    Some(self.complete(&article, content.clone()).await.map_err(within))
+                    Some(Box::new(self.complete(&article, content.clone()).await.map_err(within)))
                 } else {
                     None
                 };
-                let op = self.prepare_update(&article, content, &mask).await.map_err(within)?;
-                let (layer, label, mention) = op;
-                (id, PreparedOp::Update { layer, label, mention, mask, etag, or_create })
+                let edit = Box::new(self.edit(&article, content, &mask).await.map_err(within)?);
+                (id, PreparedOp::Update { edit, mask, etag, or_create })
             }
-            WriteOp::Delete { id, etag, allow_missing } => (id, PreparedOp::Delete { etag, allow_missing }),
+            WriteOp::Delete { id, etag, allow_missing, force } => {
+                (id, PreparedOp::Delete { etag, allow_missing, force })
+            }
         };
         Ok(PreparedWrite { path, article, id, op })
-    }
-
-    async fn prepare_update(
-        &self,
-        article: &ArticleHandle,
-        content: Content,
-        mask: &Mask<AnnotationField>,
-    ) -> Result<(Option<LayerId>, Option<Label>, Option<Mention>)> {
-        let Content { layer, label, spans, text_revision } = content;
-        let layer = if *mask == Mask::Everything { layer } else { None };
-        let label = if mask.names(AnnotationField::Label) { Some(label.ok_or_else(no_label)?) } else { None };
-        let mention = if mask.names(AnnotationField::Anchor) {
-            Some(self.mention(article, spans, text_revision).await?)
-        } else {
-            None
-        };
-        Ok((layer, label, mention))
-    }
-
-    async fn complete(&self, article: &ArticleHandle, content: Content) -> Result<Complete> {
-        let Content { layer, label, spans, text_revision } = content;
-        let layer = match layer {
-            Some(layer) => layer,
-            None => LayerId::parse("layer", LayerId::DEFAULT)?,
-        };
-        let label = label.ok_or_else(no_label)?;
-        Ok(Complete { layer, label, mention: self.mention(article, spans, text_revision).await? })
-    }
-
-    async fn mention(
-        &self,
-        article: &ArticleHandle,
-        spans: Option<Vec<SpanRequest>>,
-        text_revision: u32,
-    ) -> Result<Mention> {
-        // Three ranges of two ends.
-        const POSITIONS_OF_SPAN: usize = 6;
-        let latest = article.text.revision;
-        if text_revision != 0 && text_revision != latest {
-            return Err(Error::at(
-                "text_revision",
-                Problem::TextRevisionStale { sent: text_revision, latest },
-            ));
-        }
-        let spans = spans
-            .ok_or_else(|| Error::field("anchor", "is missing; say which spans the annotation is about"))?;
-        let text = self.text(article).await?;
-        let is_searched =
-            |span: &&SpanRequest| span.utf8.is_none() && span.utf16.is_none() && span.code_points.is_none();
-        let searched = spans.iter().filter(is_searched).count();
-        let walked = text.walked_bytes((spans.len() - searched).saturating_mul(POSITIONS_OF_SPAN));
-        let bytes = text.as_str().len().saturating_mul(searched).saturating_add(walked);
-        let resolve = move || {
-            let anchor = Anchor::resolve(&text, &spans).map_err(|error| error.within("anchor"))?;
-            let quotes = anchor.quotes(&text);
-            Ok(Mention { anchor, quotes, text_revision: latest })
-        };
-        calculate(bytes, resolve).await?
     }
 }
 
@@ -286,20 +215,23 @@ impl Decision for AnnotationCommit {
         project_table::require(draft, &self.project.name())?;
         let mut last_article = None;
         let mut answer_bytes = 0;
+        let mut rules = Rules::new(&self.project);
         for write in &self.writes {
             if last_article != Some(write.article.number) {
                 require_article(draft, &write.article).map_err(|error| error.within(&write.path))?;
                 last_article = Some(write.article.number);
             }
             let written = self.write(draft, write).map_err(|error| error.within(&write.path))?;
-            answer_bytes +=
-                written.as_ref().map_or(0, |annotation| answer_bytes_of(annotation, &write.article.name));
+            let Some(written) = written else { continue };
+            let after = written.after.as_ref();
+            answer_bytes += after.map_or(0, |annotation| answer_bytes_of(annotation, &write.article.name));
             if answer_bytes > ANSWER_BYTES_MAX {
                 let problem = too_many("", "the commit's answer", answer_bytes, ANSWER_BYTES_MAX, "bytes");
                 return Err(problem.within(&write.path));
             }
+            rules.touch(written);
         }
-        Ok(())
+        rules.judge(draft)
     }
 }
 
@@ -310,9 +242,9 @@ impl AnnotationCommit {
         before.etag(uid).check(sent, &article.name.annotation(before.id), current)
     }
 
-    /// Carries out one write and returns the annotation as it is afterwards.
-    fn write(&self, draft: &mut Draft<'_>, write: &PreparedWrite) -> Result<Option<Annotation>> {
-        let PreparedWrite { path: _, article, id, op } = write;
+    /// Carries out one write and returns what it did, unless there was nothing to do.
+    fn write<'c>(&'c self, draft: &mut Draft<'_>, write: &'c PreparedWrite) -> Result<Option<Touched<'c>>> {
+        let PreparedWrite { path, article, id, op } = write;
         let index = AnnotationIndex::new(article.number, Generation::FIRST);
         let name = article.name.annotation(*id);
         let stored = match op {
@@ -322,17 +254,24 @@ impl AnnotationCommit {
         };
         let before =
             stored.as_ref().map(|entry| records::decode_annotation(*id, &entry.value)).transpose()?;
+        let stamp = draft.stamp();
         let missing = |field: &str| Error::at(field, Problem::ResourceNotFound { name: name.to_string() });
+        let mut empty_at = None;
+        let mut created = |complete: &'c Complete| {
+            empty_at = complete.target.empty_at.as_deref();
+            Some(complete.clone().created(*id, stamp))
+        };
         let after = match (op, &before) {
-            (PreparedOp::Create(complete), _) => Some(created(draft, *id, complete)),
+            (PreparedOp::Create(complete), _) => created(complete),
             (PreparedOp::Update { or_create: Some(complete), .. }, None) => {
-                Some(created(draft, *id, complete.as_ref().map_err(Error::clone)?))
+                created(complete.as_ref().as_ref().map_err(Error::clone)?)
             }
             (PreparedOp::Update { .. }, None) => return Err(missing("annotation.name")),
-            (PreparedOp::Update { layer, label, mention, mask, etag, or_create: _ }, Some(before)) => {
+            (PreparedOp::Update { edit, mask, etag, or_create: _ }, Some(before)) => {
                 mask.require_etag("annotation.etag", etag)?;
                 self.check_etag(before, etag, article).map_err(|error| error.within("annotation.etag"))?;
-                Some(updated(draft, before, layer.as_ref(), label.as_ref(), mention.as_ref())?)
+                empty_at = edit.target.as_ref().and_then(|target| target.empty_at.as_deref());
+                Some(edit.as_ref().clone().applied(before, stamp)?)
             }
             (PreparedOp::Delete { allow_missing: true, .. }, None) => return Ok(None),
             (PreparedOp::Delete { .. }, None) => return Err(missing("name")),
@@ -342,18 +281,18 @@ impl AnnotationCommit {
             }
         };
         let value = after.as_ref().map(encoded).transpose()?;
-        let place = (article.number, &article.name.article);
-        if !annotation_rows::put(
-            draft,
-            self.project.partition,
-            place,
-            *id,
-            stored,
-            after.as_ref().zip(value),
-        )? {
+        let place = Place {
+            partition: self.project.partition,
+            number: article.number,
+            article: &article.name.article,
+        };
+        let (stored, after_row) = (stored.zip(before.as_ref()), after.as_ref().zip(value));
+        let change = annotation_rows::Change { id: *id, before: stored, after: after_row, cascaded: false };
+        if !annotation_rows::put(draft, place, change)? {
             return Err(Error::at("annotation_id", Problem::ResourceExists { name: name.to_string() }));
         }
-        Ok(after)
+        let force = matches!(op, PreparedOp::Delete { force: true, .. });
+        Ok(Some(Touched { path, place, before, after, empty_at, force }))
     }
 }
 
@@ -364,9 +303,14 @@ fn written(targets: Vec<(ArticleName, Option<AnnotationId>)>, commit: &Commit) -
         targets.iter().filter_map(|(article, id)| Some((article.article.clone(), (*id)?))).collect();
     let (mut of_chosen, mut others) = (HashMap::with_capacity(chosen.len()), VecDeque::new());
     for change in changes(commit) {
-        let ResourceChange::Annotation { number: _, article, id, before: _, after } = change? else {
+        let ResourceChange::Annotation { number: _, article, id, before: _, after, cascaded } = change?
+        else {
             return Err(unexpected());
         };
+        // What went with another one is nobody's answer.
+        if cascaded {
+            continue;
+        }
         let key = (article, id);
         if chosen.contains(&key) {
             of_chosen.insert(key, after);
@@ -400,46 +344,6 @@ fn require_article(draft: &Draft<'_>, article: &ArticleHandle) -> Result<()> {
     Err(Problem::TextRevisionStale { sent, latest }.into())
 }
 
-fn created(draft: &Draft<'_>, id: AnnotationId, complete: &Complete) -> Annotation {
-    let Complete { layer, label, mention } = complete.clone();
-    let stamp = draft.stamp();
-    Annotation {
-        id,
-        layer,
-        label,
-        mention,
-        revision: stamp.revision,
-        create_time: stamp.time,
-        update_time: stamp.time,
-    }
-}
-
-fn updated(
-    draft: &Draft<'_>,
-    before: &Annotation,
-    layer: Option<&LayerId>,
-    label: Option<&Label>,
-    mention: Option<&Mention>,
-) -> Result<Annotation> {
-    if let Some(layer) = layer.filter(|layer| **layer != before.layer) {
-        let message = format!(
-            "is {layer}, and cannot be changed from {}; create another annotation instead",
-            before.layer
-        );
-        return Err(Error::field("annotation.layer", message));
-    }
-    let mut after = before.clone();
-    if let Some(label) = label {
-        after.label = label.clone();
-    }
-    if let Some(mention) = mention {
-        after.mention = mention.clone();
-    }
-    after.revision = draft.stamp().revision;
-    after.update_time = draft.stamp().time;
-    Ok(after)
-}
-
 /// Refuses two writes to one annotation, whose order would decide what is kept.
 fn refuse_twins(writes: &[PreparedWrite]) -> Result<()> {
     let mut first = HashMap::with_capacity(writes.len());
@@ -456,24 +360,15 @@ fn refuse_twins(writes: &[PreparedWrite]) -> Result<()> {
     Ok(())
 }
 
-fn encoded(annotation: &Annotation) -> Result<Bytes> {
+/// The annotation as it is stored.
+///
+/// # Errors
+///
+/// LIMIT_EXCEEDED.
+pub(super) fn encoded(annotation: &Annotation) -> Result<Bytes> {
     let bytes = records::annotation(annotation).encode_to_vec();
     if bytes.len() > ANNOTATION_BYTES_MAX {
         return Err(too_many("annotation", "the annotation", bytes.len(), ANNOTATION_BYTES_MAX, "bytes"));
     }
     Ok(bytes.into())
-}
-
-/// What an annotation takes in an answer, at most.
-fn answer_bytes_of(annotation: &Annotation, article: &ArticleName) -> usize {
-    const FIXED: usize = 256;
-    const SPAN: usize = 64;
-    let name = article.project.as_str().len() + article.article.as_str().len();
-    let quotes: usize = annotation.mention.quotes.iter().map(String::len).sum();
-    let words = annotation.layer.as_str().len() + annotation.label.as_str().len();
-    FIXED + name + quotes + words + SPAN * annotation.mention.anchor.spans().len()
-}
-
-fn no_label() -> Error {
-    Error::field("label", "is missing; say what the spans are, such as PER or ORG")
 }

@@ -290,7 +290,7 @@ impl Filling {
 /// Whether one of the annotation's spans meets the window: the index has compared the hull alone.
 fn meets(annotation: &Annotation, window: Option<(u32, u32)>) -> bool {
     let Some(window) = window else { return true };
-    let spans = annotation.mention.anchor.spans();
+    let spans = annotation.target.mention().map_or(&[][..], |mention| mention.anchor.spans());
     spans.iter().any(|span| sort_key::meets(window, (span.start.utf8, span.end.utf8)))
 }
 

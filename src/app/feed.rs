@@ -87,7 +87,7 @@ impl ChangeScope {
                 let article = after.as_ref().or(before.as_ref())?.article.id.clone();
                 Self::Article { article, cascaded: *cascaded }
             }
-            ResourceChange::Annotation { number: _, article, id, before, after } => {
+            ResourceChange::Annotation { number: _, article, id, before, after, cascaded: _ } => {
                 let layer_before = before.as_ref().map(|before| before.layer.clone());
                 let layer_after = after.as_ref().map(|after| after.layer.clone());
                 // Mostly the same one.

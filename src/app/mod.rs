@@ -4,11 +4,13 @@
 pub mod annotation_commits;
 pub mod annotation_reads;
 mod annotation_rows;
+mod annotation_rules;
 pub mod answers;
 pub mod article_commits;
 pub mod articles;
 pub mod backup;
 pub mod changes;
+pub mod contents;
 pub mod feed;
 pub mod pages;
 mod project_handle;
@@ -65,8 +67,6 @@ pub struct Renderers {
     pub resource: fn(&ProjectName, ProjectUid, Resource<'_>) -> Bytes,
     /// A change.
     pub change: fn(&ProjectName, ProjectUid, &ResourceChange) -> Bytes,
-    /// The change of an annotation that came back with its article.
-    pub restored: fn(&ProjectName, ProjectUid, &ResourceChange) -> Bytes,
     /// A commit, or a part of one with these changes; whether it goes on.
     pub changes: fn(Stamp, Origin, &[Bytes], bool) -> Bytes,
 }

@@ -269,8 +269,15 @@ impl Restoring {
                 last = Some(entry.key.position());
                 if layer.as_ref().is_none_or(|layer| *layer == annotation.layer) {
                     let (article, after) = (article.clone(), Some(annotation));
-                    let change = ResourceChange::Annotation { number, article, id, before: None, after };
-                    let rendered = (render.restored)(&handle.name(), handle.uid, &change);
+                    let change = ResourceChange::Annotation {
+                        number,
+                        article,
+                        id,
+                        before: None,
+                        after,
+                        cascaded: true,
+                    };
+                    let rendered = (render.change)(&handle.name(), handle.uid, &change);
                     bytes += rendered.len();
                     changes.push(rendered);
                 }

@@ -12,9 +12,10 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{
-    annotation_commits::{Content, Write, WriteOp},
+    annotation_commits::{Write, WriteOp},
     annotation_reads::{AnnotationFilter, AnnotationQuery, StreamCursor},
     article_commits::NewArticle,
+    contents::{Content, TargetRequest},
     projects::Deletion,
     *,
 };
@@ -144,7 +145,6 @@ pub(super) const NAMES: Renderers = Renderers {
     annotation: |article, _, annotation| article.annotation(annotation.id).to_string().into(),
     resource: |_, _, _| Bytes::new(),
     change: |_, _, _| Bytes::new(),
-    restored: |_, _, _| Bytes::new(),
     changes: |_, _, _, _| Bytes::new(),
 };
 
@@ -202,7 +202,7 @@ impl App {
         let spans =
             vec![SpanRequest { utf8: Some(Utf8Range { start: 0, end: 1 }), ..SpanRequest::default() }];
         let label = Some(Label::parse("label", "X").unwrap());
-        let content = Content { layer: None, label, spans: Some(spans), text_revision: 0 };
+        let content = Content { label, target: Some(TargetRequest::Spans(spans)), ..Content::default() };
         let op = WriteOp::Create { id: None, content };
         let write = Write { path: String::new(), article: article(id), op };
         let written = self.commit_annotations(&project("p"), vec![write; count], Mode::Apply).await.unwrap();

@@ -5,7 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use prost::Message as _;
 
 use super::{
-    App, annotation_rows, answers::Scope, calculate, changed, changes, projects::ProjectHandle, record_bytes,
+    App,
+    annotation_rows::{self, Place},
+    annotation_rules::{Rules, Touched},
+    answers::Scope,
+    calculate, changed, changes,
+    projects::ProjectHandle,
+    record_bytes,
 };
 use crate::{
     domain::{
@@ -61,6 +67,7 @@ type Refused = Option<Conflict>;
 const CHANGED: &str = "was changed since";
 const DELETED: &str = "was deleted since";
 const CREATED: &str = "was created since";
+const USED: &str = "is used by a relation that was made since";
 const ARTICLE_GONE: &str = "was on an article that is not there any more";
 const GONE: &str = "was deleted for good";
 
@@ -179,6 +186,7 @@ impl Decision for Undo {
         }
         draft.undo(self.undone);
         let (mut conflicts, mut count) = (Vec::new(), 0);
+        let mut rules = Rules::new(&self.project);
         // Backwards, so that what a change built on is there while it is taken back.
         for change in self.changes.iter().rev() {
             let refused = match change {
@@ -189,12 +197,19 @@ impl Decision for Undo {
                 ResourceChange::Article { number, before, after, cascaded } => {
                     self.undo_article(draft, *number, (before.as_ref(), after.as_ref()), *cascaded)?
                 }
-                ResourceChange::Annotation { number, article, id, before, after } => {
-                    self.undo_annotation(draft, (*number, article), *id, before.as_ref(), after.as_ref())?
+                ResourceChange::Annotation { number, article, id, before, after, cascaded } => {
+                    let states = (before.as_ref(), after.as_ref());
+                    self.undo_annotation(draft, (*number, article), *id, states, *cascaded, &mut rules)?
                 }
             };
             count += usize::from(refused.is_some());
             conflicts.extend(refused.filter(|_| conflicts.len() < CONFLICTS_LISTED_MAX));
+        }
+        if count == 0
+            && let Err(refusal) = rules.judge(draft)
+        {
+            conflicts.push(in_the_way(refusal)?);
+            count = 1;
         }
         if count > 0 {
             return Err(Problem::UndoConflict { revision: self.undone, conflicts, count }.into());
@@ -307,13 +322,14 @@ impl Undo {
         Ok(since.changed.get(&number).map(|changed| (*changed, CHANGED)))
     }
 
-    fn undo_annotation(
-        &self,
+    fn undo_annotation<'u>(
+        &'u self,
         draft: &mut Draft<'_>,
-        (number, article): (ArticleNumber, &ArticleId),
+        (number, article): (ArticleNumber, &'u ArticleId),
         id: AnnotationId,
-        before: Option<&Annotation>,
-        after: Option<&Annotation>,
+        (before, after): (Option<&Annotation>, Option<&Annotation>),
+        cascaded: bool,
+        rules: &mut Rules<'u>,
     ) -> Result<Refused> {
         let name = || self.project.name().article(article.clone()).annotation(id).to_string();
         let Some(stored) = article_table::get(draft, number)? else {
@@ -331,7 +347,9 @@ impl Undo {
             (Some(_), Some(_)) | (None, None) => {}
         }
         // Its spans count in a text that is there no more.
-        if before.is_some_and(|before| before.mention.text_revision != stored.article.text.revision) {
+        if before
+            .is_some_and(|before| before.text_revision != stored.article.text.revision && !before.is_orphan())
+        {
             return Ok(Some(conflict(self.project.name().article(article.clone()).to_string(), CHANGED)));
         }
         let stamp = draft.stamp();
@@ -342,9 +360,30 @@ impl Undo {
         });
         let value = restored.as_ref().map(|restored| records::annotation(restored).encode_to_vec());
         let after = restored.as_ref().zip(value.map(Into::into));
+        let place = Place { partition: self.project.partition, number, article };
         // That its id is free was seen.
-        annotation_rows::put(draft, self.project.partition, (number, article), id, entry, after)?;
+        let change = annotation_rows::Change { id, before: entry.zip(current.as_ref()), after, cascaded };
+        annotation_rows::put(draft, place, change)?;
+        rules.touch(Touched {
+            path: "",
+            place,
+            before: current,
+            after: restored,
+            empty_at: None,
+            force: false,
+        });
         Ok(None)
+    }
+}
+
+/// What a rule says of the state that an undo would leave, as what stands in its way.
+fn in_the_way(refusal: Error) -> Result<Conflict> {
+    if let Problem::HasChildren { name, .. } = refusal.problem {
+        Ok(conflict(name, USED))
+    } else if let Problem::ResourceNotFound { name } = refusal.problem {
+        Ok(conflict(name, DELETED))
+    } else {
+        Err(refusal)
     }
 }
 

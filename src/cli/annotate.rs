@@ -133,7 +133,7 @@ fn shown(annotation: &v1::Annotation, verb: &str) -> String {
         format!("{verb}{id}  {}  in layer {}", printable(&annotation.label), printable(&annotation.layer));
     let spans = match &annotation.target {
         Some(Target::Anchor(anchor)) => anchor.spans.as_slice(),
-        None => &[],
+        Some(Target::Relation(_) | Target::Article(_)) | None => &[],
     };
     let range = |range: Option<v1::Range>| {
         range.map_or_else(|| "?".to_owned(), |range| format!("{}..{}", range.start, range.end))
@@ -168,6 +168,7 @@ mod tests {
     fn spans(arguments: &[&str]) -> Vec<v1::Span> {
         match request(arguments).unwrap().annotation.unwrap().target.unwrap() {
             Target::Anchor(anchor) => anchor.spans,
+            other @ (Target::Relation(_) | Target::Article(_)) => panic!("{other:?}"),
         }
     }
 

@@ -221,7 +221,7 @@ fn heading(article: &v1::Article, annotations: &str, options: &Options) -> Strin
 fn mention(annotation: &v1::Annotation) -> Mention {
     let spans = match &annotation.target {
         Some(Target::Anchor(anchor)) => anchor.spans.as_slice(),
-        None => &[],
+        Some(Target::Relation(_) | Target::Article(_)) | None => &[],
     };
     let byte = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
     let ranges = spans.iter().filter_map(|span| span.utf8).map(|it| byte(it.start)..byte(it.end)).collect();

@@ -250,7 +250,7 @@ fn quoted(annotation: &v1::Annotation) -> String {
 fn spans(annotation: &v1::Annotation) -> &[v1::Span] {
     match &annotation.target {
         Some(Target::Anchor(anchor)) => &anchor.spans,
-        None => &[],
+        Some(Target::Relation(_) | Target::Article(_)) | None => &[],
     }
 }
 

@@ -1,15 +1,16 @@
 //! Annotations.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use super::{
-    details::{self, Field},
+    attributes::Attributes,
+    details::{self, Field, Mask, too_many},
     errors::{Error, Result},
-    ids::{AnnotationId, LayerId},
+    ids::{AnnotationId, AnnotationName, LayerId},
     revisions::{Etag, ProjectUid, Revision, Timestamp},
     spans::Anchor,
 };
-use crate::limits::LABEL_BYTES_MAX;
+use crate::limits::{LABEL_BYTES_MAX, RELATION_ARGUMENTS_MAX, ROLE_BYTES_MAX};
 
 /// An annotation, as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,14 +21,39 @@ pub struct Annotation {
     pub layer: LayerId,
     /// What it says.
     pub label: Label,
-    /// Where it stands.
-    pub mention: Mention,
+    /// What it is about.
+    pub target: Target,
+    /// What else it says.
+    pub attributes: Attributes,
+    /// What somebody remarked on it; may be empty.
+    pub note: String,
+    /// How sure a model is of it, 0 to 1.
+    pub score: Option<f64>,
+    /// What the review says of it.
+    pub state: State,
+    /// What the latest text made of it, unless it was made or put there since.
+    pub anchoring: Option<Anchoring>,
+    /// What it was made from; not all of them need to be there.
+    pub derived_from: Vec<AnnotationName>,
+    /// The text that it stands in.
+    pub text_revision: u32,
     /// When it was last changed.
     pub revision: Revision,
     /// When it was created.
     pub create_time: Timestamp,
     /// When it was last changed.
     pub update_time: Timestamp,
+}
+
+/// What an annotation is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// Spans of the text.
+    Spans(Mention),
+    /// Other annotations.
+    Relation(Relation),
+    /// The article as a whole.
+    Article,
 }
 
 /// Spans of a text, proven to be where they say.
@@ -37,11 +63,11 @@ pub struct Mention {
     pub anchor: Anchor,
     /// What each covers; empty when they are too long to be kept.
     pub quotes: Vec<String>,
-    /// The text revision that the spans count in.
-    pub text_revision: u32,
+    /// Whether an end of a span is inside of what a reader takes for one character.
+    pub splits_graphemes: bool,
 }
 
-/// What an annotation is about.
+/// Which kind of thing an annotation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TargetKind {
     /// Spans of the text.
@@ -119,13 +145,168 @@ pub enum AnnotationField {
     Label,
     /// `anchor`
     Anchor,
+    /// `relation`
+    Relation,
+    /// `article`
+    Article,
+    /// `attributes`
+    Attributes,
+    /// `note`
+    Note,
+    /// `score`
+    Score,
+    /// `state`
+    State,
+    /// `derived_from`
+    DerivedFrom,
 }
 
 impl Field for AnnotationField {
-    const NAMES: &'static [(&'static str, Self)] = &[("label", Self::Label), ("anchor", Self::Anchor)];
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("label", Self::Label),
+        ("anchor", Self::Anchor),
+        ("relation", Self::Relation),
+        ("article", Self::Article),
+        ("attributes", Self::Attributes),
+        ("note", Self::Note),
+        ("score", Self::Score),
+        ("state", Self::State),
+        ("derived_from", Self::DerivedFrom),
+    ];
+}
+
+/// Whether an update changes what the annotation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retarget {
+    /// It stays.
+    No,
+    /// It changes to something of this kind.
+    To(TargetKind),
+    /// It changes to anything.
+    ToAny,
+}
+
+/// Whether an update with this mask changes what the annotation is about.
+#[must_use]
+pub fn target_of_mask(mask: &Mask<AnnotationField>) -> Retarget {
+    match mask {
+        Mask::Everything => Retarget::ToAny,
+        Mask::Only(_) => targets_of(mask).next().map_or(Retarget::No, Retarget::To),
+    }
+}
+
+/// Checks that the mask in the field `field` names one kind of target at most.
+///
+/// # Errors
+///
+/// FIELD_INVALID.
+pub fn check_mask(field: &str, mask: &Mask<AnnotationField>) -> Result<()> {
+    let mut named = targets_of(mask);
+    match (mask, named.next(), named.next()) {
+        (Mask::Only(_), Some(one), Some(other)) => {
+            let message =
+                format!("names {} and {}; an annotation has one of them", one.field(), other.field());
+            Err(Error::field(field, message))
+        }
+        (_, _, _) => Ok(()),
+    }
+}
+
+fn targets_of(mask: &Mask<AnnotationField>) -> impl Iterator<Item = TargetKind> + '_ {
+    const FIELDS: [(AnnotationField, TargetKind); 3] = [
+        (AnnotationField::Anchor, TargetKind::Spans),
+        (AnnotationField::Relation, TargetKind::Relation),
+        (AnnotationField::Article, TargetKind::Article),
+    ];
+    FIELDS.into_iter().filter(|(field, _)| mask.names(*field)).map(|(_, kind)| kind)
+}
+
+impl Target {
+    /// Which kind it is of.
+    #[must_use]
+    pub fn kind(&self) -> TargetKind {
+        match self {
+            Self::Spans(_) => TargetKind::Spans,
+            Self::Relation(_) => TargetKind::Relation,
+            Self::Article => TargetKind::Article,
+        }
+    }
+
+    /// The spans, if it is spans.
+    #[must_use]
+    pub fn mention(&self) -> Option<&Mention> {
+        match self {
+            Self::Spans(mention) => Some(mention),
+            Self::Relation(_) | Self::Article => None,
+        }
+    }
+
+    /// The arguments, if it is a relation; otherwise none.
+    #[must_use]
+    pub fn arguments(&self) -> &[Argument] {
+        match self {
+            Self::Relation(relation) => &relation.arguments,
+            Self::Spans(_) | Self::Article => &[],
+        }
+    }
+}
+
+impl TargetKind {
+    /// Its field in the API.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Spans => "anchor",
+            Self::Relation => "relation",
+            Self::Article => "article",
+        }
+    }
+}
+
+impl Relation {
+    /// The relation between these arguments, in this order.
+    ///
+    /// # Errors
+    ///
+    /// Fields are relative to the relation. FIELD_INVALID for none, for a role with a control character, and for the same
+    /// annotation twice in one role; LIMIT_EXCEEDED over 2,048 arguments, and for a role over 128 bytes.
+    pub fn new(arguments: Vec<Argument>) -> Result<Self> {
+        if arguments.is_empty() {
+            let message = format!("a relation has 1 to {RELATION_ARGUMENTS_MAX} arguments; it has none");
+            return Err(Error::field("arguments", message));
+        }
+        if arguments.len() > RELATION_ARGUMENTS_MAX {
+            let count = arguments.len();
+            return Err(too_many("arguments", "the relation", count, RELATION_ARGUMENTS_MAX, "arguments"));
+        }
+        let mut seen = HashMap::with_capacity(arguments.len());
+        for (index, argument) in arguments.iter().enumerate() {
+            let Argument { role, annotation } = argument;
+            let field = || format!("arguments[{index}]");
+            if role.len() > ROLE_BYTES_MAX {
+                let field = format!("{}.role", field());
+                return Err(too_many(&field, "the role", role.len(), ROLE_BYTES_MAX, "bytes"));
+            }
+            if let Some(character) = role.chars().find(|character| character.is_control()) {
+                let message = format!("has the control character {character:?}");
+                return Err(Error::field(format!("{}.role", field()), message));
+            }
+            if let Some(first) = seen.insert((role.as_str(), *annotation), index) {
+                return Err(Error::field(field(), format!("is arguments[{first}] once more")));
+            }
+        }
+        Ok(Self { arguments })
+    }
 }
 
 impl Annotation {
+    /// Whether it lost its place in the text.
+    #[must_use]
+    pub fn is_orphan(&self) -> bool {
+        matches!(self.target, Target::Spans(_))
+            && self.anchoring.is_some_and(|anchoring| anchoring.result == AnchoringResult::Orphaned)
+    }
+
     /// Its etag in the project's life `uid`.
     #[must_use]
     pub fn etag(&self, uid: ProjectUid) -> Etag {
@@ -141,7 +322,7 @@ impl Label {
     /// FIELD_INVALID when it is empty or has control characters; LIMIT_EXCEEDED over 256 bytes.
     pub fn parse(field: &str, label: &str) -> Result<Self> {
         if label.is_empty() {
-            return Err(Error::field(field, "is empty; say what the span is, such as PER or ORG"));
+            return Err(Error::field(field, "is empty; say what the annotation says, such as PER or ORG"));
         }
         let label = details::bounded(field, "the label", label.to_owned(), LABEL_BYTES_MAX)?;
         match label.chars().find(|character| character.is_control()) {

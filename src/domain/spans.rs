@@ -40,6 +40,12 @@ impl SpanRequest {
         [utf8, utf16, code_points].into_iter().flatten()
     }
 
+    /// The unit of the first range that was sent; none for a quote alone.
+    #[must_use]
+    pub fn unit(&self) -> Option<Unit> {
+        self.ranges().next().map(|sent| sent.unit)
+    }
+
     fn contexts(&self) -> [(&'static str, &str); 2] {
         [("prefix", &self.prefix), ("suffix", &self.suffix)]
     }
@@ -53,6 +59,15 @@ struct SentRange {
     end: u32,
 }
 
+/// Whether a span may cover nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Empty {
+    /// It may.
+    Allowed,
+    /// It may not.
+    Refused,
+}
+
 /// Finds the place in `text` that `request` means.
 ///
 /// A range and a quote must fit each other, and so must the prefix and suffix that come with them. A quote alone
@@ -64,7 +79,7 @@ struct SentRange {
 /// without a quote or not around the range; `SPAN_REQUIRED`, `SPAN_OUT_OF_BOUNDS`, `OFFSET_NOT_ON_BOUNDARY`,
 /// `RANGES_DISAGREE`, `SPAN_EMPTY`; `QUOTE_MISMATCH`, which also stands for a range out of bounds or off a boundary
 /// whose numbers cover the quote in another unit; `QUOTE_NOT_FOUND` and `QUOTE_AMBIGUOUS`.
-pub fn resolve(text: &Text, request: &SpanRequest) -> Result<TextRange> {
+pub fn resolve(text: &Text, request: &SpanRequest, empty: Empty) -> Result<TextRange> {
     check_contexts(request)?;
     let Some((sent, range)) = agreed_range(text, request)? else {
         return if request.quote.is_empty() {
@@ -73,7 +88,7 @@ pub fn resolve(text: &Text, request: &SpanRequest) -> Result<TextRange> {
             find(text, request)
         };
     };
-    if range.is_empty() {
+    if range.is_empty() && empty == Empty::Refused {
         return Err(Error::at(sent.unit.to_string(), Problem::SpanEmpty));
     }
     if !request.quote.is_empty() {
@@ -109,7 +124,7 @@ pub fn resolve_window(text: &Text, request: &SpanRequest) -> Result<TextRange> {
     locate(text, sent)
 }
 
-/// What an annotation stands on: 1 to 64 ranges of one text, in its order, none empty, none sharing a character.
+/// What an annotation stands on: 1 to 64 ranges of one text, in its order, none sharing a character, none twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anchor {
     spans: Vec<TextRange>,
@@ -122,7 +137,7 @@ impl Anchor {
     ///
     /// Fields are relative to the anchor. `FIELD_INVALID` at `spans` for none and at `spans[i]` for one that does not
     /// stand after the one before it; `LIMIT_EXCEEDED` at `spans` for more than 64; and what [`resolve`] refuses.
-    pub fn resolve(text: &Text, requests: &[SpanRequest]) -> Result<Self> {
+    pub fn resolve(text: &Text, requests: &[SpanRequest], empty: Empty) -> Result<Self> {
         if requests.is_empty() {
             let message = format!("an anchor needs 1 to {ANNOTATION_SPANS_MAX} spans; it has none");
             return Err(Error::field("spans", message));
@@ -133,8 +148,9 @@ impl Anchor {
         let mut spans: Vec<TextRange> = Vec::with_capacity(requests.len());
         for (index, request) in requests.iter().enumerate() {
             let field = format!("spans[{index}]");
-            let span = resolve(text, request).map_err(|error| error.within(&field))?;
-            if let Some(before) = spans.last().filter(|before| span.start < before.end) {
+            let span = resolve(text, request, empty).map_err(|error| error.within(&field))?;
+            let stands_on = |before: &&TextRange| span.start < before.end || span == **before;
+            if let Some(before) = spans.last().filter(stands_on) {
                 return Err(Error::field(field, out_of_order(&span, before, index, request)));
             }
             spans.push(span);
@@ -147,19 +163,24 @@ impl Anchor {
     pub fn from_ranges(spans: Vec<TextRange>) -> Option<Self> {
         let before =
             |a: &Position, b: &Position| Unit::ALL.iter().all(|unit| a.in_unit(*unit) < b.in_unit(*unit));
-        let filled = spans.iter().all(|span| before(&span.start, &span.end));
-        let sorted = spans
-            .iter()
-            .zip(spans.iter().skip(1))
-            .all(|(span, next)| span.end == next.start || before(&span.end, &next.start));
+        let follows = |a: &Position, b: &Position| a == b || before(a, b);
+        let directed = spans.iter().all(|span| follows(&span.start, &span.end));
+        let mut pairs = spans.iter().zip(spans.iter().skip(1));
+        let sorted = pairs.all(|(span, next)| follows(&span.end, &next.start) && span != next);
         let counted = (1..=ANNOTATION_SPANS_MAX).contains(&spans.len());
-        (counted && filled && sorted).then_some(Self { spans })
+        (counted && directed && sorted).then_some(Self { spans })
     }
 
     /// Its ranges.
     #[must_use]
     pub fn spans(&self) -> &[TextRange] {
         &self.spans
+    }
+
+    /// The first of its spans that covers nothing, by its index.
+    #[must_use]
+    pub fn first_empty(&self) -> Option<usize> {
+        self.spans.iter().position(TextRange::is_empty)
     }
 
     /// From its first character to its last, with what is between its spans.
@@ -306,10 +327,12 @@ fn check_surroundings(text: &Text, range: &TextRange, request: &SpanRequest) -> 
 
 /// What is wrong with `span`, which does not stand after `before`, in the unit that its client counts in.
 fn out_of_order(span: &TextRange, before: &TextRange, index: usize, request: &SpanRequest) -> String {
-    let unit = request.ranges().next().map_or(Unit::Utf8, |sent| sent.unit);
+    let unit = request.unit().unwrap_or(Unit::Utf8);
     let show = |range: &TextRange| format!("[{}, {})", range.start.in_unit(unit), range.end.in_unit(unit));
     let (this, that, other) = (show(span), show(before), index.saturating_sub(1));
-    if span.end <= before.start {
+    if span == before {
+        format!("{this} in {unit} is spans[{other}] once more")
+    } else if span.end <= before.start {
         format!(
             "{this} in {unit} comes before spans[{other}], {that}; send the spans in the order of the text"
         )

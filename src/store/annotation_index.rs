@@ -2,7 +2,7 @@
 //!
 //! They stand in a run by [`SortKey`]. As soon as that run has several rows, and only then, a second run, the id
 //! directory, says where each id stands: before, a look through the one row finds it. One row of statistics says how
-//! many annotations each length class has, and so which classes are worth a look.
+//! many annotations each class has, and so which classes are worth a look.
 
 use bytes::{BufMut, Bytes};
 use prost::Message;
@@ -12,7 +12,7 @@ use super::{
     keys::{self, ArticleNumber, Generation, KeyRange},
     long_values,
     runs::{Added, Entries, RunTable},
-    sort_key::{DocumentPosition, LENGTH_CLASSES, SortKey, meets},
+    sort_key::{CLASSES, DocumentPosition, Section, SortKey, meets},
 };
 use crate::{
     domain::{Error, Result, ids::AnnotationId},
@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod in_order;
+mod references;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -28,7 +29,10 @@ mod verify;
 const INLINE: u8 = 0;
 /// The only byte of a value that has rows of its own, because it is too long for the run.
 const LONG: u8 = 1;
-/// What the directory holds of an annotation: start and end of its hull.
+/// Classes that are always written in the statistics: those of lengths.
+const LENGTH_CLASSES: usize = 5;
+/// What the directory holds of an annotation whose class its length tells: start and end of its hull. Of others, the class
+/// follows.
 const HULL_BYTES: usize = 8;
 
 /// An annotation as it is kept.
@@ -252,7 +256,7 @@ impl AnnotationIndex {
 
     fn statistics(&self, view: &dyn View) -> Result<AnnotationStatistics> {
         let stored = view.get(&keys::statistics(self.article, self.generation))?.unwrap_or_default();
-        let classes = usize::from(LENGTH_CLASSES);
+        let classes = usize::from(CLASSES);
         let mut statistics = AnnotationStatistics::decode(stored)
             .ok()
             .filter(|statistics| statistics.by_length_class.len() <= classes)
@@ -268,6 +272,10 @@ impl AnnotationIndex {
         if total(statistics) == 0 {
             draft.delete(key);
         } else {
+            let mut statistics = statistics.clone();
+            while statistics.by_length_class.len() > LENGTH_CLASSES
+                && statistics.by_length_class.pop_if(|count| *count == 0).is_some()
+            {}
             draft.put(key, statistics.encode_to_vec());
         }
     }
@@ -292,24 +300,31 @@ fn is_long(stored: &[u8]) -> bool {
 }
 
 /// What the directory holds of an annotation.
-fn hull(key: SortKey) -> [u8; HULL_BYTES] {
-    let mut hull = [0; HULL_BYTES];
-    let mut rest = hull.as_mut_slice();
-    rest.put_u32(key.start());
-    rest.put_u32(key.end());
+fn hull(key: SortKey) -> Vec<u8> {
+    let mut hull = Vec::with_capacity(HULL_BYTES + 1);
+    hull.put_u32(key.start());
+    hull.put_u32(key.end());
+    if key.position().section() != Section::Text {
+        hull.put_u8(key.class());
+    }
     hull
 }
 
 /// The sort key of an annotation whose hull the directory holds.
 fn key_of(hull: &[u8], id: AnnotationId) -> Result<SortKey> {
-    let halves = hull.split_first_chunk().and_then(|(start, end)| Some((*start, end.try_into().ok()?)));
-    let (start, end) = halves.ok_or_else(|| {
-        Error::corrupt(format!(
-            "the directory has {} bytes for annotation {id}, not {HULL_BYTES}",
-            hull.len()
-        ))
-    })?;
-    Ok(SortKey::of(u32::from_be_bytes(start), u32::from_be_bytes(end), id))
+    let parts = hull.split_first_chunk().and_then(|(start, rest)| {
+        let (end, class) = rest.split_first_chunk()?;
+        Some((u32::from_be_bytes(*start), u32::from_be_bytes(*end), class))
+    });
+    match parts {
+        Some((start, end, [])) => Ok(SortKey::of(start, end, id)),
+        Some((start, end, [class])) if Section::of_class(*class) != Section::Text => {
+            Ok(SortKey::of_class(*class, start, end, id))
+        }
+        Some(_) | None => Err(Error::corrupt(format!(
+            "the directory says {hull:02x?} of annotation {id}, which is no place"
+        ))),
+    }
 }
 
 fn total(statistics: &AnnotationStatistics) -> u64 {

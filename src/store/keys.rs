@@ -23,6 +23,7 @@
 //!   31 article:8 generation:4 id:16          run   annotation id -> sort key
 //!   32 article:8 generation:4 id:16 [chunk]        an annotation too long for its run
 //!   33 article:8 generation:4                      statistics of the annotations
+//!   34 article:8 generation:4 id:16 id:16    run   annotation id, id of a relation that uses it -> nothing
 //!   40 article:8                                   an article that was deleted or never finished: to be swept
 //! ```
 //!
@@ -54,6 +55,7 @@ const ANNOTATIONS: u8 = 0x30;
 const ANNOTATION_IDS: u8 = 0x31;
 const LONG_ANNOTATION: u8 = 0x32;
 const STATISTICS: u8 = 0x33;
+const REFERENCES: u8 = 0x34;
 const SWEEP: u8 = 0x40;
 const CATALOG_ENTRY: u8 = 0x51;
 
@@ -186,6 +188,12 @@ pub fn statistics(article: ArticleNumber, generation: Generation) -> Bytes {
     numbered(STATISTICS, article.0, &generation.0.to_be_bytes())
 }
 
+/// The run table of what uses an article's annotations.
+#[must_use]
+pub fn references(article: ArticleNumber, generation: Generation) -> Bytes {
+    numbered(REFERENCES, article.0, &generation.0.to_be_bytes())
+}
+
 /// An article that was deleted or never finished.
 #[must_use]
 pub fn sweep(article: ArticleNumber) -> Bytes {
@@ -194,8 +202,8 @@ pub fn sweep(article: ArticleNumber) -> Bytes {
 
 /// Everything that hangs on an article's number, of all generations, but the article's own row.
 #[must_use]
-pub fn hanging_on(article: ArticleNumber) -> [KeyRange; 5] {
-    [TEXT, ANNOTATIONS, ANNOTATION_IDS, LONG_ANNOTATION, STATISTICS]
+pub fn hanging_on(article: ArticleNumber) -> [KeyRange; 6] {
+    [TEXT, ANNOTATIONS, ANNOTATION_IDS, LONG_ANNOTATION, STATISTICS, REFERENCES]
         .map(|tag| KeyRange::prefix(&numbered(tag, article.0, &[])))
 }
 
@@ -274,6 +282,7 @@ pub fn table_of(key: &[u8], in_catalog: bool) -> Option<(Table, bool)> {
         (false, [ANNOTATION_IDS]) => packed(Table::Annotations, ARTICLE_AND_GENERATION, HASH),
         (false, [LONG_ANNOTATION]) => long(Table::LongAnnotations, ARTICLE_AND_GENERATION + HASH),
         (false, [STATISTICS]) => single(Table::Annotations, ARTICLE_AND_GENERATION),
+        (false, [REFERENCES]) => packed(Table::Annotations, ARTICLE_AND_GENERATION, 2 * HASH),
         (false, [SWEEP]) => single(Table::Sweep, 9),
         (true | false, _) => None,
     }
@@ -328,6 +337,7 @@ mod tests {
             "32000000000000010200000003eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee",
         );
         check(statistics(number, generation), "33000000000000010200000003");
+        check(references(number, generation), "34000000000000010200000003");
         check(sweep(number), "400000000000000102");
     }
 

@@ -2,6 +2,8 @@
 
 mod acknowledged;
 pub mod annotation_index;
+mod annotation_records;
+pub mod annotation_table;
 pub mod article_table;
 pub mod backup_file;
 pub mod backup_records;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         Error, Result,
-        annotations::{Annotation, Label, Mention},
+        annotations::{Annotation, Label, TargetKind},
         articles::{Article, ArticleDetails, TextIdentity},
         ids::{AnnotationId, ArticleId, LayerId, ProjectId},
         projects::{Project, ProjectDetails},
@@ -18,6 +18,7 @@ use crate::{
     },
     proto::stored,
     store::{
+        annotation_records,
         engine::Origin,
         keys::{ArticleNumber, Generation},
     },
@@ -65,6 +66,8 @@ pub enum ResourceChange {
         before: Option<Annotation>,
         /// `None` when it was deleted.
         after: Option<Annotation>,
+        /// Whether it went with what it used, or came back with it.
+        cascaded: bool,
     },
 }
 
@@ -190,17 +193,41 @@ pub fn read_article(record: stored::ArticleRecord) -> Result<StoredArticle> {
 /// Encodes an annotation; its id is kept beside it.
 #[must_use]
 pub fn annotation(annotation: &Annotation) -> stored::AnnotationRecord {
-    let Annotation { id: _, layer, label, mention, revision, create_time, update_time } = annotation;
-    let Mention { anchor, quotes, text_revision } = mention;
+    let Annotation {
+        id: _,
+        layer,
+        label,
+        target,
+        attributes,
+        note,
+        score,
+        state,
+        anchoring,
+        derived_from,
+        text_revision,
+        revision,
+        create_time,
+        update_time,
+    } = annotation;
+    let mention = target.mention();
     stored::AnnotationRecord {
         layer: if layer.as_str() == LayerId::DEFAULT { String::new() } else { layer.as_str().to_owned() },
         label: label.as_str().to_owned(),
-        spans: distances(anchor.spans()),
-        quotes: quotes.clone(),
+        spans: mention.map_or_else(Vec::new, |mention| distances(mention.anchor.spans())),
+        quotes: mention.map_or_else(Vec::new, |mention| mention.quotes.clone()),
         text_revision: if *text_revision == 1 { 0 } else { *text_revision },
         revision: revision.0,
         create_time_us: create_time.0,
         updated_after_us: update_time.0 - create_time.0,
+        arguments: annotation_records::arguments(target.arguments()),
+        is_of_article: target.kind() == TargetKind::Article,
+        attributes: annotation_records::attributes(attributes),
+        note: note.clone(),
+        score: *score,
+        state: annotation_records::state(*state).into(),
+        anchoring: anchoring.map(annotation_records::anchoring),
+        derived_from: derived_from.iter().map(ToString::to_string).collect(),
+        splits_graphemes: mention.is_some_and(|mention| mention.splits_graphemes),
     }
 }
 
@@ -219,16 +246,39 @@ pub fn read_annotation(id: AnnotationId, record: stored::AnnotationRecord) -> Re
         revision,
         create_time_us,
         updated_after_us,
+        arguments,
+        is_of_article,
+        attributes,
+        note,
+        score,
+        state,
+        anchoring,
+        derived_from,
+        splits_graphemes,
     } = record;
     let layer = if layer.is_empty() { LayerId::DEFAULT } else { &layer };
-    let anchor = ranges(&spans)
-        .and_then(Anchor::from_ranges)
-        .ok_or_else(|| Error::corrupt(format!("the spans of annotation {id} are not in order")))?;
+    let read_anchor = || {
+        let anchor = ranges(&spans).and_then(Anchor::from_ranges);
+        anchor.ok_or_else(|| Error::corrupt(format!("the spans of annotation {id} are not in order")))
+    };
+    let anchor = if spans.is_empty() { None } else { Some(read_anchor()?) };
     Ok(Annotation {
         id,
         layer: LayerId::parse("layer", layer).map_err(damaged)?,
         label: Label::parse("label", &label).map_err(damaged)?,
-        mention: Mention { anchor, quotes, text_revision: text_revision.max(1) },
+        target: annotation_records::read_target(
+            anchor,
+            (quotes, splits_graphemes),
+            arguments,
+            is_of_article,
+        )?,
+        attributes: annotation_records::read_attributes(attributes)?,
+        note,
+        score,
+        state: annotation_records::read_state(state)?,
+        anchoring: anchoring.map(annotation_records::read_anchoring).transpose()?,
+        derived_from: annotation_records::read_derived_from(&derived_from)?,
+        text_revision: text_revision.max(1),
         revision: Revision(revision),
         create_time: Timestamp(create_time_us),
         update_time: Timestamp(create_time_us.saturating_add(updated_after_us)),
@@ -248,7 +298,10 @@ pub fn decode_annotation(id: AnnotationId, bytes: &[u8]) -> Result<Annotation> {
 #[must_use]
 pub fn change(change: &ResourceChange) -> Bytes {
     use stored::change_record::Resource;
-    let cascaded = matches!(change, ResourceChange::Article { cascaded: true, .. });
+    let cascaded = match change {
+        ResourceChange::Project { .. } => false,
+        ResourceChange::Article { cascaded, .. } | ResourceChange::Annotation { cascaded, .. } => *cascaded,
+    };
     let resource = match change {
         ResourceChange::Project { before, after } => Resource::Project(stored::ProjectChange {
             before: before.as_ref().map(project),
@@ -261,7 +314,7 @@ pub fn change(change: &ResourceChange) -> Bytes {
                 after: after.as_ref().map(article),
             })
         }
-        ResourceChange::Annotation { number, article, id, before, after } => {
+        ResourceChange::Annotation { number, article, id, before, after, cascaded: _ } => {
             Resource::Annotation(stored::AnnotationChange {
                 article_id: article.as_str().to_owned(),
                 id: Bytes::copy_from_slice(id.as_bytes()),
@@ -279,14 +332,16 @@ pub fn change(change: &ResourceChange) -> Bytes {
 pub fn annotation_change(
     (number, article): (ArticleNumber, &ArticleId),
     id: AnnotationId,
-    before: Option<Bytes>,
-    after: Option<Bytes>,
+    (before, after): (Option<Bytes>, Option<Bytes>),
+    cascaded: bool,
 ) -> Bytes {
     /// `ChangeRecord`, the same on the wire.
     #[derive(prost::Message)]
     struct Encoded {
         #[prost(message, optional, tag = "3")]
         annotation: Option<EncodedAnnotationChange>,
+        #[prost(bool, tag = "4")]
+        cascaded: bool,
     }
     /// `AnnotationChange`, the same on the wire.
     #[derive(prost::Message)]
@@ -305,7 +360,7 @@ pub fn annotation_change(
     let id = Bytes::copy_from_slice(id.as_bytes());
     let (article_id, article_number) = (article.as_str().to_owned(), number.0);
     let change = EncodedAnnotationChange { article_id, id, before, after, article_number };
-    Encoded { annotation: Some(change) }.encode_to_vec().into()
+    Encoded { annotation: Some(change), cascaded }.encode_to_vec().into()
 }
 
 /// Reads a change from the log.
@@ -338,6 +393,7 @@ pub fn read_change(bytes: &[u8]) -> Result<ResourceChange> {
                 id,
                 before: before.map(read).transpose()?,
                 after: after.map(read).transpose()?,
+                cascaded,
             })
         }
     }
@@ -430,7 +486,7 @@ fn ranges(distances: &[u32]) -> Option<Vec<TextRange>> {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is mapped over errors")]
-fn damaged(error: Error) -> Error {
+pub(super) fn damaged(error: Error) -> Error {
     Error::corrupt(error.to_string())
 }
 

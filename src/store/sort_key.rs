@@ -8,31 +8,85 @@ use std::cmp::Reverse;
 
 use bytes::BufMut;
 
-use crate::domain::{Error, Result, annotations::Annotation, ids::AnnotationId};
+use crate::domain::{
+    Error, Result,
+    annotations::{Annotation, Target},
+    ids::AnnotationId,
+};
 
-/// How many length classes there are.
-pub const LENGTH_CLASSES: u8 = 5;
+/// How many classes there are.
+pub const CLASSES: u8 = 8;
 
-/// The longest hull of each class but the last, in bytes. The last takes what is longer, up to the longest text.
+/// The longest hull of each length class but the last, in bytes. The last takes what is longer, up to the longest text.
 /// Part of the stored format.
-const CLASS_BYTES_MAX: [u32; 4] = [512, 8 << 10, 128 << 10, 2 << 20];
+const LENGTH_CLASS_BYTES_MAX: [u32; 4] = [512, 8 << 10, 128 << 10, 2 << 20];
 
-/// A place in document order: by start, then the longer first, then by id. In bytes of the text.
+/// The class of what is said of the whole article, behind the length classes; the others follow. Part of the stored
+/// format.
+const ARTICLE_CLASS: u8 = 5;
+const RELATION_CLASS: u8 = 6;
+const ORPHAN_CLASS: u8 = 7;
+
+/// What stands together in document order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Section {
+    /// What is said of the whole article.
+    Article,
+    /// What stands on spans.
+    Text,
+    /// Relations.
+    Relations,
+    /// What lost its place; its hull is the one that it had in the last text that it stood in.
+    Orphans,
+}
+
+/// A place in document order: by section, then by start, then the longer first, then by id. In bytes of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DocumentPosition {
+    section: Section,
     start: u32,
     end: Reverse<u32>,
     id: AnnotationId,
 }
 
+impl Section {
+    const ALL: [Self; 4] = [Self::Article, Self::Text, Self::Relations, Self::Orphans];
+
+    /// The section of a class.
+    #[must_use]
+    pub fn of_class(class: u8) -> Self {
+        match class {
+            ARTICLE_CLASS => Self::Article,
+            RELATION_CLASS => Self::Relations,
+            ORPHAN_CLASS => Self::Orphans,
+            _ => Self::Text,
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Article => 0,
+            Self::Text => 1,
+            Self::Relations => 2,
+            Self::Orphans => 3,
+        }
+    }
+}
+
 impl DocumentPosition {
     /// An encoded position.
-    pub const BYTES: usize = 24;
+    pub const BYTES: usize = 1 + PLACE_BYTES;
 
-    /// The place of an annotation whose first span starts at `start` and whose last ends at `end`.
+    /// The place of an annotation of a section whose first span starts at `start` and whose last ends at `end`.
     #[must_use]
-    pub fn new(start: u32, end: u32, id: AnnotationId) -> Self {
-        Self { start, end: Reverse(end), id }
+    pub fn new(section: Section, start: u32, end: u32, id: AnnotationId) -> Self {
+        Self { section, start, end: Reverse(end), id }
+    }
+
+    /// The section.
+    #[must_use]
+    pub fn section(self) -> Section {
+        self.section
     }
 
     /// The hull's start.
@@ -53,10 +107,27 @@ impl DocumentPosition {
         self.id
     }
 
-    /// The position in bytes that sort as positions do: start, complement of end, id.
+    /// The position in bytes that sort as positions do: section, start, complement of end, id.
     #[must_use]
     pub fn encode(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
+        let mut rest = bytes.as_mut_slice();
+        rest.put_u8(self.section.number());
+        rest.put_slice(&self.place());
+        bytes
+    }
+
+    /// The position that was encoded as `bytes`, or `None` if none was.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (number, place) = bytes.split_first()?;
+        let section = Section::ALL.into_iter().find(|section| section.number() == *number)?;
+        Self::decode_place(section, place)
+    }
+
+    /// The place within the section.
+    fn place(self) -> [u8; PLACE_BYTES] {
+        let mut bytes = [0; PLACE_BYTES];
         let mut rest = bytes.as_mut_slice();
         rest.put_u32(self.start);
         rest.put_u32(!self.end.0);
@@ -64,17 +135,18 @@ impl DocumentPosition {
         bytes
     }
 
-    /// The position that was encoded as `bytes`, or `None` if none was.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    fn decode_place(section: Section, bytes: &[u8]) -> Option<Self> {
         let (&start, rest) = bytes.split_first_chunk()?;
         let (&end, id) = rest.split_first_chunk()?;
         let id = AnnotationId::from_bytes(id.try_into().ok()?);
-        Some(Self::new(u32::from_be_bytes(start), !u32::from_be_bytes(end), id))
+        Some(Self::new(section, u32::from_be_bytes(start), !u32::from_be_bytes(end), id))
     }
 }
 
-/// The key of an annotation in its article's runs: its length class, then its place in document order.
+/// Start, complement of end, id.
+const PLACE_BYTES: usize = 24;
+
+/// The key of an annotation in its article's runs: its class, then its place in document order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SortKey {
     class: u8,
@@ -83,24 +155,40 @@ pub struct SortKey {
 
 impl SortKey {
     /// An encoded key.
-    pub const BYTES: usize = 1 + DocumentPosition::BYTES;
+    pub const BYTES: usize = 1 + PLACE_BYTES;
 
-    /// Of an annotation, by the hull of its spans.
+    /// Of an annotation, by what it is about and the hull of its spans.
     #[must_use]
     pub fn of_annotation(annotation: &Annotation) -> Self {
-        let hull = annotation.mention.anchor.hull();
-        Self::of(hull.start.utf8, hull.end.utf8, annotation.id)
+        match &annotation.target {
+            Target::Spans(mention) => {
+                let hull = mention.anchor.hull();
+                let (start, end) = (hull.start.utf8, hull.end.utf8);
+                if annotation.is_orphan() {
+                    Self::of_class(ORPHAN_CLASS, start, end, annotation.id)
+                } else {
+                    Self::of(start, end, annotation.id)
+                }
+            }
+            Target::Relation(_) => Self::of_class(RELATION_CLASS, 0, 0, annotation.id),
+            Target::Article => Self::of_class(ARTICLE_CLASS, 0, 0, annotation.id),
+        }
     }
 
     /// The key of an annotation whose hull is `[start, end)`, `start <= end`, in bytes of the text.
     #[must_use]
     pub fn of(start: u32, end: u32, id: AnnotationId) -> Self {
         let length = end.saturating_sub(start);
-        let class = CLASS_BYTES_MAX.iter().map(|max| u8::from(length > *max)).sum();
-        Self { class, position: DocumentPosition::new(start, end, id) }
+        let class = LENGTH_CLASS_BYTES_MAX.iter().map(|max| u8::from(length > *max)).sum();
+        Self::of_class(class, start, end, id)
     }
 
-    /// The length class, 0 for the shortest, below [`LENGTH_CLASSES`].
+    /// The key of an annotation of a class that is not told by the length of its hull.
+    pub(super) fn of_class(class: u8, start: u32, end: u32, id: AnnotationId) -> Self {
+        Self { class, position: DocumentPosition::new(Section::of_class(class), start, end, id) }
+    }
+
+    /// The class: a length class, 0 for the shortest, or one of what has no place; below [`CLASSES`].
     #[must_use]
     pub fn class(self) -> u8 {
         self.class
@@ -136,7 +224,7 @@ impl SortKey {
         let mut bytes = [0; Self::BYTES];
         let mut rest = bytes.as_mut_slice();
         rest.put_u8(self.class);
-        rest.put_slice(&self.position.encode());
+        rest.put_slice(&self.position.place());
         bytes
     }
 
@@ -148,23 +236,37 @@ impl SortKey {
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         bytes
             .split_first()
-            .and_then(|(class, position)| {
-                let position = DocumentPosition::decode(position)?;
-                let key = Self::of(position.start(), position.end(), position.id());
-                (key.class == *class && position.start() <= position.end()).then_some(key)
+            .and_then(|(class, place)| {
+                let position = DocumentPosition::decode_place(Section::of_class(*class), place)?;
+                let key = Self { class: *class, position };
+                key.is_one().then_some(key)
             })
             .ok_or_else(|| Error::corrupt(format!("{bytes:02x?} is not the sort key of an annotation")))
     }
 
-    /// The keys of a class that a window and a page leave: from the first key to the one behind the last. They hold
-    /// every annotation of the class whose hull meets `window`, and others.
+    /// Whether the class is that of the hull.
+    fn is_one(self) -> bool {
+        let (start, end) = (self.start(), self.end());
+        match self.position.section {
+            Section::Text => start <= end && Self::of(start, end, self.id()) == self,
+            Section::Article | Section::Relations => (start, end) == (0, 0),
+            Section::Orphans => start <= end,
+        }
+    }
+
+    /// The keys of a class that a window and a page leave: from the first key to the one behind the last; `None` if they
+    /// leave none. They hold every annotation of the class whose hull meets `window`, and others.
     #[must_use]
     pub(super) fn bounds(
         class: u8,
         window: Option<(u32, u32)>,
         after: Option<DocumentPosition>,
-    ) -> (Vec<u8>, Vec<u8>) {
-        let reach = CLASS_BYTES_MAX.get(usize::from(class)).copied().unwrap_or(u32::MAX);
+    ) -> Option<(Vec<u8>, Vec<u8>)> {
+        let section = Section::of_class(class);
+        if window.is_some() && section != Section::Text {
+            return None;
+        }
+        let reach = LENGTH_CLASS_BYTES_MAX.get(usize::from(class)).copied().unwrap_or(u32::MAX);
         let mut from = vec![class];
         let mut to = vec![class + 1];
         if let Some((start, end)) = window {
@@ -175,13 +277,17 @@ impl SortKey {
                 to.put_u32(behind);
             }
         }
-        if let Some(after) = after {
-            let mut next = vec![class];
-            next.put_slice(&after.encode());
-            next.put_u8(0);
-            from = from.max(next);
+        match after {
+            Some(after) if after.section > section => return None,
+            Some(after) if after.section == section => {
+                let mut next = vec![class];
+                next.put_slice(&after.place());
+                next.put_u8(0);
+                from = from.max(next);
+            }
+            Some(_) | None => {}
         }
-        (from, to)
+        Some((from, to))
     }
 }
 
@@ -212,17 +318,44 @@ mod tests {
         check(1, 513, "0000000001fffffdfe");
         check(0x0102, 0x0304, "0100000102fffffcfb");
         check(0, u32::MAX, "040000000000000000");
+
+        let check = |class, start, end, expected: &str| {
+            let key = SortKey::of_class(class, start, end, id(0xab));
+            assert_eq!(hex::encode(key.encode()), format!("{expected}{}", "ab".repeat(16)));
+            assert_eq!(SortKey::decode(&key.encode()).unwrap(), key);
+        };
+        check(ARTICLE_CLASS, 0, 0, "0500000000ffffffff");
+        check(RELATION_CLASS, 0, 0, "0600000000ffffffff");
+        check(ORPHAN_CLASS, 1, 0x0203, "0700000001fffffdfc");
+    }
+
+    #[test]
+    fn what_has_no_place_stands_before_or_behind_the_text_and_in_no_window() {
+        let position = |class| SortKey::of_class(class, 0, 0, id(1)).position();
+        let in_text = SortKey::of(7, 9, id(1)).position();
+        assert!(position(ARTICLE_CLASS) < in_text);
+        assert!(in_text < position(RELATION_CLASS) && position(RELATION_CLASS) < position(ORPHAN_CLASS));
+        let check = |class, after: Option<DocumentPosition>, left: bool| {
+            assert_eq!(SortKey::bounds(class, None, after).is_some(), left, "{class} {after:?}");
+            assert_eq!(SortKey::bounds(class, Some((0, 9)), after), None);
+        };
+        check(ARTICLE_CLASS, None, true);
+        check(ARTICLE_CLASS, Some(in_text), false);
+        check(RELATION_CLASS, Some(in_text), true);
+        check(RELATION_CLASS, Some(position(ORPHAN_CLASS)), false);
+        assert!(SortKey::bounds(0, None, Some(position(RELATION_CLASS))).is_none());
+        assert!(SortKey::bounds(0, None, Some(position(ARTICLE_CLASS))).is_some());
     }
 
     #[test]
     fn lengths_fall_into_classes() {
         let check = |length, class| assert_eq!(SortKey::of(0, length, id(1)).class(), class, "{length}");
-        for (class, max) in (0..).zip(CLASS_BYTES_MAX) {
+        for (class, max) in (0..).zip(LENGTH_CLASS_BYTES_MAX) {
             check(max, class);
             check(max + 1, class + 1);
         }
         check(0, 0);
-        check(64 << 20, LENGTH_CLASSES - 1);
+        check(64 << 20, 4);
     }
 
     #[test]
@@ -266,11 +399,11 @@ mod tests {
         let check = |window, start, end| {
             let key = SortKey::of(start, end, id(1));
             assert!(meets(window, (start, end)));
-            let (from, to) = SortKey::bounds(key.class(), Some(window), None);
+            let (from, to) = SortKey::bounds(key.class(), Some(window), None).unwrap();
             assert!(from <= key.encode().to_vec() && key.encode().to_vec() < to, "{window:?} {key:?}");
         };
         let window = (10 << 20, 11 << 20);
-        for max in CLASS_BYTES_MAX {
+        for max in LENGTH_CLASS_BYTES_MAX {
             check(window, window.0 + 1 - max, window.0 + 1);
         }
         check(window, 0, window.0 + 1);
@@ -284,7 +417,8 @@ mod tests {
     fn bounds_begin_behind_the_last_of_a_page() {
         let check = |start, end, n, expected| {
             let key = SortKey::of(start, end, id(n));
-            let (from, _) = SortKey::bounds(0, Some((0, 9)), Some(DocumentPosition::new(5, 8, id(2))));
+            let after = DocumentPosition::new(Section::Text, 5, 8, id(2));
+            let (from, _) = SortKey::bounds(0, Some((0, 9)), Some(after)).unwrap();
             assert_eq!(from <= key.encode().to_vec(), expected, "{key:?}");
         };
         check(5, 8, 2, false);
@@ -298,7 +432,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_key_or_damage(bytes in prop::collection::vec(prop_oneof![0..6_u8, any::<u8>()], 24..27)) {
+        fn any_bytes_are_a_key_or_damage(bytes in prop::collection::vec(prop_oneof![0..9_u8, any::<u8>()], 24..27)) {
             if let Ok(key) = SortKey::decode(&bytes) {
                 prop_assert_eq!(&key.encode()[..], &bytes[..]);
             }
@@ -328,7 +462,7 @@ mod tests {
             let sorted = |(a, b): (u32, u32)| (a.min(b), a.max(b));
             let (window, (start, end)) = (sorted(window), sorted(hull));
             let key = SortKey::of(start, end, id(1));
-            let (from, to) = SortKey::bounds(key.class(), Some(window), None);
+            let (from, to) = SortKey::bounds(key.class(), Some(window), None).unwrap();
             let bytes = key.encode().to_vec();
             prop_assert!(!meets(window, (start, end)) || (from <= bytes && bytes < to));
         }

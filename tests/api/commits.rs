@@ -44,6 +44,7 @@ fn delete(name: &str, etag: &str, allow_missing: bool) -> v1::Write {
         allow_missing,
         validate_only: false,
         request_id: String::new(),
+        force: false,
     };
     v1::Write { op: Some(Op::Delete(request)) }
 }

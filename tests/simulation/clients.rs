@@ -6,11 +6,12 @@ use bytes::Bytes;
 use spandrel::{
     app::{
         App, Renderers,
-        annotation_commits::{Content, Write, WriteOp},
+        annotation_commits::{Write, WriteOp},
         annotation_reads::{AnnotationFilter, AnnotationQuery, StreamCursor},
         answers::AnswerKey,
         article_commits::{ArticleUpdate, NewArticle},
         articles::ArticleAnswer,
+        contents::{Content, TargetRequest},
         projects::{Deletion, ProjectUpdate},
     },
     domain::{
@@ -281,7 +282,7 @@ fn write(project: &str, path: String, write: &calls::Write) -> Write {
             allow_missing: *allow_missing,
         },
         calls::WriteOp::Delete { etag, allow_missing } => {
-            WriteOp::Delete { id, etag: sent(etag.as_ref()), allow_missing: *allow_missing }
+            WriteOp::Delete { id, etag: sent(etag.as_ref()), allow_missing: *allow_missing, force: false }
         }
     };
     Write { path, article: article_name(project, article), op }
@@ -292,8 +293,8 @@ fn content(content: &calls::Content) -> Content {
     Content {
         layer: layer.as_deref().map(|layer| LayerId::parse("layer", layer).unwrap()),
         label: Some(label_of(label)),
-        spans: Some(spans.iter().copied().map(span).collect()),
-        text_revision: 0,
+        target: Some(TargetRequest::Spans(spans.iter().copied().map(span).collect())),
+        ..Content::default()
     }
 }
 

@@ -320,6 +320,7 @@ fn write(project: &str, write: &Write) -> Op {
             allow_missing: *allow_missing,
             validate_only: false,
             request_id: String::new(),
+            force: false,
         }),
     }
 }

@@ -131,7 +131,7 @@ fn change_of(record: &[u8], of: &domain_projects::Project) -> Change {
             let one = |one: Option<records::StoredArticle>| one.map(|one| article(of, &one.article));
             Change::Article { number: number.0, before: one(before), after: one(after) }
         }
-        ResourceChange::Annotation { number: _, article, id, before, after } => {
+        ResourceChange::Annotation { number: _, article, id, before, after, cascaded: _ } => {
             let one = |one: Option<domain_annotations::Annotation>| {
                 one.map(|one| annotation(article.as_str(), of.uid, &one))
             };
@@ -180,14 +180,15 @@ pub fn annotation(
     annotation: &domain_annotations::Annotation,
 ) -> Annotation {
     let offset = |offset: u32| usize::try_from(offset).unwrap();
-    let spans = annotation.mention.anchor.spans().iter();
+    let mention = annotation.target.mention().unwrap();
+    let spans = mention.anchor.spans().iter();
     Annotation {
         article: article.to_owned(),
         id: annotation.id.to_string(),
         layer: annotation.layer.to_string(),
         label: annotation.label.to_string(),
         spans: spans.map(|span| (offset(span.start.utf8), offset(span.end.utf8))).collect(),
-        quotes: annotation.mention.quotes.clone(),
+        quotes: mention.quotes.clone(),
         etag: Etag::parse(&annotation.etag(uid).to_string()),
         created: annotation.create_time.0,
         updated: annotation.update_time.0,

@@ -9,8 +9,9 @@ use std::{
 use spandrel::{
     app::{
         App,
-        annotation_commits::{Content, Write, WriteOp, Written},
+        annotation_commits::{Write, WriteOp, Written},
         article_commits::{ArticleUpdate, NewArticle},
+        contents::{Content, TargetRequest},
         projects::{Deletion, ProjectUpdate},
     },
     domain::{
@@ -164,10 +165,9 @@ async fn answer(app: &Arc<App>, wish: &Wish, ended: &Mutex<Ended>) -> Result<Str
         Op::Mark { article: of } => {
             let utf8 = Some(Utf8Range { start: 0, end: 4 });
             let content = Content {
-                layer: None,
                 label: Some(Label::parse("label", &wish.label).unwrap()),
-                spans: Some(vec![SpanRequest { utf8, ..SpanRequest::default() }]),
-                text_revision: 0,
+                target: Some(TargetRequest::Spans(vec![SpanRequest { utf8, ..SpanRequest::default() }])),
+                ..Content::default()
             };
             // Without an id, so that two of them would not meet.
             let written = write(app, article(&of), WriteOp::Create { id: None, content }, attempt).await?;
@@ -175,7 +175,7 @@ async fn answer(app: &Arc<App>, wish: &Wish, ended: &Mutex<Ended>) -> Result<Str
             format!("{written:?}")
         }
         Op::Unmark { name } => {
-            let op = WriteOp::Delete { id: name.annotation, etag, allow_missing: false };
+            let op = WriteOp::Delete { id: name.annotation, etag, allow_missing: false, force: false };
             format!("{:?}", write(app, name.article, op, attempt).await?)
         }
         Op::Undo { revision } => {

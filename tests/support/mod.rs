@@ -285,6 +285,7 @@ pub fn annotation(label: &str, spans: Vec<v1::Span>) -> v1::Annotation {
 pub fn spans(annotation: &v1::Annotation) -> &[v1::Span] {
     match annotation.target.as_ref().unwrap() {
         v1::annotation::Target::Anchor(anchor) => &anchor.spans,
+        other => panic!("{other:?} has no spans"),
     }
 }
 

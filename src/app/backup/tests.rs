@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use crate::{
     app::{
         Settings,
-        annotation_commits::{Content, Write, WriteOp},
+        annotation_commits::{Write, WriteOp},
         answers::Versions,
         article_commits::{ArticleUpdate, NewArticle},
+        contents::{Content, TargetRequest},
         projects::{Deletion, ProjectUpdate},
         undo::Undone,
     },
@@ -264,6 +265,7 @@ async fn check_one_that_comes_back(deleted_after: usize, undone_after: usize, va
                 id: AnnotationId::from_bytes(last),
                 etag: String::new(),
                 allow_missing: false,
+                force: false,
             };
             if backup.taken == undone_after && variant == 1 {
                 busy.write(b.clone(), vec![delete]).await;

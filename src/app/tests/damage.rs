@@ -14,7 +14,11 @@ use uuid::Uuid;
 use self::database::{A, B_SENTENCE, LogEntry, P, Q, Rows, Statistics, annotation_id, healthy, trimmed};
 use super::*;
 use crate::{
-    domain::{annotations::Annotation, revisions::ProjectUid},
+    domain::{
+        annotations::{Annotation, Mention, Target},
+        revisions::ProjectUid,
+        spans::{Anchor, Empty},
+    },
     limits::{REVISION_MAX, VALUE_BYTES_MAX},
     store::{
         annotation_index::AnnotationIndex,
@@ -333,7 +337,7 @@ fn annotations_that_are_wrong_are_found() {
     });
     check("are none", |rows| rows.put(P, &statistics(rows, "a"), "x"));
     check("there are statistics of nothing", |rows| {
-        let nothing = Statistics { by_length_class: vec![0; 5], has_directory: false };
+        let nothing = Statistics { by_length_class: vec![0; 8], has_directory: false };
         rows.put(P, &statistics(rows, "d"), nothing.encode_to_vec());
     });
     check("is not in order: the first row, and only it, is at the prefix", |rows| {
@@ -386,17 +390,17 @@ fn annotations_whose_records_are_wrong_are_found() {
             end: crate::domain::text::Position { utf8: 4, utf16: 4, code_points: 4 },
         }];
         edit_annotation(rows, "a", 1, |annotation| {
-            annotation.mention.anchor = crate::domain::spans::Anchor::from_ranges(spans).unwrap();
+            mention(annotation).anchor = Anchor::from_ranges(spans).unwrap();
         });
     });
     check("its quotes are not what its spans cover", |rows| {
-        edit_annotation(rows, "a", 1, |annotation| annotation.mention.quotes = vec!["Ana".to_owned()]);
+        edit_annotation(rows, "a", 1, |annotation| mention(annotation).quotes = vec!["Ana".to_owned()]);
     });
     check("its quotes are not what its spans cover", |rows| {
-        edit_annotation(rows, "a", 1, |annotation| annotation.mention.quotes.clear());
+        edit_annotation(rows, "a", 1, |annotation| mention(annotation).quotes.clear());
     });
     check("counts in text revision 2, and the latest is 1", |rows| {
-        edit_annotation(rows, "a", 1, |annotation| annotation.mention.text_revision = 2);
+        edit_annotation(rows, "a", 1, |annotation| annotation.text_revision = 2);
     });
     check("is of revision 9999", |rows| {
         edit_annotation(rows, "a", 1, |annotation| annotation.revision = Revision(9_999));
@@ -405,16 +409,22 @@ fn annotations_whose_records_are_wrong_are_found() {
         let index = index(rows, "a");
         rows.write(P, 1, |draft| {
             let key = index.get(draft, annotation_id(1))?.unwrap().key;
-            index.replace(draft, key, key, b"")
+            index.replace(draft, key, key, b"\x1a\x01\x01")
         });
     });
 }
 
 fn resolve(annotation: &mut Annotation, ranges: &[(u32, u32)]) {
     let text = crate::domain::text::Text::new(A);
-    let spans = database::content("X", ranges).spans.unwrap();
-    annotation.mention.anchor = crate::domain::spans::Anchor::resolve(&text, &spans).unwrap();
-    annotation.mention.quotes = annotation.mention.anchor.quotes(&text);
+    let Some(TargetRequest::Spans(spans)) = database::content("X", ranges).target else { unreachable!() };
+    let mention = mention(annotation);
+    mention.anchor = Anchor::resolve(&text, &spans, Empty::Refused).unwrap();
+    mention.quotes = mention.anchor.quotes(&text);
+}
+
+fn mention(annotation: &mut Annotation) -> &mut Mention {
+    let Target::Spans(mention) = &mut annotation.target else { unreachable!() };
+    mention
 }
 
 #[test]

@@ -5,15 +5,15 @@ use std::mem;
 use bytes::Bytes;
 use prost::Message;
 
-use super::{attempt, check_batch, id_or_name, not_alone, required, spans, timestamp};
+use super::{attempt, attributes, check_batch, contents, id_or_name, not_alone, required, spans, timestamp};
 use crate::{
     app::{
-        annotation_commits::{Content, Write, WriteOp, Written},
+        annotation_commits::{Write, WriteOp, Written},
         annotation_reads::{AnnotationFilter, AnnotationPage, AnnotationQuery},
     },
     domain::{
         Error, Result,
-        annotations::{Annotation, Label, Mention},
+        annotations::{self, Annotation, Label},
         details::Mask,
         ids::{AnnotationId, AnnotationName, ArticleName, LayerId, ProjectName},
         requests::Method,
@@ -127,16 +127,35 @@ pub fn stream(request: v1::StreamAnnotationsRequest) -> Result<(ProjectName, Ann
 /// An annotation as clients see it.
 #[must_use]
 pub fn annotation(article: &ArticleName, uid: ProjectUid, annotation: &Annotation) -> v1::Annotation {
-    let Annotation { id, layer, label, mention, revision, create_time, update_time } = annotation;
-    let Mention { anchor, quotes, text_revision } = mention;
-    let quotes = quotes.iter().cloned().chain(std::iter::repeat(String::new()));
-    let spans = anchor.spans().iter().zip(quotes).map(|(range, quote)| spans::span(range, quote)).collect();
+    let Annotation {
+        id,
+        layer,
+        label,
+        target,
+        attributes,
+        note,
+        score,
+        state,
+        anchoring,
+        derived_from,
+        text_revision,
+        revision,
+        create_time,
+        update_time,
+    } = annotation;
     v1::Annotation {
         name: article.annotation(*id).to_string(),
         layer: layer.as_str().to_owned(),
         label: label.as_str().to_owned(),
-        target: Some(v1::annotation::Target::Anchor(v1::Anchor { spans })),
+        target: Some(contents::target(article, target)),
+        attributes: attributes::message(attributes),
+        note: note.clone(),
+        score: *score,
+        state: contents::state(*state).into(),
+        anchoring: anchoring.map(contents::anchoring),
         text_revision: *text_revision,
+        creator: String::new(),
+        derived_from: derived_from.iter().map(ToString::to_string).collect(),
         revision: revision.0,
         create_time: Some(timestamp(*create_time)),
         update_time: Some(timestamp(*update_time)),
@@ -244,7 +263,9 @@ fn create_write(
         }
         Some(_) | None => ArticleName::parse("parent", &parent)?,
     };
-    let (name, content, _) = parts(required("annotation", annotation)?)?;
+    let annotation = required("annotation", annotation)?;
+    let name = annotation.name.clone();
+    let content = contents::parse(&article, annotation).map_err(|error| error.within("annotation"))?;
     let ids = (("annotation_id", annotation_id.as_str()), ("annotation.name", name.as_str()));
     let id = id_or_name(ids.0, ids.1, AnnotationId::parse, |field, name| {
         let name = AnnotationName::parse(field, name)?;
@@ -265,37 +286,21 @@ fn update_write(request: v1::UpdateAnnotationRequest, path: String) -> Result<Wr
         validate_only: _,
         request_id: _,
     } = request;
-    let (name, content, etag) = parts(required("annotation", annotation)?)?;
-    let AnnotationName { article, annotation: id } = AnnotationName::parse("annotation.name", &name)?;
+    let annotation = required("annotation", annotation)?;
+    let AnnotationName { article, annotation: id } =
+        AnnotationName::parse("annotation.name", &annotation.name)?;
+    let etag = annotation.etag.clone();
+    let content = contents::parse(&article, annotation).map_err(|error| error.within("annotation"))?;
     let mask = Mask::parse("update_mask", update_mask.as_ref().map(|mask| mask.paths.as_slice()))?;
+    annotations::check_mask("update_mask", &mask)?;
     Ok(Write { path, article, op: WriteOp::Update { id, content, mask, etag, allow_missing } })
 }
 
 fn delete_write(request: v1::DeleteAnnotationRequest, path: String) -> Result<Write> {
-    let v1::DeleteAnnotationRequest { name, etag, allow_missing, validate_only: _, request_id: _ } = request;
+    let v1::DeleteAnnotationRequest { name, etag, allow_missing, force, validate_only: _, request_id: _ } =
+        request;
     let AnnotationName { article, annotation: id } = AnnotationName::parse("name", &name)?;
-    Ok(Write { path, article, op: WriteOp::Delete { id, etag, allow_missing } })
-}
-
-/// The name, content and etag of an annotation that a client sent.
-fn parts(annotation: v1::Annotation) -> Result<(String, Content, String)> {
-    let v1::Annotation {
-        name,
-        layer,
-        label,
-        target,
-        text_revision,
-        revision: _,
-        create_time: _,
-        update_time: _,
-        etag,
-    } = annotation;
-    let AnnotationFilter { layer, label } =
-        filter(&layer, &label).map_err(|error| error.within("annotation"))?;
-    let spans = target.map(|v1::annotation::Target::Anchor(v1::Anchor { spans })| {
-        spans.into_iter().map(spans::request).collect()
-    });
-    Ok((name, Content { layer, label, spans, text_revision }, etag))
+    Ok(Write { path, article, op: WriteOp::Delete { id, etag, allow_missing, force } })
 }
 
 /// A layer and a label, each none when it is empty.

@@ -32,8 +32,7 @@ use crate::{
 pub const RENDERERS: Renderers = Renderers {
     annotation: super::rendering::rendered,
     resource: |project, uid, resource| message(project, uid, resource).encode_to_vec().into(),
-    change: |project, uid, of| change(project, uid, of, false).encode_to_vec().into(),
-    restored: |project, uid, of| change(project, uid, of, true).encode_to_vec().into(),
+    change: |project, uid, of| change(project, uid, of).encode_to_vec().into(),
     changes,
 };
 
@@ -226,7 +225,7 @@ fn changes(stamp: Stamp, origin: Origin, changes: &[Bytes], continued: bool) -> 
     message.encode_to_vec().into()
 }
 
-fn change(project: &ProjectName, uid: ProjectUid, of: &ResourceChange, restored: bool) -> v1::Change {
+fn change(project: &ProjectName, uid: ProjectUid, of: &ResourceChange) -> v1::Change {
     let message = |resource| message(project, uid, resource);
     match of {
         ResourceChange::Project { before, after } => v1::Change {
@@ -244,11 +243,11 @@ fn change(project: &ProjectName, uid: ProjectUid, of: &ResourceChange, restored:
                 cascaded: *cascaded,
             }
         }
-        ResourceChange::Annotation { number: _, article, id, before, after } => v1::Change {
+        ResourceChange::Annotation { number: _, article, id, before, after, cascaded } => v1::Change {
             name: project.article(article.clone()).annotation(*id).to_string(),
             before: before.as_ref().map(|before| message(Resource::Annotation(article, before))),
             after: after.as_ref().map(|after| message(Resource::Annotation(article, after))),
-            cascaded: restored,
+            cascaded: *cascaded,
         },
     }
 }

@@ -3,8 +3,10 @@
 
 pub mod annotations;
 pub mod articles;
+pub mod attributes;
 pub mod backups;
 pub mod changes;
+pub mod contents;
 pub mod projects;
 pub mod rendering;
 pub mod spans;

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use uuid::Uuid;
 
-use super::timestamp;
+use super::{attributes, contents, timestamp};
 use crate::domain::{
-    annotations::{Annotation, Mention},
-    ids::ArticleName,
+    annotations::{Annotation, Argument, Mention, Relation, Target},
+    ids::{AnnotationId, ArticleName},
     revisions::{ProjectUid, Timestamp},
+    spans::Anchor,
     text::TextRange,
 };
 
@@ -17,27 +18,69 @@ use crate::domain::{
 pub fn rendered(article: &ArticleName, uid: ProjectUid, annotation: &Annotation) -> Bytes {
     const FIXED_BYTES: usize = 176;
     const SPAN_BYTES: usize = 40;
-    let Annotation { id, layer, label, mention, revision, create_time, update_time } = annotation;
-    let Mention { anchor, quotes, text_revision } = mention;
+    let Annotation {
+        id,
+        layer,
+        label,
+        target,
+        attributes,
+        note,
+        score,
+        state,
+        anchoring,
+        derived_from,
+        text_revision,
+        revision,
+        create_time,
+        update_time,
+    } = annotation;
     let (project, article) = (article.project.as_str(), article.article.as_str());
-    let words = project.len() + article.len() + layer.as_str().len() + label.as_str().len();
-    let quotes_bytes: usize = quotes.iter().map(String::len).sum();
-    let capacity = FIXED_BYTES + words + SPAN_BYTES * anchor.spans().len() + quotes_bytes;
+    let words = project.len() + article.len() + layer.as_str().len() + label.as_str().len() + note.len();
+    let spans = target.mention().map_or(0, |mention| {
+        SPAN_BYTES * mention.anchor.spans().len() + mention.quotes.iter().map(String::len).sum::<usize>()
+    });
 
-    let mut message = Fields(Vec::with_capacity(capacity));
-    let id = Uuid::from_bytes(*id.as_bytes());
-    let mut id_buffer = Uuid::encode_buffer();
-    let id: &str = id.hyphenated().encode_lower(&mut id_buffer);
-    message.string(1, &["projects/", project, "/articles/", article, "/annotations/", id]);
+    let mut message = Fields(Vec::with_capacity(FIXED_BYTES + words + spans));
+    let name = |message: &mut Fields, tag, id: &AnnotationId| {
+        let mut id_buffer = Uuid::encode_buffer();
+        let id: &str = Uuid::from_bytes(*id.as_bytes()).hyphenated().encode_lower(&mut id_buffer);
+        message.string(tag, &["projects/", project, "/articles/", article, "/annotations/", id]);
+    };
+    name(&mut message, 1, id);
     message.string(2, &[layer.as_str()]);
     message.string(3, &[label.as_str()]);
-    message.message(4, |anchor_message| {
-        let quotes = quotes.iter().map(String::as_str).chain(std::iter::repeat(""));
-        for (span, quote) in anchor.spans().iter().zip(quotes) {
-            anchor_message.message(1, |message| message.span(span, quote));
+    match target {
+        Target::Spans(Mention { anchor, quotes, splits_graphemes: _ }) => {
+            message.message(4, |message| message.anchor(anchor, quotes));
         }
-    });
+        Target::Relation(Relation { arguments }) => message.message(5, |message| {
+            for Argument { role, annotation } in arguments {
+                message.message(1, |message| {
+                    message.string(1, &[role]);
+                    name(message, 2, annotation);
+                });
+            }
+        }),
+        Target::Article => message.message(6, |_| {}),
+    }
+    for (name, value) in attributes {
+        message.message(7, |message| {
+            message.string(1, &[name]);
+            message.message(2, |message| message.encoded(&attributes::value_message(value)));
+        });
+    }
+    message.string(8, &[note]);
+    if let Some(score) = score {
+        prost::encoding::double::encode(9, score, &mut message.0);
+    }
+    message.number(10, i64::from(i32::from(contents::state(*state))).cast_unsigned());
+    if let Some(anchoring) = anchoring {
+        message.message(11, |message| message.encoded(&contents::anchoring(*anchoring)));
+    }
     message.number(12, u64::from(*text_revision));
+    for name in derived_from {
+        message.string(14, &[&name.to_string()]);
+    }
     message.number(15, revision.0);
     message.message(16, |message| message.time(*create_time));
     message.message(17, |message| message.time(*update_time));
@@ -85,6 +128,19 @@ impl Fields {
         }
     }
 
+    /// `Anchor`.
+    fn anchor(&mut self, anchor: &Anchor, quotes: &[String]) {
+        let quotes = quotes.iter().map(String::as_str).chain(std::iter::repeat(""));
+        for (span, quote) in anchor.spans().iter().zip(quotes) {
+            self.message(1, |message| message.span(span, quote));
+        }
+    }
+
+    /// What is rarely there is made as a message first.
+    fn encoded(&mut self, message: &impl prost::Message) {
+        self.0.extend_from_slice(&message.encode_to_vec());
+    }
+
     /// `Span`.
     fn span(&mut self, TextRange { start, end }: &TextRange, quote: &str) {
         let mut range = |tag, start: u32, end: u32| {
@@ -119,10 +175,10 @@ mod tests {
     use super::*;
     use crate::{
         domain::{
-            annotations::Label,
-            ids::{AnnotationId, LayerId, ProjectName},
+            annotations::{Anchoring, AnchoringResult, Label, State},
+            attributes::AttributeValue,
+            ids::{LayerId, ProjectName},
             revisions::Revision,
-            spans::Anchor,
             text::Position,
         },
         grpc::convert::annotations,
@@ -133,7 +189,7 @@ mod tests {
         let length = || prop_oneof![1..200u32, 60_000..10_000_000u32];
         let gap = prop_oneof![Just(0), length()];
         let spans = prop::collection::vec(((gap, length()), ".{0,200}"), 1..6);
-        (spans, any::<bool>(), 1..4u32).prop_map(|(spans, has_quotes, text_revision)| {
+        (spans, any::<bool>()).prop_map(|(spans, has_quotes)| {
             let mut last = Position::default();
             let mut forward = |by: u32| {
                 last = Position {
@@ -151,8 +207,49 @@ mod tests {
                 quotes.push(quote);
             }
             let anchor = Anchor::from_ranges(ranges).unwrap();
-            Mention { anchor, quotes: if has_quotes { quotes } else { Vec::new() }, text_revision }
+            let quotes = if has_quotes { quotes } else { Vec::new() };
+            Mention { anchor, quotes, splits_graphemes: false }
         })
+    }
+
+    fn targets() -> impl Strategy<Value = Target> {
+        let argument = ("[A-Za-z ]{0,9}", any::<[u8; 16]>());
+        let argument =
+            argument.prop_map(|(role, id)| Argument { role, annotation: AnnotationId::from_bytes(id) });
+        let relation = prop::collection::vec(argument, 1..5).prop_map(|arguments| Relation { arguments });
+        prop_oneof![
+            3 => mentions().prop_map(Target::Spans),
+            1 => relation.prop_map(Target::Relation),
+            1 => Just(Target::Article),
+        ]
+    }
+
+    fn values() -> impl Strategy<Value = AttributeValue> {
+        prop_oneof![
+            any::<bool>().prop_map(AttributeValue::Bool),
+            any::<i64>().prop_map(AttributeValue::Int),
+            (-1e9..1e9).prop_map(AttributeValue::Double),
+            ".{0,9}".prop_map(AttributeValue::String),
+            prop::collection::vec(".{0,9}", 0..4).prop_map(AttributeValue::StringList),
+        ]
+    }
+
+    fn anchorings() -> impl Strategy<Value = Anchoring> {
+        let results = [
+            AnchoringResult::Unchanged,
+            AnchoringResult::Shifted,
+            AnchoringResult::Moved,
+            AnchoringResult::Modified,
+            AnchoringResult::Orphaned,
+        ];
+        (prop::sample::select(results.to_vec()), 0.0..1.0, 1..4u32, any::<bool>()).prop_map(
+            |(result, similarity, from_text_revision, needs_review)| Anchoring {
+                result,
+                similarity,
+                from_text_revision,
+                needs_review,
+            },
+        )
     }
 
     proptest! {
@@ -161,7 +258,11 @@ mod tests {
             (id, uid) in any::<([u8; 16], u128)>(),
             (project, article, layer) in ("[a-z0-9]{1,20}", "[A-Za-z0-9]{1,128}", "[a-z0-9]{1,128}"),
             label in "[A-Za-z é東]{1,80}",
-            mention in mentions(),
+            (target, text_revision) in (targets(), 1..4u32),
+            (attributes, note) in (prop::collection::btree_map("[a-z]{1,9}", values(), 0..4), ".{0,99}"),
+            (score, anchoring) in (prop::option::of(0.0..=1.0), prop::option::of(anchorings())),
+            state in prop::sample::select(vec![State::Suggested, State::Accepted, State::Rejected]),
+            derived_from in prop::collection::vec(any::<[u8; 16]>(), 0..3),
             (revision, create_time, update_time) in (0..1u64 << 53, any::<i64>(), -5_000_000..5_000_000i64),
         ) {
             let article = ProjectName::parse("name", &format!("projects/{project}")).unwrap().article(
@@ -171,7 +272,17 @@ mod tests {
                 id: AnnotationId::from_bytes(id),
                 layer: LayerId::parse("layer", &layer).unwrap(),
                 label: Label::parse("label", &label).unwrap(),
-                mention,
+                target,
+                attributes,
+                note,
+                score,
+                state,
+                anchoring,
+                derived_from: derived_from
+                    .into_iter()
+                    .map(|id| article.annotation(AnnotationId::from_bytes(id)))
+                    .collect(),
+                text_revision,
                 revision: Revision(revision),
                 create_time: Timestamp(create_time),
                 update_time: Timestamp(update_time),

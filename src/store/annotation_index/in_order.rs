@@ -30,15 +30,15 @@ impl<'v> InOrder<'v> {
         after: Option<DocumentPosition>,
     ) -> Self {
         let classes = (0..).zip(&statistics.by_length_class).filter(|(_, count)| **count > 0);
-        let classes = classes.map(|(class, _)| {
-            let (from, to) = SortKey::bounds(class, window, after);
+        let classes = classes.filter_map(|(class, _)| {
+            let (from, to) = SortKey::bounds(class, window, after)?;
             let run = index.run();
             let entries = if statistics.has_directory {
                 run.ascending(view, &from, Some(&to))
             } else {
                 run.ascending_in_one_row(view, &from, Some(&to))
             };
-            Class { entries, next: None }
+            Some(Class { entries, next: None })
         });
         Self { index, view, window, classes: classes.collect() }
     }

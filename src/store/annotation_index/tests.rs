@@ -265,7 +265,7 @@ fn windows_and_pages_of_a_large_article_read_what_they_return() {
     let whole = id(COUNT);
     let per_row = RUN_BYTES_MAX / (2 + SortKey::BYTES + 1 + value.len());
     let check = |window: Option<(u32, u32)>, after: Option<u32>, page: usize, expected: &[AnnotationId]| {
-        let after = after.map(|n| DocumentPosition::new(n * 10, n * 10 + 5, id(n)));
+        let after = after.map(|n| DocumentPosition::new(Section::Text, n * 10, n * 10 + 5, id(n)));
         let view = CountingView::new(&rows);
         let found = ids(INDEX.in_document_order(&view, window, after).unwrap().take(page));
         assert_eq!(found, expected, "{window:?} {after:?}");
@@ -386,7 +386,8 @@ fn take_step(draft: &mut Draft<'_>, model: &mut Model, step: &Step) -> Result<()
             assert_eq!(removed, index.map(|index| entry(&model.remove(index))));
         }
         Step::Read { window, after } => {
-            let after = after.map(|(start, end, number)| DocumentPosition::new(start, end, id(number)));
+            let after = after
+                .map(|(start, end, number)| DocumentPosition::new(Section::Text, start, end, id(number)));
             let found: Vec<_> = INDEX.in_document_order(draft, *window, after)?.collect::<Result<_>>()?;
             let expected = model.iter().map(entry).filter(|entry| {
                 window.is_none_or(|window| naively_meets(window, (entry.key.start(), entry.key.end())))

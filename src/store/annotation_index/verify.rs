@@ -2,9 +2,7 @@
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
-use super::{
-    AnnotationIndex, Entry, HULL_BYTES, KeyRange, LENGTH_CLASSES, SortKey, View, hull, is_long, long_values,
-};
+use super::{AnnotationIndex, CLASSES, Entry, KeyRange, SortKey, View, hull, is_long, long_values};
 use crate::{
     domain::{Error, Result, ids::AnnotationId},
     proto::stored::AnnotationStatistics,
@@ -36,7 +34,7 @@ impl AnnotationIndex {
         self.run().verify(view)?;
         self.directory().verify(view)?;
         let mut counted = AnnotationStatistics {
-            by_length_class: vec![0; usize::from(LENGTH_CLASSES)],
+            by_length_class: vec![0; usize::from(CLASSES)],
             has_directory: self.run().has_several_rows(view)?,
         };
         let mut hulls = Vec::new();
@@ -69,7 +67,7 @@ impl AnnotationIndex {
     fn verify_ids(
         &self,
         view: &dyn View,
-        hulls: &[(AnnotationId, [u8; HULL_BYTES])],
+        hulls: &[(AnnotationId, Vec<u8>)],
         has_directory: bool,
     ) -> Result<()> {
         if let Some((twice, _)) =

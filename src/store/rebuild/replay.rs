@@ -12,12 +12,11 @@ use crate::{
     },
     store::{
         annotation_index::AnnotationIndex,
-        article_table,
+        annotation_table, article_table,
         engine::{Change, Draft},
         keys::{self, ArticleNumber, Generation},
         long_values,
         records::{self, ResourceChange},
-        sort_key::SortKey,
     },
 };
 
@@ -62,20 +61,20 @@ pub(super) fn apply(draft: &mut Draft<'_>, revision: Revision, change: ResourceC
         ResourceChange::Annotation { number: ArticleNumber(0), article, .. } => {
             Err(Error::corrupt(format!("a change does not say which article {article} was")))
         }
-        ResourceChange::Annotation { number, article: _, id, before: _, after } => {
+        ResourceChange::Annotation { number, article: _, id, before: _, after, cascaded: _ } => {
             if draft_has_no(draft, number)? {
                 return Ok(());
             }
             let index = AnnotationIndex::new(number, Generation::FIRST);
-            match after {
-                Some(after) => put_newer(draft, &index, &after, &records::annotation(&after).encode_to_vec()),
-                None => match index.get(draft, id)? {
-                    Some(there) if records::decode_annotation(id, &there.value)?.revision < revision => {
-                        index.remove(draft, id).map(drop)
-                    }
-                    Some(_) | None => Ok(()),
-                },
+            if let Some(after) = after {
+                return put_newer(draft, &index, &after, &records::annotation(&after).encode_to_vec());
             }
+            let Some(there) = index.get(draft, id)? else { return Ok(()) };
+            let before = records::decode_annotation(id, &there.value)?;
+            if before.revision < revision {
+                annotation_table::put(draft, index, Some((&there, &before)), None)?;
+            }
+            Ok(())
         }
     }
 }
@@ -97,15 +96,15 @@ fn put_newer(
     annotation: &Annotation,
     value: &[u8],
 ) -> Result<()> {
-    let key = SortKey::of_annotation(annotation);
-    if index.insert(draft, key, value)? {
+    if annotation_table::put(draft, *index, None, Some((annotation, value)))? {
         return Ok(());
     }
     let there = index.get(draft, annotation.id)?;
     let there =
         there.ok_or_else(|| Error::corrupt(format!("annotation {} is and is not there", annotation.id)))?;
-    if records::decode_annotation(annotation.id, &there.value)?.revision < annotation.revision {
-        index.replace(draft, there.key, key, value)?;
+    let before = records::decode_annotation(annotation.id, &there.value)?;
+    if before.revision < annotation.revision {
+        annotation_table::put(draft, *index, Some((&there, &before)), Some((annotation, value)))?;
     }
     Ok(())
 }

@@ -77,8 +77,7 @@ fn backup() -> Vec<Record> {
     let created = |before, after| records::change(&ResourceChange::Project { before, after });
     let article =
         ResourceChange::Article { number: ARTICLE, before: None, after: Some(stored(2)), cascaded: false };
-    let changed =
-        |before, after| records::annotation_change((ARTICLE, &stored(2).article.id), id, before, after);
+    let changed = |states| records::annotation_change((ARTICLE, &stored(2).article.id), id, states, false);
     vec![
         Record::Start(Timestamp(1)),
         Record::Project { project: project(), base: Revision(3), log_floor: Revision(0) },
@@ -96,8 +95,8 @@ fn backup() -> Vec<Record> {
         },
         commit(1, vec![created(None, Some(project()))]),
         commit(2, vec![records::change(&article)]),
-        commit(3, vec![changed(None, Some(annotation(3)))]),
-        commit(4, vec![changed(Some(annotation(3)), Some(annotation(4)))]),
+        commit(3, vec![changed((None, Some(annotation(3))))]),
+        commit(4, vec![changed((Some(annotation(3)), Some(annotation(4))))]),
         Record::ProjectEnd(ProjectEnd::At { head: stamp(4), numbers_below: 2 }),
     ]
 }
@@ -129,7 +128,10 @@ fn the_newer_revision_wins() {
     };
     let deleted = || {
         let (article, id) = (stored(2).article.id, AnnotationId::from_bytes(ID));
-        commit(4, vec![records::annotation_change((ARTICLE, &article), id, Some(annotation(3)), None)])
+        commit(
+            4,
+            vec![records::annotation_change((ARTICLE, &article), id, (Some(annotation(3)), None), false)],
+        )
     };
     check(backup(), Some(4));
     // Copied twice, in any order.

@@ -3,7 +3,12 @@ use std::fmt::Debug;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::domain::Problem;
+use crate::domain::{
+    Problem,
+    annotations::{Anchoring, AnchoringResult, Argument, Mention, Relation, State, Target},
+    attributes::{AttributeValue, Attributes},
+    ids::AnnotationName,
+};
 
 const TIME: Timestamp = Timestamp(1_700_000_000_000_000);
 
@@ -15,6 +20,13 @@ const ARTICLE: &str = "0a01611201741a0264652201752a060a016b12017630023803\
 const PLAIN_ANNOTATION: &str = "12035045521a0604030305040422054dc3bc6c6c3009388080f9c0c1c48203";
 const FULL_ANNOTATION: &str = "0a04676f6c6412035045521a0fc80196018c01050404000000010101\
     22054dc3bc6c6c22017828023009388080f9c0c1c482034007";
+const ELOQUENT_ANNOTATION: &str = "0a04676f6c6412035045521a0fc80196018c0105040400000001010122054dc3bc6c6c22017828023009388080f9c0c1\
+    c4820340075a050a016210005a0c0a016421000000000000e03f5a050a016918055a0a0a016c32050a01780a005a070a\
+    01732a02c3a9620377687969000000000000000070017a0f080311000000000000e83f1801200182014670726f6a6563\
+    74732f702f61727469636c65732f612f616e6e6f746174696f6e732f30373037303730372d303730372d303730372d30\
+    3730372d303730373037303730373037880101";
+const RELATION: &str = "12035045523009388080f9c0c1c482034a180a04417267311210010101010101010101010101010101014a121210020202020202020202020202020202027002";
+const REMARK: &str = "12035045523009388080f9c0c1c482035001";
 
 fn a_project() -> Project {
     Project {
@@ -60,11 +72,18 @@ fn a_plain_annotation() -> Annotation {
         id: annotation_id(),
         layer: LayerId::parse("", "default").unwrap(),
         label: Label::parse("", "PER").unwrap(),
-        mention: Mention {
+        target: Target::Spans(Mention {
             anchor: Anchor::from_ranges(vec![range((4, 3, 3), (9, 7, 7))]).unwrap(),
             quotes: vec!["Müll".to_owned()],
-            text_revision: 1,
-        },
+            splits_graphemes: false,
+        }),
+        attributes: Attributes::new(),
+        note: String::new(),
+        score: None,
+        state: State::Accepted,
+        anchoring: None,
+        derived_from: Vec::new(),
+        text_revision: 1,
         revision: Revision(9),
         create_time: TIME,
         update_time: TIME,
@@ -76,14 +95,61 @@ fn a_full_annotation() -> Annotation {
     let spans = vec![range((200, 150, 140), (205, 154, 144)), range((205, 154, 144), (206, 155, 145))];
     Annotation {
         layer: LayerId::parse("", "gold").unwrap(),
-        mention: Mention {
+        target: Target::Spans(Mention {
             anchor: Anchor::from_ranges(spans).unwrap(),
             quotes: vec!["Müll".to_owned(), "x".to_owned()],
-            text_revision: 2,
-        },
+            splits_graphemes: false,
+        }),
+        text_revision: 2,
         update_time: Timestamp(TIME.0 + 7),
         ..a_plain_annotation()
     }
+}
+
+/// Where what an annotation says beside its label is there, too.
+fn an_eloquent_annotation() -> Annotation {
+    let attributes = [
+        ("b", AttributeValue::Bool(false)),
+        ("d", AttributeValue::Double(0.5)),
+        ("i", AttributeValue::Int(-3)),
+        ("l", AttributeValue::StringList(vec!["x".to_owned(), String::new()])),
+        ("s", AttributeValue::String("é".to_owned())),
+    ];
+    let Target::Spans(mention) = a_full_annotation().target else { unreachable!() };
+    Annotation {
+        target: Target::Spans(Mention { splits_graphemes: true, ..mention }),
+        attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
+        note: "why".to_owned(),
+        score: Some(0.0),
+        state: State::Suggested,
+        anchoring: Some(Anchoring {
+            result: AnchoringResult::Modified,
+            similarity: 0.75,
+            from_text_revision: 1,
+            needs_review: true,
+        }),
+        derived_from: vec![
+            AnnotationName::parse(
+                "",
+                "projects/p/articles/a/annotations/07070707-0707-0707-0707-070707070707",
+            )
+            .unwrap(),
+        ],
+        ..a_full_annotation()
+    }
+}
+
+/// Of two annotations.
+fn a_relation() -> Annotation {
+    let argument =
+        |role: &str, n| Argument { role: role.to_owned(), annotation: AnnotationId::from_bytes([n; 16]) };
+    let relation = Relation::new(vec![argument("Arg1", 1), argument("", 2)]).unwrap();
+    Annotation { target: Target::Relation(relation), state: State::Rejected, ..a_plain_annotation() }
+}
+
+/// Of the article as a whole.
+fn a_remark() -> Annotation {
+    Annotation { target: Target::Article, ..a_plain_annotation() }
 }
 
 fn range(start: (u32, u32, u32), end: (u32, u32, u32)) -> TextRange {
@@ -102,9 +168,13 @@ fn records_keep_their_bytes() {
     assert_eq!(read_project(decode(&bytes(PROJECT)).unwrap()), Ok(a_project()));
     assert_eq!(hex::encode(article(&an_article()).encode_to_vec()), ARTICLE);
     assert_eq!(read_article(decode(&bytes(ARTICLE)).unwrap()), Ok(an_article()));
-    for (expected, value) in
-        [(PLAIN_ANNOTATION, a_plain_annotation()), (FULL_ANNOTATION, a_full_annotation())]
-    {
+    for (expected, value) in [
+        (PLAIN_ANNOTATION, a_plain_annotation()),
+        (FULL_ANNOTATION, a_full_annotation()),
+        (ELOQUENT_ANNOTATION, an_eloquent_annotation()),
+        (RELATION, a_relation()),
+        (REMARK, a_remark()),
+    ] {
         assert_eq!(hex::encode(annotation(&value).encode_to_vec()), expected);
         assert_eq!(decode_annotation(annotation_id(), &bytes(expected)), Ok(value));
     }
@@ -130,7 +200,14 @@ fn changes_keep_their_bytes() {
     check(created, &["125d", "08ac02", "1a58", ARTICLE]);
     let (article, id) = (ArticleId::parse("", "a").unwrap(), annotation_id());
     let (before, after) = (Some(a_plain_annotation()), Some(a_full_annotation()));
-    let written = ResourceChange::Annotation { number: ArticleNumber(300), article, id, before, after };
+    let written = ResourceChange::Annotation {
+        number: ArticleNumber(300),
+        article,
+        id,
+        before,
+        after,
+        cascaded: false,
+    };
     let named = "0a0161121007070707070707070707070707070707";
     check(written, &["1a70", named, "1a1f", PLAIN_ANNOTATION, "2235", FULL_ANNOTATION, "28ac02"]);
 }
@@ -176,10 +253,18 @@ fn a_change_around_stored_annotations_is_the_change_of_them() {
         let encoded = |one: &Option<Annotation>| {
             one.as_ref().map(|one| Bytes::from(self::annotation(one).encode_to_vec()))
         };
-        let (before, after) = (before.clone(), after.clone());
-        let around = annotation_change((ArticleNumber(300), &article), id, encoded(&before), encoded(&after));
+        let (before, after, cascaded) = (before.clone(), after.clone(), before.is_none());
+        let around = annotation_change(
+            (ArticleNumber(300), &article),
+            id,
+            (encoded(&before), encoded(&after)),
+            cascaded,
+        );
         let (number, article) = (ArticleNumber(300), article.clone());
-        assert_eq!(around, change(&ResourceChange::Annotation { number, article, id, before, after }));
+        assert_eq!(
+            around,
+            change(&ResourceChange::Annotation { number, article, id, before, after, cascaded })
+        );
     }
 }
 
@@ -216,6 +301,7 @@ fn damaged_records() -> impl Strategy<Value = Vec<u8>> {
             id: annotation_id(),
             before: Some(a_plain_annotation()),
             after: Some(a_full_annotation()),
+            cascaded: false,
         })
         .to_vec(),
     ];

@@ -78,20 +78,23 @@ fn check_one(
     annotation: &Annotation,
     text: Option<&Text>,
 ) -> Result<()> {
-    let Mention { anchor, quotes, text_revision } = &annotation.mention;
-    let hull = anchor.hull();
-    if SortKey::of(hull.start.utf8, hull.end.utf8, annotation.id) != entry.key {
+    let expected = SortKey::of_annotation(annotation);
+    if expected != entry.key {
         let (from, to) = (entry.key.start(), entry.key.end());
-        let (start, end) = (hull.start.utf8, hull.end.utf8);
+        let (start, end) = (expected.start(), expected.end());
         return Err(Error::corrupt(format!("stands at [{from}, {to}), and its spans at [{start}, {end})")));
     }
     let latest = article.stored.article.text.revision;
-    if *text_revision > latest {
+    let text_revision = annotation.text_revision;
+    if text_revision > latest {
         let what = format!("counts in text revision {text_revision}, and the latest is {latest}");
         return Err(Error::corrupt(what));
     }
     // An earlier text is no longer at hand.
-    let Some(text) = text.filter(|_| *text_revision == latest) else { return Ok(()) };
+    let Some(text) = text.filter(|_| text_revision == latest) else { return Ok(()) };
+    let Some(Mention { anchor, quotes, splits_graphemes: _ }) = annotation.target.mention() else {
+        return Ok(());
+    };
     for position in anchor.spans().iter().flat_map(|span| [span.start, span.end]) {
         if text.position(Unit::Utf8, position.utf8) != Ok(position) {
             let Position { utf8, utf16, code_points } = position;

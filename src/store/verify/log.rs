@@ -313,7 +313,7 @@ impl Walk<'_> {
                 let is_deleted = || self.deleted.contains(&article_name(*number));
                 Ok(judged(after.as_ref(), stored.as_ref(), revision, is_deleted))
             }
-            ResourceChange::Annotation { number: written, article, id, before: _, after } => {
+            ResourceChange::Annotation { number: written, article, id, before: _, after, cascaded: _ } => {
                 if after.is_none() {
                     deleted.push(annotation_name(article, *id));
                 }

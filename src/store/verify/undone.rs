@@ -37,7 +37,7 @@ fn shapes(entry: &LogEntry) -> Result<Vec<Shape>> {
             ResourceChange::Article { number: _, before, after, cascaded: _ } => {
                 (before.is_some(), after.is_some())
             }
-            ResourceChange::Annotation { number: _, article: _, id: _, before, after } => {
+            ResourceChange::Annotation { number: _, article: _, id: _, before, after, cascaded: _ } => {
                 (before.is_some(), after.is_some())
             }
         };

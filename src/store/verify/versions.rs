@@ -103,7 +103,7 @@ impl ChangedVersions {
             ResourceChange::Article { number: _, before, after, cascaded: _ } => {
                 both(before.as_ref(), after.as_ref())
             }
-            ResourceChange::Annotation { number: _, article: _, id: _, before, after } => {
+            ResourceChange::Annotation { number: _, article: _, id: _, before, after, cascaded: _ } => {
                 both(before.as_ref(), after.as_ref())
             }
         }

@@ -204,7 +204,8 @@ impl Busy {
             // Deleted, and often created again under its id.
             (17, Some((id, annotations))) if !annotations.is_empty() => {
                 let one = self.seeded.pick(&annotations).id;
-                let delete = WriteOp::Delete { id: one, etag: String::new(), allow_missing: false };
+                let delete =
+                    WriteOp::Delete { id: one, etag: String::new(), allow_missing: false, force: false };
                 self.write(id.clone(), vec![delete]).await;
                 if self.seeded.below(2) == 0 {
                     let create = self.creation(Some(one));
@@ -214,7 +215,12 @@ impl Busy {
             // So many that rows merge.
             (_, Some((id, annotations))) => {
                 let deletes = annotations.iter().filter(|_| self.seeded.below(3) > 0).map(|annotation| {
-                    WriteOp::Delete { id: annotation.id, etag: String::new(), allow_missing: false }
+                    WriteOp::Delete {
+                        id: annotation.id,
+                        etag: String::new(),
+                        allow_missing: false,
+                        force: false,
+                    }
                 });
                 let deletes = deletes.collect();
                 self.write(id, deletes).await;
@@ -229,10 +235,9 @@ impl Busy {
         let utf8 = Some(Utf8Range { start, end });
         let label = "x".repeat(1 + self.seeded.below(200));
         Content {
-            layer: None,
             label: Some(Label::parse("label", &label).unwrap()),
-            spans: Some(vec![SpanRequest { utf8, ..SpanRequest::default() }]),
-            text_revision: 0,
+            target: Some(TargetRequest::Spans(vec![SpanRequest { utf8, ..SpanRequest::default() }])),
+            ..Content::default()
         }
     }
 

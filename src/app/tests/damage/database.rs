@@ -228,8 +228,11 @@ async fn fill(app: &Arc<App>) -> Result<()> {
         let start = n % 900 * 24;
         app.mark("b", n, &[(start, start + 3)]).await?;
     }
-    app.write("a", WriteOp::Delete { id: annotation_id(3), etag: String::new(), allow_missing: false })
-        .await?;
+    app.write(
+        "a",
+        WriteOp::Delete { id: annotation_id(3), etag: String::new(), allow_missing: false, force: false },
+    )
+    .await?;
     let content = content("Y", &[(0, 4)]);
     let mask = Mask::parse("update_mask", Some(&["label".to_owned()]))?;
     let id = annotation_id(1);
@@ -249,8 +252,11 @@ async fn finish(app: &Arc<App>) -> Result<()> {
         let head = *app.engine.head(P).borrow();
         app.undo_commit(&project("p"), head, attempt(request, Method::UndoCommit)).await.map(drop)
     };
-    app.write("e", WriteOp::Delete { id: annotation_id(2), etag: String::new(), allow_missing: false })
-        .await?;
+    app.write(
+        "e",
+        WriteOp::Delete { id: annotation_id(2), etag: String::new(), allow_missing: false, force: false },
+    )
+    .await?;
     undo(2).await?;
     app.delete_article(deletion(article("e")), attempt(3, Method::DeleteArticle)).await?;
     undo(4).await?;
@@ -270,7 +276,8 @@ pub(super) fn content(label: &str, ranges: &[(u32, u32)]) -> Content {
         ..SpanRequest::default()
     };
     let label = Some(Label::parse("label", label).unwrap());
-    Content { layer: None, label, spans: Some(ranges.iter().map(span).collect()), text_revision: 0 }
+    let target = Some(TargetRequest::Spans(ranges.iter().map(span).collect()));
+    Content { label, target, ..Content::default() }
 }
 
 impl App {

@@ -39,13 +39,14 @@ fn a_log_that_is_wrong_is_found() {
         let stored = records::decode_annotation(annotation_id(149), &stored.value).unwrap();
         let (article, id, before) = (article("b").article, stored.id, Some(stored));
         let number = rows.read(P, |view| article_table::number(view, &article)).unwrap();
-        let change = ResourceChange::Annotation { number, article, id, before, after: None };
+        let change = ResourceChange::Annotation { number, article, id, before, after: None, cascaded: false };
         edit(rows, rows.head(P), &|entry| entry.changes.push(records::change(&change)));
     });
     check("changes nothing into nothing", |rows| {
         let (article, id) = (article("b").article, annotation_id(1));
         let number = rows.read(P, |view| article_table::number(view, &article)).unwrap();
-        let change = ResourceChange::Annotation { number, article, id, before: None, after: None };
+        let change =
+            ResourceChange::Annotation { number, article, id, before: None, after: None, cascaded: false };
         edit(rows, rows.head(P), &|entry| entry.changes.push(records::change(&change)));
     });
     check("goes on with a value that has ended", |rows| {

@@ -207,7 +207,7 @@ fn what_stands(mut change: ResourceChange) -> Option<ResourceChange> {
             *before = None;
             rows.read(P, |view| article_table::get(view, *number)) == *after
         }
-        ResourceChange::Annotation { number: written, article, id, before, after } => {
+        ResourceChange::Annotation { number: written, article, id, before, after, cascaded: _ } => {
             *before = None;
             let number = rows.read(P, |view| article_table::number(view, article));
             // 0 is what was written before there were numbers.

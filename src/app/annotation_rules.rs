@@ -1,0 +1,185 @@
+//! What must hold among annotations once all of a commit is done, whoever made it: relations use what is there, of their
+//! own layer, and nothing that they use goes without them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    annotation_rows::{self, Place},
+    projects::ProjectHandle,
+};
+use crate::{
+    domain::{
+        Error, Problem, Result,
+        annotations::{Annotation, Target},
+        ids::{AnnotationId, AnnotationName, LayerId},
+    },
+    store::{
+        engine::{Draft, View},
+        keys::ArticleNumber,
+        records,
+    },
+};
+
+/// An annotation that a commit did something to.
+#[derive(Debug)]
+pub(super) struct Touched<'t> {
+    /// Where in the request that stands; empty when it is the request.
+    pub(super) path: &'t str,
+    pub(super) place: Place<'t>,
+    pub(super) before: Option<Annotation>,
+    pub(super) after: Option<Annotation>,
+    /// Where in the annotation that was sent its first span stands that covers nothing.
+    pub(super) empty_at: Option<&'t str>,
+    /// Whether what uses it goes with it.
+    pub(super) force: bool,
+}
+
+/// Judges a commit when all of it is done.
+pub(super) struct Rules<'t> {
+    project: &'t ProjectHandle,
+    touched: Vec<Touched<'t>>,
+}
+
+impl<'t> Rules<'t> {
+    pub(super) fn new(project: &'t ProjectHandle) -> Self {
+        Self { project, touched: Vec::new() }
+    }
+
+    /// Takes note of what was done to an annotation.
+    pub(super) fn touch(&mut self, touched: Touched<'t>) {
+        self.touched.push(touched);
+    }
+
+    /// Judges the state that the draft holds; deletes the relations that use what was deleted by force.
+    ///
+    /// # Errors
+    ///
+    /// HAS_CHILDREN, RESOURCE_NOT_FOUND, FIELD_INVALID, SPAN_EMPTY.
+    pub(super) fn judge(self, draft: &mut Draft<'_>) -> Result<()> {
+        for touched in &self.touched {
+            if touched.after.is_none() {
+                let judged = self.judge_deleted(draft, touched);
+                judged.map_err(|error| error.within(touched.path))?;
+            }
+        }
+        let layers = self.layers();
+        for touched in &self.touched {
+            if let Some(after) = &touched.after {
+                let judged = self.judge_kept(draft, touched, after, &layers);
+                judged.map_err(|error| error.within(touched.path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The layers of what the commit leaves there.
+    fn layers(&self) -> HashMap<(ArticleNumber, AnnotationId), LayerId> {
+        let kept = |touched: &Touched<'t>| {
+            let after = touched.after.as_ref()?;
+            Some(((touched.place.number, after.id), after.layer.clone()))
+        };
+        self.touched.iter().filter_map(kept).collect()
+    }
+
+    /// Nothing that is there uses what is gone.
+    fn judge_deleted(&self, draft: &mut Draft<'_>, touched: &Touched<'_>) -> Result<()> {
+        let Touched { place, before, force, .. } = touched;
+        let Some(before) = before else { return Ok(()) };
+        let index = place.index();
+        let mut gone = vec![before.id];
+        while let Some(id) = gone.pop() {
+            for relation in index.references_to(draft, id)? {
+                if !force {
+                    return Err(self.used(draft, *place, id)?);
+                }
+                let missing = || Error::corrupt(format!("{relation} uses {id}, and is not there"));
+                let entry = index.get(draft, relation)?.ok_or_else(missing)?;
+                let before = records::decode_annotation(relation, &entry.value)?;
+                let change = annotation_rows::Change {
+                    id: relation,
+                    before: Some((entry, &before)),
+                    after: None,
+                    cascaded: true,
+                };
+                annotation_rows::put(draft, *place, change)?;
+                gone.push(relation);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what uses an annotation.
+    fn used(&self, view: &dyn View, place: Place<'_>, id: AnnotationId) -> Result<Error> {
+        let relations = place.index().references_to(view, id)?;
+        let first = relations.first().map_or_else(String::new, |first| self.name(place, *first).to_string());
+        let children = match relations.len() {
+            1 => format!("a relation that uses it, {first}"),
+            count => format!("{count} relations that use it, {first} the first of them"),
+        };
+        Ok(Problem::HasChildren { name: self.name(place, id).to_string(), children }.into())
+    }
+
+    fn judge_kept(
+        &self,
+        draft: &Draft<'_>,
+        touched: &Touched<'_>,
+        after: &Annotation,
+        layers: &HashMap<(ArticleNumber, AnnotationId), LayerId>,
+    ) -> Result<()> {
+        let within = |error: Error| error.within("annotation");
+        if let Target::Relation(_) = &after.target {
+            let same = touched.before.as_ref().is_some_and(|before| before.target == after.target);
+            if !same {
+                self.judge_arguments(draft, touched.place, after, layers).map_err(within)?;
+            }
+        }
+        if let Some(empty_at) = touched.empty_at {
+            return Err(within(Error::at(empty_at, Problem::SpanEmpty)));
+        }
+        Ok(())
+    }
+
+    /// The arguments of a relation are there, of its layer, and not itself.
+    fn judge_arguments(
+        &self,
+        draft: &Draft<'_>,
+        place: Place<'_>,
+        relation: &Annotation,
+        layers: &HashMap<(ArticleNumber, AnnotationId), LayerId>,
+    ) -> Result<()> {
+        let mut seen = HashSet::new();
+        for (position, argument) in relation.target.arguments().iter().enumerate() {
+            let id = argument.annotation;
+            if !seen.insert(id) {
+                continue;
+            }
+            let field = || format!("relation.arguments[{position}].annotation");
+            if id == relation.id {
+                return Err(Error::field(field(), "is the relation itself"));
+            }
+            let layer = match layers.get(&(place.number, id)) {
+                Some(layer) => layer.clone(),
+                None => self.stored_layer(draft, place, id).map_err(|error| error.within(&field()))?,
+            };
+            if layer != relation.layer {
+                let message = format!(
+                    "is of layer {layer}, and the relation of {}; a relation stays within its layer",
+                    relation.layer
+                );
+                return Err(Error::field(field(), message));
+            }
+        }
+        Ok(())
+    }
+
+    fn stored_layer(&self, view: &dyn View, place: Place<'_>, id: AnnotationId) -> Result<LayerId> {
+        let entry = place.index().get(view, id)?;
+        let missing = || Problem::ResourceNotFound { name: self.name(place, id).to_string() };
+        let entry = entry.ok_or_else(missing)?;
+        Ok(records::decode_annotation(id, &entry.value)?.layer)
+    }
+
+    fn name(&self, place: Place<'_>, id: AnnotationId) -> AnnotationName {
+        self.project.name().article(place.article.clone()).annotation(id)
+    }
+}
