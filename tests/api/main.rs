@@ -21,6 +21,7 @@ mod commits;
 mod lists;
 mod projects;
 mod refusals;
+mod relations;
 mod retries;
 mod troubles;
 mod undo;
