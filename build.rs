@@ -42,7 +42,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ])?
         .file_descriptor_set();
     let stored = protox::compile(
-        ["spandrel/storage/v1/records.proto", "spandrel/storage/v1/backup.proto"],
+        [
+            "spandrel/storage/v1/records.proto",
+            "spandrel/storage/v1/backup.proto",
+            "spandrel/storage/v1/label_schema.proto",
+        ],
         ["proto"],
     )?;
     println!("cargo:rerun-if-changed=proto");

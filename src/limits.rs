@@ -42,6 +42,25 @@ pub const RELATION_ARGUMENTS_MAX: usize = 2_048;
 /// The role of an argument.
 pub const ROLE_BYTES_MAX: usize = 128;
 
+/// A label schema: its change is logged with what it was before, and both are listed in one answer.
+pub const SCHEMA_BYTES_MAX: usize = MIB;
+/// Labels of a schema.
+pub const SCHEMA_LABELS_MAX: usize = 20_000;
+/// Labels from the top of a schema down to a label, with both.
+pub const SCHEMA_LABEL_DEPTH_MAX: usize = 64;
+/// Attributes of a schema.
+pub const SCHEMA_ATTRIBUTES_MAX: usize = 1_000;
+/// Roles of one label.
+pub const SCHEMA_ROLES_MAX: usize = 256;
+/// Exclusive sets of a schema.
+pub const SCHEMA_SETS_MAX: usize = 1_000;
+/// A shortcut of a label.
+pub const SCHEMA_SHORTCUT_BYTES_MAX: usize = 32;
+/// Annotations that break a new schema and are listed.
+pub const VIOLATIONS_LISTED_MAX: usize = 16;
+/// How far around an offset is looked for a grapheme cluster.
+pub const GRAPHEME_BYTES_MAX: usize = KIB;
+
 /// A project, article or layer id.
 pub const ID_BYTES_MAX: usize = 128;
 /// A project's display name.

@@ -9,6 +9,7 @@ use super::{
     ids::ArticleName,
     projects::Project,
     revisions::{ProjectUid, Revision},
+    schema::Rule,
     text::{Position, Unit},
 };
 
@@ -147,6 +148,14 @@ pub enum Problem {
         /// What it holds, such as `3 annotations`.
         children: String,
     },
+    /// A rule of the project's label schema is broken: by what was sent, or by what stands there and a new schema refuses.
+    #[error("{}", violated(.broken, *.count))]
+    SchemaViolated {
+        /// What breaks it: the first of them.
+        broken: Vec<Broken>,
+        /// How many do.
+        count: usize,
+    },
     /// The resource was changed since its etag was read.
     #[error("{name} was changed by somebody else: its etag is {current_etag}")]
     EtagMismatch {
@@ -225,6 +234,17 @@ pub struct Conflict {
     pub name: String,
     /// What was done to it.
     pub why: &'static str,
+}
+
+/// What breaks a rule of a label schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The annotation's full name; empty for what was sent.
+    pub subject: String,
+    /// The rule.
+    pub rule: Rule,
+    /// What is wrong and what would be right.
+    pub description: String,
 }
 
 impl Error {
@@ -309,6 +329,17 @@ fn conflicting(conflicts: &[Conflict], count: usize) -> String {
     match count.saturating_sub(1) {
         0 => first,
         others => format!("{first}, and so it is with {others} more"),
+    }
+}
+
+/// The first that breaks a schema, and how many do beside it.
+fn violated(broken: &[Broken], count: usize) -> String {
+    let first = broken.first().map_or_else(String::new, |Broken { subject, rule: _, description }| {
+        if subject.is_empty() { description.clone() } else { format!("{subject}: {description}") }
+    });
+    match count.saturating_sub(1) {
+        0 => first,
+        others => format!("{first}; {others} more break the schema"),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod projects;
 mod quotes;
 pub mod requests;
 pub mod revisions;
+pub mod schema;
 pub mod spans;
 pub mod text;
 

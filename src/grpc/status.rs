@@ -15,7 +15,7 @@ use super::convert;
 use crate::{
     domain::{
         Error, Problem,
-        errors::{Conflict, Standing},
+        errors::{Broken, Conflict, Standing},
         text::Position,
     },
     limits::{ERROR_POSITIONS_MAX, STATUS_BYTES_MAX},
@@ -33,6 +33,8 @@ enum Detail<'p> {
     Precondition(&'p str),
     /// `PreconditionFailure`: all that is in conflict.
     Conflicts(&'p [Conflict]),
+    /// `PreconditionFailure`: all that breaks the label schema; the field for what was sent.
+    Broken(&'p [Broken]),
     /// `ResourceInfo`: the resource's name.
     Resource(&'p str),
     /// `RetryInfo`: how long to wait before the next try.
@@ -71,6 +73,9 @@ fn row(problem: &Problem) -> (Code, ErrorReason, Detail<'_>) {
         }
         Problem::HasChildren { name, .. } => {
             (Code::FailedPrecondition, Reason::HasChildren, Detail::Precondition(name))
+        }
+        Problem::SchemaViolated { broken, .. } => {
+            (Code::FailedPrecondition, Reason::SchemaViolated, Detail::Broken(broken))
         }
         Problem::EtagMismatch { name, .. } => (Code::Aborted, Reason::EtagMismatch, Detail::Resource(name)),
         Problem::ResourceExists { name } => {
@@ -132,6 +137,10 @@ fn facts(problem: &Problem) -> Vec<(&'static str, String)> {
         }
         Problem::UndoConflict { revision, count, .. } => {
             vec![("revision", revision.0.to_string()), ("count", count.to_string())]
+        }
+        Problem::SchemaViolated { broken, count } => {
+            let rule = broken.first().map(|broken| ("rule", broken.rule.name().to_owned()));
+            rule.into_iter().chain([("count", count.to_string())]).collect()
         }
         Problem::EtagMismatch { current_etag, .. } => vec![("current_etag", current_etag.clone())],
         Problem::FieldInvalid(_)
@@ -271,15 +280,17 @@ impl Refusal<'_> {
                 details.add_precondition_failure_violation(reason, subject, description);
             }
             Detail::Conflicts(conflicts) => {
-                // As many as there is room for; the first one is clipped rather than left out.
-                let (mut room, mut clip) = (text_bytes, text_bytes);
-                for Conflict { name, why } in conflicts.iter().take_while(|conflict| {
-                    let fits = clip > 0 || conflict.name.len() <= room;
-                    (room, clip) = (room.saturating_sub(conflict.name.len()), 0);
-                    fits
-                }) {
-                    details.add_precondition_failure_violation(reason, clipped(name, text_bytes), *why);
-                }
+                let all = conflicts.iter().map(|Conflict { name, why }| (name.as_str(), *why));
+                violations(&mut details, reason, all, text_bytes);
+            }
+            Detail::Broken(broken) => {
+                let subject = |own: &'_ Broken| {
+                    if own.subject.is_empty() { field.clone() } else { own.subject.clone() }
+                };
+                let subjects: Vec<_> = broken.iter().map(subject).collect();
+                let descriptions = broken.iter().map(|broken| broken.description.as_str());
+                let all = subjects.iter().map(String::as_str).zip(descriptions);
+                violations(&mut details, reason, all, text_bytes);
             }
             Detail::Resource(resource) => {
                 let resource_name = clipped(resource, text_bytes);
@@ -291,6 +302,26 @@ impl Refusal<'_> {
             Detail::None => {}
         }
         Status::with_error_details(self.code, message, details)
+    }
+}
+
+/// Adds the violations that there is room for, each with what it is about and what is wrong; the first one is clipped rather
+/// than left out.
+fn violations<'p>(
+    details: &mut ErrorDetails,
+    reason: &str,
+    all: impl Iterator<Item = (&'p str, &'p str)>,
+    text_bytes: usize,
+) {
+    let (mut room, mut clip) = (text_bytes, text_bytes);
+    for (subject, description) in all {
+        let bytes = subject.len() + description.len();
+        if clip == 0 && bytes > room {
+            break;
+        }
+        (room, clip) = (room.saturating_sub(bytes), 0);
+        let (subject, description) = (clipped(subject, text_bytes), clipped(description, text_bytes));
+        details.add_precondition_failure_violation(reason, subject, description);
     }
 }
 

@@ -6,9 +6,10 @@ use crate::{
         ids::ProjectId,
         projects::{Project, ProjectDetails},
         revisions::{ProjectUid, Revision, Timestamp},
+        schema::Rule,
         text::Unit,
     },
-    limits::CONFLICTS_LISTED_MAX,
+    limits::{CONFLICTS_LISTED_MAX, VIOLATIONS_LISTED_MAX},
 };
 
 const ARTICLE: &str = "projects/p/articles/a";
@@ -61,6 +62,13 @@ fn problems(text: &str) -> Vec<Problem> {
         Problem::LimitExceeded { what: "the text", actual: 9, limit: 8, unit: "bytes" },
         Problem::TextRevisionStale { sent: 1, latest: 2 },
         Problem::HasChildren { name: own(), children: "3 annotations".to_owned() },
+        Problem::SchemaViolated {
+            broken: vec![
+                Broken { subject: own(), rule: Rule::Overlap, description: own() };
+                VIOLATIONS_LISTED_MAX
+            ],
+            count: 40,
+        },
         Problem::EtagMismatch {
             name: own(),
             current_etag: "\"2-7\"".to_owned(),
@@ -130,6 +138,7 @@ fn the_facts_are_what_a_client_needs_to_mend_its_request() {
     check(ErrorReason::QuoteAmbiguous, &[("count", "40")]);
     check(ErrorReason::LimitExceeded, &[("limit", "8"), ("actual", "9"), ("unit", "bytes")]);
     check(ErrorReason::TextRevisionStale, &[("latest", "2"), ("sent", "1")]);
+    check(ErrorReason::SchemaViolated, &[("rule", "OVERLAP"), ("count", "40")]);
     check(ErrorReason::EtagMismatch, &[("current_etag", "\"2-7\"")]);
     check(ErrorReason::FeedReset, &[("head_revision", "7"), ("project_uid", &Uuid::nil().to_string())]);
     check(ErrorReason::RevisionCompacted, &[("earliest_revision", "9")]);
