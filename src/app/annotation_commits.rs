@@ -26,6 +26,7 @@ use crate::{
         details::{Mask, too_many},
         errors::Standing,
         ids::{AnnotationId, AnnotationName, ArticleId, ArticleName, ProjectName},
+        schema::LabelSchema,
     },
     limits::{ANNOTATION_BYTES_MAX, ANSWER_BYTES_MAX, RUNTIME_WORK_WRITES_MAX},
     store::{
@@ -216,12 +217,14 @@ impl Decision for AnnotationCommit {
         let mut last_article = None;
         let mut answer_bytes = 0;
         let mut rules = Rules::new(&self.project);
+        let schema = self.project.schema(draft)?;
         for write in &self.writes {
             if last_article != Some(write.article.number) {
                 require_article(draft, &write.article).map_err(|error| error.within(&write.path))?;
                 last_article = Some(write.article.number);
             }
-            let written = self.write(draft, write).map_err(|error| error.within(&write.path))?;
+            let written =
+                self.write(draft, write, &schema.schema).map_err(|error| error.within(&write.path))?;
             let Some(written) = written else { continue };
             let after = written.after.as_ref();
             answer_bytes += after.map_or(0, |annotation| answer_bytes_of(annotation, &write.article.name));
@@ -243,7 +246,12 @@ impl AnnotationCommit {
     }
 
     /// Carries out one write and returns what it did, unless there was nothing to do.
-    fn write<'c>(&'c self, draft: &mut Draft<'_>, write: &'c PreparedWrite) -> Result<Option<Touched<'c>>> {
+    fn write<'c>(
+        &'c self,
+        draft: &mut Draft<'_>,
+        write: &'c PreparedWrite,
+        schema: &LabelSchema,
+    ) -> Result<Option<Touched<'c>>> {
         let PreparedWrite { path, article, id, op } = write;
         let index = AnnotationIndex::new(article.number, Generation::FIRST);
         let name = article.name.annotation(*id);
@@ -257,14 +265,18 @@ impl AnnotationCommit {
         let stamp = draft.stamp();
         let missing = |field: &str| Error::at(field, Problem::ResourceNotFound { name: name.to_string() });
         let mut empty_at = None;
-        let mut created = |complete: &'c Complete| {
+        let mut created = |complete: &'c Complete| -> Result<Option<Annotation>> {
             empty_at = complete.target.empty_at.as_deref();
-            Some(complete.clone().created(*id, stamp))
+            let mut created = complete.clone().created(*id, stamp);
+            let defaults =
+                schema.add_defaults(created.target.kind(), created.label.as_str(), &mut created.attributes);
+            defaults.map_err(|error| error.within("annotation"))?;
+            Ok(Some(created))
         };
         let after = match (op, &before) {
-            (PreparedOp::Create(complete), _) => created(complete),
+            (PreparedOp::Create(complete), _) => created(complete)?,
             (PreparedOp::Update { or_create: Some(complete), .. }, None) => {
-                created(complete.as_ref().as_ref().map_err(Error::clone)?)
+                created(complete.as_ref().as_ref().map_err(Error::clone)?)?
             }
             (PreparedOp::Update { .. }, None) => return Err(missing("annotation.name")),
             (PreparedOp::Update { edit, mask, etag, or_create: _ }, Some(before)) => {

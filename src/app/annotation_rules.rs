@@ -6,12 +6,14 @@ use std::collections::{HashMap, HashSet};
 use super::{
     annotation_rows::{self, Place},
     projects::ProjectHandle,
+    schema_rules::{self, SchemaRules},
 };
 use crate::{
     domain::{
         Error, Problem, Result,
         annotations::{Annotation, Target},
         ids::{AnnotationId, AnnotationName, LayerId},
+        schema::{LabelSchema, Rule},
     },
     store::{
         engine::{Draft, View},
@@ -62,10 +64,11 @@ impl<'t> Rules<'t> {
                 judged.map_err(|error| error.within(touched.path))?;
             }
         }
+        let schema = self.project.schema(draft)?;
         let layers = self.layers();
         for touched in &self.touched {
             if let Some(after) = &touched.after {
-                let judged = self.judge_kept(draft, touched, after, &layers);
+                let judged = self.judge_kept(draft, touched, after, &layers, &schema.schema);
                 judged.map_err(|error| error.within(touched.path))?;
             }
         }
@@ -125,6 +128,7 @@ impl<'t> Rules<'t> {
         touched: &Touched<'_>,
         after: &Annotation,
         layers: &HashMap<(ArticleNumber, AnnotationId), LayerId>,
+        schema: &LabelSchema,
     ) -> Result<()> {
         let within = |error: Error| error.within("annotation");
         if let Target::Relation(_) = &after.target {
@@ -133,8 +137,44 @@ impl<'t> Rules<'t> {
                 self.judge_arguments(draft, touched.place, after, layers).map_err(within)?;
             }
         }
-        if let Some(empty_at) = touched.empty_at {
-            return Err(within(Error::at(empty_at, Problem::SpanEmpty)));
+        self.judge_by_schema(draft, touched, after, schema).map_err(within)
+    }
+
+    /// Holds an annotation against the label schema, if it says something else than before, and the relations that use it.
+    fn judge_by_schema(
+        &self,
+        draft: &Draft<'_>,
+        touched: &Touched<'_>,
+        after: &Annotation,
+        schema: &LabelSchema,
+    ) -> Result<()> {
+        let (before, place) = (touched.before.as_ref(), touched.place);
+        if !schema_rules::says_something_else(before, after) {
+            return Ok(());
+        }
+        if schema.is_default() && touched.empty_at.is_none() {
+            return Ok(());
+        }
+        let article = self.project.name().article(place.article.clone());
+        let rules = SchemaRules { schema, view: draft, article: &article, place };
+        if let Some(mut violation) = rules.broken_by(after)? {
+            if let Some(empty_at) = touched.empty_at.filter(|_| violation.rule == Rule::Empty) {
+                empty_at.clone_into(&mut violation.field);
+            }
+            return Err(violation.into());
+        }
+        if !schema_rules::is_another_argument(before, after) {
+            return Ok(());
+        }
+        for relation in place.index().references_to(draft, after.id)? {
+            let Some(entry) = place.index().get(draft, relation)? else { continue };
+            let relation = records::decode_annotation(relation, &entry.value)?;
+            if let Some(mut violation) = rules.broken_by(&relation)? {
+                let name = article.annotation(relation.id);
+                violation.description = format!("{name}, which uses it: {}", violation.description);
+                "label".clone_into(&mut violation.field);
+                return Err(violation.into());
+            }
         }
         Ok(())
     }

@@ -34,6 +34,12 @@ impl Scope {
         Self::of(&("project", partition))
     }
 
+    /// The project's label schema.
+    #[must_use]
+    pub fn schema(partition: Partition) -> Self {
+        Self::of(&("schema", partition))
+    }
+
     /// An article itself, and whether it exists.
     #[must_use]
     pub fn article(partition: Partition, article: &ArticleId) -> Self {

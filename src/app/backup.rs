@@ -357,6 +357,7 @@ impl Copying {
                         self.owed.remove(&number);
                     }
                     ResourceChange::Project { .. }
+                    | ResourceChange::LabelSchema { .. }
                     | ResourceChange::Article { .. }
                     | ResourceChange::Annotation { .. } => {}
                 }

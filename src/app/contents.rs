@@ -11,6 +11,7 @@ use crate::{
         attributes::Attributes,
         details::Mask,
         ids::{AnnotationId, AnnotationName, LayerId},
+        schema::splits_graphemes,
         spans::{Anchor, Empty, SpanRequest},
     },
     store::engine::Stamp,
@@ -269,7 +270,7 @@ impl App {
                     .map_or(String::new(), |unit| format!(".{unit}"));
                 format!("anchor.spans[{index}]{unit}")
             });
-            let splits_graphemes = false;
+            let splits_graphemes = anchor.spans().iter().any(|span| splits_graphemes(&text, span));
             let mention = Mention { quotes: anchor.quotes(&text), anchor, splits_graphemes };
             Ok(PreparedTarget { target: Target::Spans(mention), text_revision, empty_at })
         };

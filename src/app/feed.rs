@@ -82,7 +82,9 @@ enum ChangeScope {
 impl ChangeScope {
     fn of(change: &ResourceChange) -> Option<Self> {
         Some(match change {
-            ResourceChange::Project { before: _, after: _ } => Self::Project,
+            ResourceChange::Project { before: _, after: _ } | ResourceChange::LabelSchema { .. } => {
+                Self::Project
+            }
             ResourceChange::Article { number: _, before, after, cascaded } => {
                 let article = after.as_ref().or(before.as_ref())?.article.id.clone();
                 Self::Article { article, cascaded: *cascaded }

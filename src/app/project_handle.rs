@@ -1,6 +1,6 @@
 //! Where a project is, and the numbers that it gives to articles.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Mutex;
 
@@ -9,13 +9,14 @@ use crate::{
         Result,
         ids::{ProjectId, ProjectName},
         revisions::ProjectUid,
+        schema::ProjectSchema,
     },
     store::{
         article_table,
         catalog::Entry,
         engine::{At, Engine, EngineExt, Maintenance, Partition, View},
         keys::{self, ArticleNumber},
-        project_table,
+        project_table, schema_table,
     },
 };
 
@@ -29,18 +30,37 @@ pub struct ProjectHandle {
     /// This life of it.
     pub uid: ProjectUid,
     numbers: Mutex<std::ops::Range<u64>>,
+    /// The label schema that was read last.
+    schema: RwLock<Arc<ProjectSchema>>,
 }
 
 impl ProjectHandle {
     pub(super) fn new(entry: &Entry) -> Arc<Self> {
         let Entry { id, partition, uid, state: _ } = entry.clone();
-        Arc::new(Self { id, partition, uid, numbers: Mutex::new(0..0) })
+        let schema = RwLock::new(Arc::new(ProjectSchema::unset()));
+        Arc::new(Self { id, partition, uid, numbers: Mutex::new(0..0), schema })
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> ProjectName {
         ProjectName { project: self.id.clone() }
+    }
+
+    /// The project's label schema as it stands in `view`, which is parsed once for each change of it.
+    ///
+    /// # Errors
+    ///
+    /// As every read.
+    pub(super) fn schema(&self, view: &dyn View) -> Result<Arc<ProjectSchema>> {
+        let revision = schema_table::revision(view)?;
+        let kept = Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner));
+        if kept.revision == revision {
+            return Ok(kept);
+        }
+        let schema = Arc::new(schema_table::get(view)?.unwrap_or_else(ProjectSchema::unset));
+        *self.schema.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&schema);
+        Ok(schema)
     }
 
     /// Reads the project's rows, unless it is deleted. Who got this handle before a delete may come to read after it,

@@ -18,6 +18,7 @@ use crate::{
         ids::{ArticleId, LayerId},
         projects::Project,
         revisions::Revision,
+        schema::ProjectSchema,
     },
     limits::{PAGE_ITEMS_MAX, STREAM_MESSAGE_BYTES_MAX},
     store::{
@@ -37,6 +38,8 @@ use crate::{
 pub enum Resource<'r> {
     /// The project itself, with the head of its feed.
     Project(&'r Project, Revision),
+    /// The label schema.
+    LabelSchema(&'r ProjectSchema),
     /// An article, without its text.
     Article(&'r Article),
     /// An annotation of an article.
@@ -151,6 +154,11 @@ impl<'p> Page<'p> {
         {
             let project = self.rendered(Resource::Project(&project, revision_of(view)?));
             self.put(project);
+            let schema = self.project.schema(view)?;
+            if schema.revision > Revision(0) {
+                let schema = self.rendered(Resource::LabelSchema(&schema));
+                self.put(schema);
+            }
         }
         let article = match &filter.article {
             Some(id) => article_table::number(view, id)?,

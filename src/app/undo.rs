@@ -10,6 +10,7 @@ use super::{
     annotation_rules::{Rules, Touched},
     answers::Scope,
     calculate, changed, changes,
+    label_schemas::{self, Replacement},
     projects::ProjectHandle,
     record_bytes,
 };
@@ -21,6 +22,7 @@ use crate::{
         ids::{AnnotationId, ArticleId, ProjectName},
         projects::Project,
         revisions::Revision,
+        schema::ProjectSchema,
     },
     limits::{CONFLICTS_LISTED_MAX, FEED_READ_BYTES},
     store::{
@@ -31,6 +33,7 @@ use crate::{
         keys::{self, ArticleNumber, Generation},
         project_table,
         records::{self, ResourceChange, StoredArticle},
+        schema_table,
     },
 };
 
@@ -50,6 +53,8 @@ struct Undo {
     /// The articles that the commit brought back with their annotations, which go with them again.
     brought_back: Vec<ArticleNumber>,
     looked_at: BroughtBack,
+    /// The schema that stood before, if the commit changed one.
+    schema: Option<Replacement>,
 }
 
 /// The annotations of articles that came back, as far as the log was looked at outside of the writer.
@@ -68,6 +73,7 @@ const CHANGED: &str = "was changed since";
 const DELETED: &str = "was deleted since";
 const CREATED: &str = "was created since";
 const USED: &str = "is used by a relation that was made since";
+const BREAKS: &str = "breaks the label schema that stood before";
 const ARTICLE_GONE: &str = "was on an article that is not there any more";
 const GONE: &str = "was deleted for good";
 
@@ -117,12 +123,31 @@ impl App {
         let number = |change: &ResourceChange| match change {
             ResourceChange::Article { number, before: None, after: Some(_), cascaded: true } => Some(*number),
             ResourceChange::Project { .. }
+            | ResourceChange::LabelSchema { .. }
             | ResourceChange::Article { .. }
             | ResourceChange::Annotation { .. } => None,
         };
         let brought_back: Vec<_> = changes.iter().filter_map(number).collect();
         let looked_at = self.look_on(project, undone, &brought_back).await?;
-        Ok(Undo { project: Arc::clone(project), undone, changes, brought_back, looked_at })
+        let schema = self.schema_before(project, &changes).await?;
+        Ok(Undo { project: Arc::clone(project), undone, changes, brought_back, looked_at, schema })
+    }
+
+    /// The schema that stood before these changes, if they changed one and there was another, and what annotations say to it.
+    async fn schema_before(
+        &self,
+        project: &Arc<ProjectHandle>,
+        changes: &[ResourceChange],
+    ) -> Result<Option<Replacement>> {
+        let before = changes.iter().find_map(|change| match change {
+            ResourceChange::LabelSchema { before, after: _ } => before.as_ref(),
+            ResourceChange::Project { .. }
+            | ResourceChange::Article { .. }
+            | ResourceChange::Annotation { .. } => None,
+        });
+        let Some(before) = before else { return Ok(None) };
+        let current = self.schema_of(project).await?;
+        self.replacement(project, current, before.schema.clone(), false).await.map(Some)
     }
 
     /// Looks for annotations that were changed since the commit `undone` brought their articles back. Much may have been
@@ -194,6 +219,9 @@ impl Decision for Undo {
                     self.undo_project(draft, before, after)?
                 }
                 ResourceChange::Project { .. } => return Err(super::unexpected()),
+                ResourceChange::LabelSchema { before: _, after } => {
+                    self.undo_schema(draft, after.as_deref())?
+                }
                 ResourceChange::Article { number, before, after, cascaded } => {
                     self.undo_article(draft, *number, (before.as_ref(), after.as_ref()), *cascaded)?
                 }
@@ -235,6 +263,30 @@ impl Undo {
         let change = ResourceChange::Project { before: Some(current), after: Some(restored) };
         draft.change(changed(Scope::project(self.project.partition), &change));
         Ok(None)
+    }
+
+    /// Puts back the schema that stood before, unless it was changed since, or annotations were made that break it.
+    fn undo_schema(&self, draft: &mut Draft<'_>, after: Option<&ProjectSchema>) -> Result<Refused> {
+        let current = self.project.schema(draft)?;
+        if current.revision != after.map_or(Revision(0), |after| after.revision) {
+            return Ok(Some(conflict(label_schemas::name(&self.project.name()), CHANGED)));
+        }
+        let Some(replacement) = &self.schema else {
+            schema_table::put(draft, None)?;
+            let change = ResourceChange::LabelSchema { before: Some(current), after: None };
+            draft.change(changed(Scope::schema(self.project.partition), &change));
+            return Ok(None);
+        };
+        match replacement.put(draft, false) {
+            Ok(()) => Ok(None),
+            Err(refusal) => {
+                if let Problem::SchemaViolated { broken, .. } = refusal.problem {
+                    Ok(broken.into_iter().next().map(|broken| conflict(broken.subject, BREAKS)))
+                } else {
+                    Err(refusal)
+                }
+            }
+        }
     }
 
     fn undo_article(

@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{
     render::{self, columns_of, printable, shortened},
-    table::{moment, thousands},
+    table::{counted, moment, thousands},
 };
 use crate::{
     domain::ids::LayerId,
@@ -132,6 +132,7 @@ impl Lines {
                 Kind::Project(it) => (&it.name, it.revision, it.update_time),
                 Kind::Article(it) => (&it.name, it.revision, it.update_time),
                 Kind::Annotation(it) => (&it.name, it.revision, it.update_time),
+                Kind::LabelSchema(it) => (&it.name, it.revision, it.update_time),
             };
             let (label, labelled, text) = standing(kind);
             let row = Row { mark: Mark::There, what: what(name), label, labelled, text, aside: Vec::new() };
@@ -200,6 +201,7 @@ fn changed(change: &v1::Change) -> Row {
 fn what(name: &str) -> String {
     match name.split('/').collect::<Vec<_>>().as_slice() {
         ["projects", _] => "project".to_owned(),
+        ["projects", _, "labelSchema"] => "label schema".to_owned(),
         ["projects", _, "articles", article] => format!("article {}", printable(article)),
         ["projects", _, "articles", article, "annotations", id] => {
             let (start, end) = (id.get(..ID_START), id.get(id.len().saturating_sub(ID_END)..));
@@ -222,6 +224,7 @@ fn standing(kind: &Kind) -> (String, String, String) {
     match kind {
         Kind::Project(project) => untitled(shortened(&project.display_name, TEXT_COLUMNS_MAX)),
         Kind::Article(article) => untitled(shortened(&article.title, TEXT_COLUMNS_MAX)),
+        Kind::LabelSchema(schema) => untitled(counted(schema.labels.len(), "label")),
         Kind::Annotation(annotation) => {
             let labelled = shortened(&annotation.label, LABEL_COLUMNS_MAX) + &layer(annotation);
             (annotation.label.clone(), labelled, quoted(annotation))

@@ -1,15 +1,15 @@
 //! What Spandrel refuses, and why. One type for every layer: a refusal keeps its facts until the edge turns it
 //! into a status, whose code and reason stand in one table in `grpc/status.rs`.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{
     annotations::Annotation,
     articles::Article,
-    ids::ArticleName,
+    ids::{ArticleName, ProjectName},
     projects::Project,
     revisions::{ProjectUid, Revision},
-    schema::Rule,
+    schema::{ProjectSchema, Rule},
     text::{Position, Unit},
 };
 
@@ -221,6 +221,8 @@ pub enum Problem {
 pub enum Standing {
     /// A project.
     Project(Project),
+    /// The label schema of a project, in this life of it.
+    LabelSchema(ProjectName, ProjectUid, Arc<ProjectSchema>),
     /// An article, in this life of its project.
     Article(ArticleName, ProjectUid, Article),
     /// An annotation of an article, in this life of its project.

@@ -90,12 +90,28 @@ pub enum Method {
     CommitAnnotations,
     /// ChangeService.UndoCommit
     UndoCommit,
+    /// ProjectService.UpdateLabelSchema
+    UpdateLabelSchema,
+    /// ArticleService.ReviseArticle
+    ReviseArticle,
+    /// LayerService.CreateLayer
+    CreateLayer,
+    /// LayerService.UpdateLayer
+    UpdateLayer,
+    /// LayerService.DeleteLayer
+    DeleteLayer,
+    /// LayerService.SubmitLayer
+    SubmitLayer,
+    /// LayerService.ReopenLayer
+    ReopenLayer,
+    /// LayerService.CopyLayer
+    CopyLayer,
 }
 
 impl Method {
     /// All of them, in the order of their numbers, which begin with 1. These numbers are on people's disks: new methods
     /// go to the end.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 21] = [
         Self::CreateProject,
         Self::UpdateProject,
         Self::DeleteProject,
@@ -109,6 +125,14 @@ impl Method {
         Self::BatchCreateAnnotations,
         Self::CommitAnnotations,
         Self::UndoCommit,
+        Self::UpdateLabelSchema,
+        Self::ReviseArticle,
+        Self::CreateLayer,
+        Self::UpdateLayer,
+        Self::DeleteLayer,
+        Self::SubmitLayer,
+        Self::ReopenLayer,
+        Self::CopyLayer,
     ];
 
     /// Its number.
@@ -136,11 +160,12 @@ mod tests {
         assert_eq!(Method::CreateProject.number(), 1);
         assert_eq!(Method::DeleteArticle.number(), 6);
         assert_eq!(Method::UndoCommit.number(), 13);
+        assert_eq!(Method::CopyLayer.number(), 21);
         for method in Method::ALL {
             assert_eq!(Method::of_number(method.number().into()), Some(method));
         }
         assert_eq!(Method::of_number(0), None);
-        assert_eq!(Method::of_number(14), None);
+        assert_eq!(Method::of_number(22), None);
     }
 
     #[test]

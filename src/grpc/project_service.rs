@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::Request;
 
 use super::{
-    convert::projects as convert,
+    convert::{label_schemas, projects as convert},
     generated::project_service_server::ProjectService,
     reply::{Reply, reply},
 };
@@ -66,6 +66,29 @@ impl ProjectService for Projects {
         reply(async {
             let (deletion, attempt) = convert::delete(request.into_inner())?;
             self.app.delete_project(deletion, attempt).await
+        })
+        .await
+    }
+
+    async fn get_label_schema(&self, request: Request<v1::GetLabelSchemaRequest>) -> Reply<v1::LabelSchema> {
+        reply(async {
+            let v1::GetLabelSchemaRequest { name } = request.into_inner();
+            let project = label_schemas::project_of("name", &name)?;
+            let (handle, schema) = self.app.get_label_schema(&project).await?;
+            Ok(label_schemas::label_schema(&project, handle.uid, &schema))
+        })
+        .await
+    }
+
+    async fn update_label_schema(
+        &self,
+        request: Request<v1::UpdateLabelSchemaRequest>,
+    ) -> Reply<v1::LabelSchema> {
+        reply(async {
+            let (update, attempt) = label_schemas::update(request.into_inner())?;
+            let project = update.project.clone();
+            let (handle, schema) = self.app.update_label_schema(update, attempt).await?;
+            Ok(label_schemas::label_schema(&project, handle.uid, &schema.value))
         })
         .await
     }

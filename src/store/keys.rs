@@ -16,6 +16,8 @@
 //! partition n, a project
 //!   10 [chunk]                                     the project itself
 //!   11                                             the article numbers below this may be in use
+//!   16 [chunk]                                     the label schema
+//!   17                                             the revision that last changed the label schema
 //!   20 article:8 [chunk]                           an article without its text
 //!   21 hash:16                               run   article id -> number
 //!   22 article:8 generation:4 chunk:4              the article's text
@@ -40,6 +42,10 @@ pub const REQUEST_BUCKETS: &[u8] = &[0x03];
 pub const PROJECT: &[u8] = &[0x10];
 /// The article numbers below the stored one may be in use.
 pub const ARTICLE_NUMBERS: &[u8] = &[0x11];
+/// The label schema.
+pub const LABEL_SCHEMA: &[u8] = &[0x16];
+/// The revision that last changed the label schema.
+pub const LABEL_SCHEMA_REVISION: &[u8] = &[0x17];
 /// Project id to number.
 pub const PROJECT_IDS: &[u8] = &[0x50];
 /// The next project number.
@@ -274,6 +280,8 @@ pub fn table_of(key: &[u8], in_catalog: bool) -> Option<(Table, bool)> {
         (true, [CATALOG_ENTRY]) => single(Table::Partition, 5),
         (true, tag) if tag == PROJECT_NUMBERS => single(Table::Partition, 1),
         (false, tag) if tag == PROJECT => long(Table::Resource, 1),
+        (false, tag) if tag == LABEL_SCHEMA => long(Table::Resource, 1),
+        (false, tag) if tag == LABEL_SCHEMA_REVISION => single(Table::Partition, 1),
         (false, tag) if tag == ARTICLE_NUMBERS => single(Table::Partition, 1),
         (false, [ARTICLE]) => long(Table::Resource, 9),
         (false, tag) if tag == ARTICLE_IDS => packed(Table::Partition, 1, HASH),
@@ -359,6 +367,8 @@ mod tests {
         check(catalog_entry(7), one(Table::Partition), None);
         check(Bytes::from_static(PROJECT_NUMBERS), one(Table::Partition), None);
         check(with(PROJECT, 2), None, Some((Table::Resource, true)));
+        check(with(LABEL_SCHEMA, 2), None, Some((Table::Resource, true)));
+        check(Bytes::from_static(LABEL_SCHEMA_REVISION), None, one(Table::Partition));
         check(Bytes::from_static(ARTICLE_NUMBERS), None, one(Table::Partition));
         check(article(number), None, one(Table::Resource));
         check(with(ARTICLE_IDS, 3), None, one(Table::Partition));

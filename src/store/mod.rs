@@ -22,6 +22,8 @@ pub mod rebuild;
 pub mod records;
 mod rows_digest;
 pub mod runs;
+pub mod schema_records;
+pub mod schema_table;
 pub mod sled_backend;
 pub mod sled_key;
 mod sled_segments;

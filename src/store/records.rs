@@ -1,5 +1,7 @@
 //! What is stored, to and from what is meant. Reading checks everything again: what does not hold is damage.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use prost::Message;
 use uuid::Uuid;
@@ -13,6 +15,7 @@ use crate::{
         projects::{Project, ProjectDetails},
         requests::{Method, Request, RequestId},
         revisions::{ProjectUid, Revision, Timestamp},
+        schema::ProjectSchema,
         spans::Anchor,
         text::{Position, TextRange},
     },
@@ -21,6 +24,7 @@ use crate::{
         annotation_records,
         engine::Origin,
         keys::{ArticleNumber, Generation},
+        schema_records,
     },
 };
 
@@ -42,6 +46,13 @@ pub enum ResourceChange {
         before: Option<Project>,
         /// `None` when it was deleted.
         after: Option<Project>,
+    },
+    /// To the label schema.
+    LabelSchema {
+        /// `None` when it was set for the first time.
+        before: Option<Arc<ProjectSchema>>,
+        /// `None` when there is none any more.
+        after: Option<Arc<ProjectSchema>>,
     },
     /// To an article.
     Article {
@@ -76,7 +87,7 @@ impl ResourceChange {
     #[must_use]
     pub fn article_number(&self) -> Option<ArticleNumber> {
         match self {
-            Self::Project { .. } => None,
+            Self::Project { .. } | Self::LabelSchema { .. } => None,
             Self::Article { number, .. } | Self::Annotation { number, .. } => Some(*number),
         }
     }
@@ -299,7 +310,7 @@ pub fn decode_annotation(id: AnnotationId, bytes: &[u8]) -> Result<Annotation> {
 pub fn change(change: &ResourceChange) -> Bytes {
     use stored::change_record::Resource;
     let cascaded = match change {
-        ResourceChange::Project { .. } => false,
+        ResourceChange::Project { .. } | ResourceChange::LabelSchema { .. } => false,
         ResourceChange::Article { cascaded, .. } | ResourceChange::Annotation { cascaded, .. } => *cascaded,
     };
     let resource = match change {
@@ -307,6 +318,12 @@ pub fn change(change: &ResourceChange) -> Bytes {
             before: before.as_ref().map(project),
             after: after.as_ref().map(project),
         }),
+        ResourceChange::LabelSchema { before, after } => {
+            let record = |schema: &Option<Arc<ProjectSchema>>| {
+                schema.as_ref().map(|schema| schema_records::label_schema(schema))
+            };
+            Resource::LabelSchema(stored::LabelSchemaChange { before: record(before), after: record(after) })
+        }
         ResourceChange::Article { number, before, after, cascaded: _ } => {
             Resource::Article(stored::ArticleChange {
                 number: number.0,
@@ -376,6 +393,13 @@ pub fn read_change(bytes: &[u8]) -> Result<ResourceChange> {
             before: before.map(read_project).transpose()?,
             after: after.map(read_project).transpose()?,
         }),
+        Resource::LabelSchema(stored::LabelSchemaChange { before, after }) => {
+            let read = |record| schema_records::read_label_schema(record).map(Arc::new);
+            Ok(ResourceChange::LabelSchema {
+                before: before.map(read).transpose()?,
+                after: after.map(read).transpose()?,
+            })
+        }
         Resource::Article(stored::ArticleChange { number, before, after }) => Ok(ResourceChange::Article {
             number: ArticleNumber(number),
             before: before.map(read_article).transpose()?,

@@ -7,6 +7,8 @@ mod labels;
 mod neighbours;
 mod parse;
 mod rules;
+#[cfg(test)]
+pub(crate) mod samples;
 mod size;
 
 use std::collections::HashMap;
@@ -270,6 +272,13 @@ impl Field for SchemaField {
 }
 
 impl ProjectSchema {
+    /// That of a project for which none was set: open, with the built-in rules.
+    #[must_use]
+    pub fn unset() -> Self {
+        let (schema, time) = (LabelSchema::default(), Timestamp(0));
+        Self { schema, revision: Revision(0), create_time: time, update_time: time }
+    }
+
     /// Its etag in the project's life `uid`.
     #[must_use]
     pub fn etag(&self, uid: ProjectUid) -> Etag {

@@ -16,36 +16,42 @@ use crate::{
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
 pub fn parse(field: &str, entries: BTreeMap<String, v1::AttributeValue>) -> Result<Attributes> {
-    let value = |(name, value): (String, v1::AttributeValue)| {
-        let v1::AttributeValue { kind } = value;
-        let value = match kind {
-            Some(Kind::BoolValue(value)) => AttributeValue::Bool(value),
-            Some(Kind::IntValue(value)) => AttributeValue::Int(value),
-            Some(Kind::DoubleValue(value)) => AttributeValue::Double(value),
-            Some(Kind::StringValue(value)) => AttributeValue::String(value),
-            Some(Kind::StringList(v1::StringList { values })) => AttributeValue::StringList(values),
-            None => {
-                return Err(Error::field(
-                    format!("{field}[{name:?}]"),
-                    "has no value; send a bool, int, double or string, or a list of strings",
-                ));
-            }
-        };
+    let named = |(name, sent)| {
+        let value = value(&format!("{field}[{name:?}]"), sent)?;
         Ok((name, value))
     };
-    let entries: Vec<_> = entries.into_iter().map(value).collect::<Result<_>>()?;
+    let entries: Vec<_> = entries.into_iter().map(named).collect::<Result<_>>()?;
     attributes::attributes(field, entries)
+}
+
+/// The value of an attribute in the field `field`.
+///
+/// # Errors
+///
+/// FIELD_INVALID.
+pub fn value(field: &str, value: v1::AttributeValue) -> Result<AttributeValue> {
+    let v1::AttributeValue { kind } = value;
+    match kind {
+        Some(Kind::BoolValue(value)) => Ok(AttributeValue::Bool(value)),
+        Some(Kind::IntValue(value)) => Ok(AttributeValue::Int(value)),
+        Some(Kind::DoubleValue(value)) => Ok(AttributeValue::Double(value)),
+        Some(Kind::StringValue(value)) => Ok(AttributeValue::String(value)),
+        Some(Kind::StringList(v1::StringList { values })) => Ok(AttributeValue::StringList(values)),
+        None => {
+            Err(Error::field(field, "has no value; send a bool, int, double or string, or a list of strings"))
+        }
+    }
 }
 
 /// Attributes as clients see them.
 #[must_use]
 pub fn message(attributes: &Attributes) -> BTreeMap<String, v1::AttributeValue> {
-    attributes.iter().map(|(name, value)| (name.clone(), value_message(value))).collect()
+    attributes.iter().map(|(name, value)| (name.clone(), sent_value(value))).collect()
 }
 
 /// An attribute's value as clients see it.
 #[must_use]
-pub fn value_message(value: &AttributeValue) -> v1::AttributeValue {
+pub fn sent_value(value: &AttributeValue) -> v1::AttributeValue {
     let kind = match value {
         AttributeValue::Bool(value) => Kind::BoolValue(*value),
         AttributeValue::Int(value) => Kind::IntValue(*value),

@@ -5,7 +5,7 @@ use std::mem;
 use bytes::Bytes;
 use prost::Message;
 
-use super::{annotations, articles, attempt, projects, timestamp};
+use super::{annotations, articles, attempt, label_schemas, projects, timestamp};
 use crate::{
     app::{
         Renderers,
@@ -234,6 +234,12 @@ fn change(project: &ProjectName, uid: ProjectUid, of: &ResourceChange) -> v1::Ch
             after: after.as_ref().map(|after| message(Resource::Project(after, after.revision))),
             cascaded: false,
         },
+        ResourceChange::LabelSchema { before, after } => v1::Change {
+            name: label_schemas::name(project),
+            before: before.as_ref().map(|before| message(Resource::LabelSchema(before))),
+            after: after.as_ref().map(|after| message(Resource::LabelSchema(after))),
+            cascaded: false,
+        },
         ResourceChange::Article { number: _, before, after, cascaded } => {
             let id = after.as_ref().or(before.as_ref()).map(|stored| stored.article.id.clone());
             v1::Change {
@@ -259,6 +265,7 @@ fn message(project: &ProjectName, uid: ProjectUid, resource: Resource<'_>) -> v1
         Resource::Project(value, revision) => {
             Kind::Project(projects::project(At { value: value.clone(), revision }))
         }
+        Resource::LabelSchema(value) => Kind::LabelSchema(label_schemas::label_schema(project, uid, value)),
         Resource::Article(value) => Kind::Article(article(project.article(value.id.clone()), uid, value)),
         Resource::Annotation(article, value) => {
             Kind::Annotation(annotations::annotation(&project.article(article.clone()), uid, value))

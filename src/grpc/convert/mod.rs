@@ -7,6 +7,7 @@ pub mod attributes;
 pub mod backups;
 pub mod changes;
 pub mod contents;
+pub mod label_schemas;
 pub mod projects;
 pub mod rendering;
 pub mod spans;
@@ -39,6 +40,10 @@ pub fn standing(standing: &Standing) -> (&'static str, Vec<u8>) {
         Standing::Project(project) => {
             let project = At { value: project.clone(), revision: project.revision };
             ("spandrel.v1.Project", projects::project(project).encode_to_vec())
+        }
+        Standing::LabelSchema(project, uid, schema) => {
+            let schema = label_schemas::label_schema(project, *uid, schema);
+            ("spandrel.v1.LabelSchema", schema.encode_to_vec())
         }
         Standing::Article(name, uid, article) => {
             ("spandrel.v1.Article", changes::article(name.clone(), *uid, article).encode_to_vec())

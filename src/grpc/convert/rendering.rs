@@ -66,7 +66,7 @@ pub fn rendered(article: &ArticleName, uid: ProjectUid, annotation: &Annotation)
     for (name, value) in attributes {
         message.message(7, |message| {
             message.string(1, &[name]);
-            message.message(2, |message| message.encoded(&attributes::value_message(value)));
+            message.message(2, |message| message.encoded(&attributes::sent_value(value)));
         });
     }
     message.string(8, &[note]);

@@ -17,6 +17,7 @@ use crate::{
         keys::{self, ArticleNumber, Generation},
         long_values,
         records::{self, ResourceChange},
+        schema_table,
     },
 };
 
@@ -29,15 +30,23 @@ pub(super) fn renewed(record: &Bytes, uid: ProjectUid) -> Result<Change> {
             }
             records::change(&ResourceChange::Project { before, after })
         }
-        ResourceChange::Article { .. } | ResourceChange::Annotation { .. } => record.clone(),
+        ResourceChange::LabelSchema { .. }
+        | ResourceChange::Article { .. }
+        | ResourceChange::Annotation { .. } => record.clone(),
     };
     Ok(Change { scope: 0, record })
 }
 
-/// Carries out a change of an article or an annotation that the commit `revision` made, unless what is there is newer.
+/// Carries out a change of anything within the project that the commit `revision` made, unless what is there is newer.
 pub(super) fn apply(draft: &mut Draft<'_>, revision: Revision, change: ResourceChange) -> Result<()> {
     match change {
         ResourceChange::Project { .. } => Ok(()),
+        ResourceChange::LabelSchema { before: _, after } => {
+            if schema_table::revision(draft)? < revision {
+                schema_table::put(draft, after.as_deref())?;
+            }
+            Ok(())
+        }
         ResourceChange::Article { number, before: _, after: None, cascaded: _ } => {
             // One that was brought back later may have been copied as it is since.
             if article_table::get(draft, number)?.is_none_or(|there| there.article.revision < revision) {

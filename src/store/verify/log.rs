@@ -28,6 +28,7 @@ use super::{
         keys::{self, ArticleNumber, Generation},
         long_values, project_table,
         records::{self, ResourceChange},
+        schema_table,
     },
     Checker, Logged, Place,
     guard::GuardedView,
@@ -176,6 +177,7 @@ pub(super) type NameHash = [u8; 16];
 pub(super) fn name_of(change: &ResourceChange) -> NameHash {
     match change {
         ResourceChange::Project { .. } => project_name(),
+        ResourceChange::LabelSchema { .. } => schema_name(),
         ResourceChange::Article { number, .. } => article_name(*number),
         ResourceChange::Annotation { article, id, .. } => annotation_name(article, *id),
     }
@@ -184,6 +186,11 @@ pub(super) fn name_of(change: &ResourceChange) -> NameHash {
 /// The hash of the project's.
 pub(super) fn project_name() -> NameHash {
     name_hash(&[])
+}
+
+/// The hash of the label schema's.
+pub(super) fn schema_name() -> NameHash {
+    name_hash(&[b"label schema"])
 }
 
 /// The hash of an article's number, which never becomes another's.
@@ -280,6 +287,7 @@ impl Walk<'_> {
         let place = self.place;
         match change {
             ResourceChange::Project { .. } => place.to_string(),
+            ResourceChange::LabelSchema { .. } => format!("{place}/labelSchema"),
             ResourceChange::Article { number, before, after, cascaded: _ } => {
                 match after.as_ref().or(before.as_ref()) {
                     Some(stored) => format!("{place}/articles/{}", stored.article.id),
@@ -303,6 +311,14 @@ impl Walk<'_> {
             ResourceChange::Project { before: _, after } => {
                 let stored = project_table::get(self.view)?;
                 Ok(judged(after.as_ref(), stored.as_ref(), revision, || false))
+            }
+            ResourceChange::LabelSchema { before: _, after } => {
+                if after.is_none() {
+                    deleted.push(schema_name());
+                }
+                let stored = schema_table::get(self.view)?;
+                let is_deleted = || self.deleted.contains(&schema_name());
+                Ok(judged(after.as_deref(), stored.as_ref(), revision, is_deleted))
             }
             ResourceChange::Article { number, before, after, cascaded: _ } => {
                 if let (Some(before), None) = (before, after) {

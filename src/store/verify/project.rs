@@ -1,12 +1,34 @@
 //! A project that is in use.
 
 use super::{
-    super::{catalog::Entry, project_table},
+    super::{catalog::Entry, committer::Head, project_table, schema_table},
     Checker, Place, articles,
     guard::GuardedView,
     log, rows,
     versions::Tally,
 };
+
+/// Checks the label schema, and the row that says which one it is.
+fn check_schema(
+    checker: &mut Checker<'_>,
+    place: &Place,
+    view: &GuardedView<'_>,
+    head: Head,
+    tally: &mut Tally,
+) {
+    let schema = checker.attempt(place, |_| schema_table::get(view));
+    let revision = checker.attempt(place, |_| schema_table::revision(view));
+    tally.is_whole &= schema.is_some();
+    let (Some(schema), Some(revision)) = (schema, revision) else { return };
+    let of = schema.as_ref().map_or(0, |schema| schema.revision.0);
+    if of != revision.0 {
+        let what = format!("the label schema is of revision {of}, and its row says {}", revision.0);
+        checker.problem(place, &what);
+    }
+    if let Some(schema) = schema {
+        tally.count(checker, place, head, &schema);
+    }
+}
 
 /// Checks a project and everything in it.
 pub(super) fn check(checker: &mut Checker<'_>, place: &Place, view: &GuardedView<'_>, entry: &Entry) {
@@ -25,6 +47,7 @@ pub(super) fn check(checker: &mut Checker<'_>, place: &Place, view: &GuardedView
         }
         tally.count(checker, place, head, &project);
     }
+    check_schema(checker, place, view, head, &mut tally);
     articles::check(checker, place, head, view, &mut tally);
     log::check(checker, place, head, view, &shape.logged, &tally);
 }

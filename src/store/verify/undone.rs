@@ -34,6 +34,7 @@ fn shapes(entry: &LogEntry) -> Result<Vec<Shape>> {
         let change = records::read_change(change)?;
         let (before, after) = match &change {
             ResourceChange::Project { before, after } => (before.is_some(), after.is_some()),
+            ResourceChange::LabelSchema { before, after } => (before.is_some(), after.is_some()),
             ResourceChange::Article { number: _, before, after, cascaded: _ } => {
                 (before.is_some(), after.is_some())
             }

@@ -14,6 +14,7 @@ use crate::domain::{
     annotations::Annotation,
     projects::Project,
     revisions::{Revision, Timestamp},
+    schema::ProjectSchema,
 };
 
 /// When a resource was made and last changed.
@@ -30,6 +31,12 @@ pub(super) trait Versioned: PartialEq {
 }
 
 impl Versioned for Project {
+    fn version(&self) -> Version {
+        Version { revision: self.revision, created: self.create_time, updated: self.update_time }
+    }
+}
+
+impl Versioned for ProjectSchema {
     fn version(&self) -> Version {
         Version { revision: self.revision, created: self.create_time, updated: self.update_time }
     }
@@ -100,6 +107,7 @@ impl ChangedVersions {
         }
         match change {
             ResourceChange::Project { before, after } => both(before.as_ref(), after.as_ref()),
+            ResourceChange::LabelSchema { before, after } => both(before.as_deref(), after.as_deref()),
             ResourceChange::Article { number: _, before, after, cascaded: _ } => {
                 both(before.as_ref(), after.as_ref())
             }
