@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod formats;
 pub mod grpc;
 pub mod limits;
 pub mod proto;

@@ -61,6 +61,15 @@ pub const VIOLATIONS_LISTED_MAX: usize = 16;
 /// How far around an offset is looked for a grapheme cluster.
 pub const GRAPHEME_BYTES_MAX: usize = KIB;
 
+/// A file of settings that is read.
+pub const SETTINGS_FILE_BYTES_MAX: usize = 8 * MIB;
+/// Names of one mapping in a file of settings: far more than any has, and few enough to be held against each other.
+pub const FILE_NAMES_MAX: usize = 256;
+/// How deep a file of settings may be nested.
+pub const FILE_DEPTH_MAX: usize = 32;
+/// Examples of what a format says and is not carried over.
+pub const LOSS_EXAMPLES_MAX: usize = 10;
+
 /// A project, article or layer id.
 pub const ID_BYTES_MAX: usize = 128;
 /// A project's display name.

@@ -45,6 +45,18 @@ pub(crate) fn everything() -> LabelSchema {
         }],
         ..LabelDefinition::default()
     };
+    let definition = SchemaDefinition {
+        mode: SchemaMode::Closed,
+        labels: vec![person, writer, family],
+        attributes: attributes(),
+        spans: SpanRules { overlap: Some(Overlap::Any), discontinuous: Some(true), ..SpanRules::default() },
+        exclusive: vec![ExclusiveSet { name: own("genre"), labels: vec![own("Person")] }],
+    };
+    LabelSchema::parse(definition).expect("it holds together")
+}
+
+fn attributes() -> Vec<AttributeDefinition> {
+    let own = |text: &str| text.to_owned();
     let attribute = |name, kind, default| AttributeDefinition {
         name: own(name),
         kind,
@@ -70,20 +82,13 @@ pub(crate) fn everything() -> LabelSchema {
         ..attribute("score", AttributeKind::Double, AttributeValue::Double(-0.25))
     };
     let list = AttributeValue::StringList(vec![own("a"), own("")]);
-    let definition = SchemaDefinition {
-        mode: SchemaMode::Closed,
-        labels: vec![person, writer, family],
-        attributes: vec![
-            role,
-            age,
-            score,
-            attribute("sure", AttributeKind::Bool, AttributeValue::Bool(true)),
-            attribute("tags", AttributeKind::StringList, list),
-        ],
-        spans: SpanRules { overlap: Some(Overlap::Any), discontinuous: Some(true), ..SpanRules::default() },
-        exclusive: vec![ExclusiveSet { name: own("genre"), labels: vec![own("Person")] }],
-    };
-    LabelSchema::parse(definition).expect("it holds together")
+    vec![
+        role,
+        age,
+        score,
+        attribute("sure", AttributeKind::Bool, AttributeValue::Bool(true)),
+        attribute("tags", AttributeKind::StringList, list),
+    ]
 }
 
 /// A text that careless writers of files get wrong: at most `bytes` bytes without control characters.

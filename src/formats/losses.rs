@@ -1,0 +1,39 @@
+//! What a format says and this server cannot keep, so that nothing is lost in silence.
+
+use crate::limits::LOSS_EXAMPLES_MAX;
+
+/// A feature of a format that was not carried over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// What it is, such as `brat: a border's color`.
+    pub feature: String,
+    /// How often it was met.
+    pub count: u64,
+    /// The first of them; at most 10.
+    pub examples: Vec<String>,
+}
+
+/// All that was not carried over, in the order in which each feature was first met.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Losses(Vec<Loss>);
+
+impl Losses {
+    /// Remembers that `feature` was met, in `example`.
+    pub fn add(&mut self, feature: &str, example: impl Into<String>) {
+        let at = self.0.iter().position(|loss| loss.feature == feature);
+        let loss = match at.and_then(|at| self.0.get_mut(at)) {
+            Some(loss) => loss,
+            None => self.0.push_mut(Loss { feature: feature.to_owned(), count: 0, examples: Vec::new() }),
+        };
+        loss.count += 1;
+        if loss.examples.len() < LOSS_EXAMPLES_MAX {
+            loss.examples.push(example.into());
+        }
+    }
+
+    /// What was lost.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<Loss> {
+        self.0
+    }
+}
