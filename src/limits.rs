@@ -70,6 +70,11 @@ pub const FILE_DEPTH_MAX: usize = 32;
 /// Examples of what a format says and is not carried over.
 pub const LOSS_EXAMPLES_MAX: usize = 10;
 
+/// Layers that the annotations of one article are on.
+pub const ARTICLE_LAYERS_MAX: usize = 256;
+/// Layers of a project: those that were declared, and those that annotations are on.
+pub const PROJECT_LAYERS_MAX: usize = 10_000;
+
 /// A project, article or layer id.
 pub const ID_BYTES_MAX: usize = 128;
 /// A project's display name.

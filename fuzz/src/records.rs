@@ -1,7 +1,11 @@
 //! What is stored, decoded from what nobody stored: it is refused or understood, and never a panic. What is
 //! understood is the same after it was written again.
 
-use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::{Arc, LazyLock},
+};
 
 use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
@@ -10,13 +14,16 @@ use spandrel::{
     app::{App, Settings, answers::Versions},
     domain::{
         self, Problem,
-        ids::{AnnotationId, ArticleId, ProjectId},
+        annotations::{State, TargetKind},
+        ids::{AnnotationId, ArticleId, LayerId, ProjectId},
+        layers::Tally,
     },
     grpc::convert::changes::RENDERERS,
     proto::stored,
     store::{
         annotation_index::AnnotationIndex,
-        article_table, catalog,
+        article_table::{self, ArticlePlace},
+        catalog,
         committer::{Backend, Committer, Options, full_key},
         engine::{Clock, Engine, EngineExt, Partition, Revision, Timestamp},
         keys::{self, ArticleNumber, Generation},
@@ -275,7 +282,7 @@ fn index(input: &mut Unstructured<'_>) -> Result<()> {
     if input.arbitrary()? {
         for _ in 0..input.int_in_range(0..=40)? {
             let (key, value) = (sort_key(input)?, rows::bytes(input)?);
-            rows.commit(|draft| index.insert(draft, key, &value)).unwrap();
+            rows.commit(|draft| index.insert(draft, key, &value, tally())).unwrap();
         }
         assert_eq!(index.verify(&rows), Ok(()));
     }
@@ -288,10 +295,12 @@ fn index(input: &mut Unstructured<'_>) -> Result<()> {
         let (key, value) = (sort_key(input)?, rows::bytes(input)?);
         let done = match input.int_in_range(0..=4)? {
             0 => index.get(&rows, key.id()).map(drop),
-            1 => rows.commit(|draft| index.insert(draft, key, &value)).map(drop),
-            2 => rows.commit(|draft| index.remove(draft, key.id())).map(drop),
+            1 => rows.commit(|draft| index.insert(draft, key, &value, tally())).map(drop),
+            2 => rows.commit(|draft| index.remove(draft, key.id(), tally())).map(drop),
             3 => match index.get(&rows, key.id()) {
-                Ok(Some(found)) => rows.commit(|draft| index.replace(draft, found.key, key, &value)),
+                Ok(Some(found)) => {
+                    rows.commit(|draft| index.replace(draft, (found.key, tally()), (key, tally()), &value))
+                }
                 other => other.map(drop),
             },
             _ => {
@@ -308,6 +317,18 @@ fn index(input: &mut Unstructured<'_>) -> Result<()> {
         whole &= done;
     }
     Ok(())
+}
+
+/// What every annotation counts as.
+fn tally() -> Tally<'static> {
+    static LAYER: LazyLock<LayerId> = LazyLock::new(|| LayerId::parse("", LayerId::DEFAULT).unwrap());
+    Tally {
+        layer: &LAYER,
+        kind: TargetKind::Spans,
+        is_orphaned: false,
+        state: State::Accepted,
+        needs_review: false,
+    }
 }
 
 /// A place of one of few annotations.
@@ -329,8 +350,16 @@ fn row_of_index(input: &mut Unstructured<'_>) -> Result<(Bytes, Bytes)> {
             let statistics = stored::AnnotationStatistics {
                 by_length_class: input.arbitrary()?,
                 has_directory: input.arbitrary()?,
+                changed_revision: input.arbitrary()?,
+                base: None,
             };
-            (keys::statistics(ARTICLE, Generation::FIRST), statistics.encode_to_vec().into())
+            let value = if input.arbitrary()? {
+                statistics.encode_to_vec()
+            } else {
+                let value = statistics.encode_length_delimited_to_vec();
+                [&u32::try_from(value.len()).unwrap().to_be_bytes()[..], &value].concat()
+            };
+            (keys::statistics(ARTICLE, Generation::FIRST), value.into())
         }
         3 => (keys::statistics(ARTICLE, Generation::FIRST), rows::bytes(input)?.into()),
         _ => long_value_row(input, &keys::long_annotation(ARTICLE, Generation::FIRST, &[1; 16]))?,
@@ -375,8 +404,8 @@ async fn use_folder(engine: Arc<dyn Engine>, versions: Arc<Versions>, clock: Clo
         let read = engine.read(partition, |view| {
             unless_damaged(project_table::get(view));
             for article in article_table::articles(view, ArticleNumber(0)) {
-                let Some((number, _)) = unless_damaged(article) else { break };
-                let index = AnnotationIndex::new(number, Generation::FIRST);
+                let Some((number, stored)) = unless_damaged(article) else { break };
+                let index = ArticlePlace::of(number, &stored).annotations();
                 unless_damaged(index.verify(view));
                 let entries = index.in_document_order(view, None, None);
                 if let Some(mut entries) = unless_damaged(entries) {

@@ -30,10 +30,9 @@ use crate::{
     },
     limits::{ANNOTATION_BYTES_MAX, ANSWER_BYTES_MAX, RUNTIME_WORK_WRITES_MAX},
     store::{
-        annotation_index::AnnotationIndex,
-        article_table,
+        annotation_index::{AnnotationIndex, Entry},
+        article_table::{self, ArticlePlace},
         engine::{At, Attempt, Commit, Decision, Draft},
-        keys::Generation,
         project_table,
         records::{self, ResourceChange},
     },
@@ -214,18 +213,18 @@ impl App {
 impl Decision for AnnotationCommit {
     fn decide(&self, draft: &mut Draft<'_>) -> Result<()> {
         project_table::require(draft, &self.project.name())?;
-        let mut last_article = None;
+        let mut last_index: Option<AnnotationIndex> = None;
         let mut answer_bytes = 0;
         let mut rules = Rules::new(&self.project);
         let schema = self.project.schema(draft)?;
         for write in &self.writes {
-            if last_article != Some(write.article.number) {
-                require_article(draft, &write.article).map_err(|error| error.within(&write.path))?;
-                last_article = Some(write.article.number);
-            }
-            let written =
-                self.write(draft, write, &schema.schema).map_err(|error| error.within(&write.path))?;
-            let Some(written) = written else { continue };
+            let index = match last_index.filter(|index| index.article() == write.article.number) {
+                Some(index) => index,
+                None => require_article(draft, &write.article).map_err(|error| error.within(&write.path))?,
+            };
+            last_index = Some(index);
+            let written = self.write(draft, write, index, &schema.schema);
+            let Some(written) = written.map_err(|error| error.within(&write.path))? else { continue };
             let after = written.after.as_ref();
             answer_bytes += after.map_or(0, |annotation| answer_bytes_of(annotation, &write.article.name));
             if answer_bytes > ANSWER_BYTES_MAX {
@@ -250,18 +249,17 @@ impl AnnotationCommit {
         &'c self,
         draft: &mut Draft<'_>,
         write: &'c PreparedWrite,
+        index: AnnotationIndex,
         schema: &LabelSchema,
     ) -> Result<Option<Touched<'c>>> {
         let PreparedWrite { path, article, id, op } = write;
-        let index = AnnotationIndex::new(article.number, Generation::FIRST);
         let name = article.name.annotation(*id);
         let stored = match op {
             // Whether its id is free is seen where it is put.
             PreparedOp::Create(_) => None,
             PreparedOp::Update { .. } | PreparedOp::Delete { .. } => index.get(draft, *id)?,
         };
-        let before =
-            stored.as_ref().map(|entry| records::decode_annotation(*id, &entry.value)).transpose()?;
+        let before = stored.as_ref().map(Entry::annotation).transpose()?;
         let stamp = draft.stamp();
         let missing = |field: &str| Error::at(field, Problem::ResourceNotFound { name: name.to_string() });
         let mut empty_at = None;
@@ -293,12 +291,8 @@ impl AnnotationCommit {
             }
         };
         let value = after.as_ref().map(encoded).transpose()?;
-        let place = Place {
-            partition: self.project.partition,
-            number: article.number,
-            article: &article.name.article,
-        };
-        let (stored, after_row) = (stored.zip(before.as_ref()), after.as_ref().zip(value));
+        let place = Place { partition: self.project.partition, index, article: &article.name.article };
+        let (stored, after_row) = (stored.as_ref().zip(before.as_ref()), after.as_ref().zip(value));
         let change = annotation_rows::Change { id: *id, before: stored, after: after_row, cascaded: false };
         if !annotation_rows::put(draft, place, change)? {
             return Err(Error::at("annotation_id", Problem::ResourceExists { name: name.to_string() }));
@@ -345,12 +339,13 @@ fn written(targets: Vec<(ArticleName, Option<AnnotationId>)>, commit: &Commit) -
     written.collect()
 }
 
-/// Checks that the article is still there, with the text that the spans were resolved against.
-fn require_article(draft: &Draft<'_>, article: &ArticleHandle) -> Result<()> {
+/// Checks that the article is still there, with the text that the spans were resolved against, and says where its
+/// annotations are.
+fn require_article(draft: &Draft<'_>, article: &ArticleHandle) -> Result<AnnotationIndex> {
     let missing = || Problem::ResourceNotFound { name: article.name.to_string() };
     let stored = article_table::get(draft, article.number)?.ok_or_else(missing)?;
     if stored.text_generation == article.generation {
-        return Ok(());
+        return Ok(ArticlePlace::of(article.number, &stored).annotations());
     }
     let (sent, latest) = (article.text.revision, stored.article.text.revision);
     Err(Problem::TextRevisionStale { sent, latest }.into())

@@ -20,11 +20,9 @@ use crate::{
     },
     limits::{ANSWER_BYTES_MAX, STREAM_MESSAGE_BYTES_MAX},
     store::{
-        annotation_index::AnnotationIndex,
-        article_table,
+        article_table::{self, ArticlePlace},
         engine::{At, View},
-        keys::{ArticleNumber, Generation},
-        records,
+        keys::ArticleNumber,
         sort_key::{self, DocumentPosition},
     },
 };
@@ -136,10 +134,9 @@ impl App {
         let read = project.read(self.engine.as_ref(), move |view| {
             let AnnotationName { article, annotation: id } = &asked;
             let missing = |name: &dyn ToString| Problem::ResourceNotFound { name: name.to_string() };
-            let number = article_table::number(view, &article.article)?.ok_or_else(|| missing(article))?;
-            let entry = AnnotationIndex::new(number, Generation::FIRST).get(view, *id)?;
-            let entry = entry.ok_or_else(|| missing(&asked))?;
-            Ok(render(article, uid, &records::decode_annotation(*id, &entry.value)?))
+            let place = article_table::place(view, &article.article)?.ok_or_else(|| missing(article))?;
+            let entry = place.annotations().get(view, *id)?.ok_or_else(|| missing(&asked))?;
+            Ok(render(article, uid, &entry.annotation()?))
         });
         Ok((read.await?.value, seen))
     }
@@ -173,11 +170,10 @@ impl App {
             let (name, filter) = (name.clone(), filter.clone());
             let (uid, render, number) = (project.uid, self.render.annotation, article.number);
             let read = project.read(self.engine.as_ref(), move |view| {
-                if article_table::number(view, &name.article)? != Some(number) {
-                    return Err(Problem::ResourceNotFound { name: name.to_string() }.into());
-                }
+                let place = article_table::place(view, &name.article)?.filter(|place| place.number == number);
+                let place = place.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
                 let mut filling = Filling::new(items, ANSWER_BYTES_MAX);
-                let reached = filling.article(view, number, window, after, |annotation| {
+                let reached = filling.article(view, place, window, after, |annotation| {
                     filter.passes(annotation).then(|| render(&name, uid, annotation))
                 })?;
                 Ok((filling.annotations, reached))
@@ -219,9 +215,10 @@ impl App {
                 // The cursor's article may have been deleted, and this may be the next one.
                 let after = resume.take().filter(|_| number == cursor.article);
                 let name = name.article(stored.article.id.clone());
-                let reached = filling.article(view, number, None, after, |annotation| {
-                    filter.passes(annotation).then(|| render(&name, uid, annotation))
-                })?;
+                let reached =
+                    filling.article(view, ArticlePlace::of(number, &stored), None, after, |annotation| {
+                        filter.passes(annotation).then(|| render(&name, uid, annotation))
+                    })?;
                 if let Reached::Position(after) = reached {
                     return Ok((filling.annotations, Some(StreamCursor { article: number, after })));
                 }
@@ -255,7 +252,7 @@ impl Filling {
     fn article(
         &mut self,
         view: &dyn View,
-        number: ArticleNumber,
+        place: ArticlePlace,
         window: Option<(u32, u32)>,
         after: Option<DocumentPosition>,
         render: impl Fn(&Annotation) -> Option<Bytes>,
@@ -263,13 +260,13 @@ impl Filling {
         // What an item takes in the answer beside its own bytes.
         const ITEM: usize = 8;
         let mut last = after;
-        for entry in AnnotationIndex::new(number, Generation::FIRST).in_document_order(view, window, after)? {
+        for entry in place.annotations().in_document_order(view, window, after)? {
             let entry = entry?;
             if self.entries_left == 0 {
                 return Ok(Reached::Position(last));
             }
             self.entries_left -= 1;
-            let annotation = records::decode_annotation(entry.key.id(), &entry.value)?;
+            let annotation = entry.annotation()?;
             let position = entry.key.position();
             let wanted = meets(&annotation, window).then(|| render(&annotation)).flatten();
             if let Some(bytes) = wanted {

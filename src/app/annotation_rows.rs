@@ -14,16 +14,15 @@ use crate::{
         annotation_index::{AnnotationIndex, Entry},
         annotation_table,
         engine::{Change as LogChange, Draft, Partition},
-        keys::{ArticleNumber, Generation},
         records,
     },
 };
 
 /// Where an article's annotations are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'p> {
     pub(super) partition: Partition,
-    pub(super) number: ArticleNumber,
+    pub(super) index: AnnotationIndex,
     pub(super) article: &'p ArticleId,
 }
 
@@ -32,37 +31,26 @@ pub(super) struct Place<'p> {
 pub(super) struct Change<'c> {
     pub(super) id: AnnotationId,
     /// What is stored of it, if anything is, and what that says.
-    pub(super) before: Option<(Entry, &'c Annotation)>,
+    pub(super) before: Option<(&'c Entry, &'c Annotation)>,
     /// What it is to be, with its encoding; deleted without.
     pub(super) after: Option<(&'c Annotation, Bytes)>,
     /// Whether it goes, or comes back, with what it uses.
     pub(super) cascaded: bool,
 }
 
-impl Place<'_> {
-    pub(super) fn index(&self) -> AnnotationIndex {
-        AnnotationIndex::new(self.number, Generation::FIRST)
-    }
-}
-
 /// Puts an annotation in the place of what is stored of it, or deletes that, and says so in the log. Whether its id was
 /// free, if nothing is stored; otherwise nothing is done.
 pub(super) fn put(draft: &mut Draft<'_>, place: Place<'_>, change: Change<'_>) -> Result<bool> {
+    let Place { partition, index, article } = place;
     let Change { id, before, after, cascaded } = change;
-    let index = place.index();
-    let stored = before.as_ref().map(|(entry, before)| (entry, *before));
-    if !annotation_table::put(
-        draft,
-        index,
-        stored,
-        after.as_ref().map(|(after, value)| (*after, value.as_ref())),
-    )? {
+    let stored = after.as_ref().map(|(after, value)| (*after, value.as_ref()));
+    if !annotation_table::put(draft, index, before, stored)? {
         return Ok(false);
     }
-    let before = before.map(|(entry, _)| entry.value);
-    let after = after.map(|(_, value)| value);
-    let record = records::annotation_change((place.number, place.article), id, (before, after), cascaded);
-    draft.change(LogChange { scope: Scope::annotations(place.partition, place.article).number(), record });
+    let before = before.map(|(entry, _)| entry.resolved_record()).transpose()?;
+    let states = (before, after.map(|(_, value)| value));
+    let record = records::annotation_change((index.article(), article), id, states, cascaded);
+    draft.change(LogChange { scope: Scope::annotations(partition, article).number(), record });
     Ok(true)
 }
 

@@ -18,7 +18,6 @@ use crate::{
     store::{
         engine::{Draft, View},
         keys::ArticleNumber,
-        records,
     },
 };
 
@@ -79,7 +78,7 @@ impl<'t> Rules<'t> {
     fn layers(&self) -> HashMap<(ArticleNumber, AnnotationId), LayerId> {
         let kept = |touched: &Touched<'t>| {
             let after = touched.after.as_ref()?;
-            Some(((touched.place.number, after.id), after.layer.clone()))
+            Some(((touched.place.index.article(), after.id), after.layer.clone()))
         };
         self.touched.iter().filter_map(kept).collect()
     }
@@ -88,19 +87,20 @@ impl<'t> Rules<'t> {
     fn judge_deleted(&self, draft: &mut Draft<'_>, touched: &Touched<'_>) -> Result<()> {
         let Touched { place, before, force, .. } = touched;
         let Some(before) = before else { return Ok(()) };
-        let index = place.index();
+        let index = place.index;
         let mut gone = vec![before.id];
         while let Some(id) = gone.pop() {
-            for relation in index.references_to(draft, id)? {
+            let relations: Vec<_> = index.references_to(draft, id).collect::<Result<_>>()?;
+            for relation in relations {
                 if !force {
                     return Err(self.used(draft, *place, id)?);
                 }
                 let missing = || Error::corrupt(format!("{relation} uses {id}, and is not there"));
                 let entry = index.get(draft, relation)?.ok_or_else(missing)?;
-                let before = records::decode_annotation(relation, &entry.value)?;
+                let before = entry.annotation()?;
                 let change = annotation_rows::Change {
                     id: relation,
-                    before: Some((entry, &before)),
+                    before: Some((&entry, &before)),
                     after: None,
                     cascaded: true,
                 };
@@ -113,7 +113,7 @@ impl<'t> Rules<'t> {
 
     /// Says what uses an annotation.
     fn used(&self, view: &dyn View, place: Place<'_>, id: AnnotationId) -> Result<Error> {
-        let relations = place.index().references_to(view, id)?;
+        let relations: Vec<_> = place.index.references_to(view, id).collect::<Result<_>>()?;
         let first = relations.first().map_or_else(String::new, |first| self.name(place, *first).to_string());
         let children = match relations.len() {
             1 => format!("a relation that uses it, {first}"),
@@ -166,9 +166,9 @@ impl<'t> Rules<'t> {
         if !schema_rules::is_another_argument(before, after) {
             return Ok(());
         }
-        for relation in place.index().references_to(draft, after.id)? {
-            let Some(entry) = place.index().get(draft, relation)? else { continue };
-            let relation = records::decode_annotation(relation, &entry.value)?;
+        for relation in place.index.references_to(draft, after.id) {
+            let Some(entry) = place.index.get(draft, relation?)? else { continue };
+            let relation = entry.annotation()?;
             if let Some(mut violation) = rules.broken_by(&relation)? {
                 let name = article.annotation(relation.id);
                 violation.description = format!("{name}, which uses it: {}", violation.description);
@@ -197,7 +197,7 @@ impl<'t> Rules<'t> {
             if id == relation.id {
                 return Err(Error::field(field(), "is the relation itself"));
             }
-            let layer = match layers.get(&(place.number, id)) {
+            let layer = match layers.get(&(place.index.article(), id)) {
                 Some(layer) => layer.clone(),
                 None => self.stored_layer(draft, place, id).map_err(|error| error.within(&field()))?,
             };
@@ -213,10 +213,9 @@ impl<'t> Rules<'t> {
     }
 
     fn stored_layer(&self, view: &dyn View, place: Place<'_>, id: AnnotationId) -> Result<LayerId> {
-        let entry = place.index().get(view, id)?;
+        let entry = place.index.get(view, id)?;
         let missing = || Problem::ResourceNotFound { name: self.name(place, id).to_string() };
-        let entry = entry.ok_or_else(missing)?;
-        Ok(records::decode_annotation(id, &entry.value)?.layer)
+        Ok(entry.ok_or_else(missing)?.annotation()?.layer)
     }
 
     fn name(&self, place: Place<'_>, id: AnnotationId) -> AnnotationName {

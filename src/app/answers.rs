@@ -52,6 +52,12 @@ impl Scope {
         Self::of(&("annotations", partition, article))
     }
 
+    /// The layers of a project.
+    #[must_use]
+    pub fn layers(partition: Partition) -> Self {
+        Self::of(&("layers", partition))
+    }
+
     /// The number that a change carries it as.
     #[must_use]
     pub fn number(self) -> u64 {

@@ -26,8 +26,7 @@ use crate::{
     },
     limits,
     store::{
-        annotation_index::AnnotationIndex,
-        article_table,
+        article_table::{self, ArticlePlace},
         engine::{At, Attempt, Commit, Decision, Draft, Maintenance, Mode, Partition},
         keys::{self, ArticleNumber, Generation},
         project_table,
@@ -91,7 +90,7 @@ impl Decision for Creation {
         project_table::require(draft, &self.project.name())?;
         for Prepared { article, number, staged } in &self.articles {
             let Read { path, id, details, identity, text } = article;
-            if article_table::number(draft, id)?.is_some() {
+            if article_table::place(draft, id)?.is_some() {
                 let name = self.project.name().article(id.clone()).to_string();
                 let field =
                     if path.is_empty() { "article_id".to_owned() } else { format!("{path}.article_id") };
@@ -108,6 +107,7 @@ impl Decision for Creation {
                     update_time: stamp.time,
                 },
                 text_generation: Generation::FIRST,
+                annotation_generation: Generation::FIRST,
             };
             article_table::insert(draft, *number, &stored)?;
             if *staged {
@@ -313,7 +313,7 @@ impl App {
 
     async fn is_missing(&self, project: &ProjectHandle, id: &ArticleId) -> Result<bool> {
         let id = id.clone();
-        let number = project.read(self.engine.as_ref(), move |view| article_table::number(view, &id));
+        let number = project.read(self.engine.as_ref(), move |view| article_table::place(view, &id));
         Ok(number.await?.value.is_none())
     }
 
@@ -424,7 +424,7 @@ fn article_deletion(project: Arc<ProjectHandle>, deletion: Deletion<ArticleName>
             None => return Err(Error::at("name", Problem::ResourceNotFound { name: name.to_string() })),
         };
         check_etag(&project, &before, etag, name).map_err(|error| error.within("etag"))?;
-        let annotations = AnnotationIndex::new(number, Generation::FIRST).count(draft)?;
+        let annotations = ArticlePlace::of(number, &before).annotations().count(draft)?;
         if annotations > 0 && !force {
             let children = format!("{annotations} annotation{}", if annotations == 1 { "" } else { "s" });
             return Err(Problem::HasChildren { name: name.to_string(), children }.into());

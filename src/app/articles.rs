@@ -206,6 +206,6 @@ pub(super) fn answer(
     stored: StoredArticle,
     text: Option<Arc<Text>>,
 ) -> ArticleAnswer {
-    let StoredArticle { article, text_generation: _ } = stored;
+    let StoredArticle { article, text_generation: _, annotation_generation: _ } = stored;
     ArticleAnswer { uid: project.uid, name: article.name(&project.id), article, text }
 }

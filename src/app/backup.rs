@@ -4,7 +4,8 @@
 //! changed since the copy began is in the log, which is pinned and copied after it, up to a revision that is not before
 //! the last view. Texts are not in the log: that of an article that was created meanwhile is read when its creation is
 //! met. If it is gone by then, so is the article, and the log is copied up to its deletion. Nor are the annotations in it
-//! that come back with an article whose deletion is undone: they are read then, too, and the log is copied up to there.
+//! that come back with an article whose deletion is undone, or that go to a new text with it: all of such an article is
+//! read then, and the log is copied up to there.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -32,6 +33,7 @@ use crate::{
         keys::ArticleNumber,
         project_table,
         records::ResourceChange,
+        text_revision_table,
     },
 };
 
@@ -127,7 +129,9 @@ struct Copying {
 
 #[derive(Debug)]
 enum Stage {
-    /// The rows, from here on.
+    /// The layers that were declared, from this key on.
+    Layers(Bytes),
+    /// The articles, from here on.
     Rows(Cursor),
     /// The log after `last`, up to and with `target`.
     Log { last: Stamp, target: Revision },
@@ -135,12 +139,12 @@ enum Stage {
     Created { articles: VecDeque<Created>, place: Place, commits: Vec<Commit>, target: Revision },
 }
 
-/// An article that a commit creates or brings back.
+/// An article that a commit creates, brings back or gives another text.
 #[derive(Debug, Clone, Copy)]
 struct Created {
     number: ArticleNumber,
-    /// Whether annotations come with it, which the commit does not tell.
-    has_annotations: bool,
+    /// Whether more than a text comes with it, which the commit does not tell.
+    is_whole: bool,
 }
 
 impl App {
@@ -247,14 +251,16 @@ impl Backup {
             };
             match copying.step(engine.as_ref()).await {
                 Ok(Step::Records(records)) => return Ok(Some(records)),
-                Ok(Step::End(head, numbers_below)) => {
+                Ok(Step::End(end)) => {
                     let project = &copying.project;
-                    if self.listed.len() < BACKUP_PROJECTS_LISTED_MAX {
+                    if let ProjectEnd::At { head, .. } = end
+                        && self.listed.len() < BACKUP_PROJECTS_LISTED_MAX
+                    {
                         let (name, uid, revision) = (project.name(), project.uid, head.revision);
                         self.listed.push(BackedUpProject { name, uid, revision });
                     }
                     self.copying = None;
-                    return Ok(Some(vec![Record::ProjectEnd(ProjectEnd::At { head, numbers_below })]));
+                    return Ok(Some(vec![Record::ProjectEnd(end)]));
                 }
                 Err(error) if error.problem == Problem::Overloaded => tokio::time::sleep(PAUSE).await,
                 Err(error) => {
@@ -276,8 +282,8 @@ impl Backup {
 /// What a step of copying a project gives.
 enum Step {
     Records(Vec<Record>),
-    /// The project is copied: its final revision, and the article numbers that may be in use.
-    End(Stamp, u64),
+    /// The project is copied.
+    End(ProjectEnd),
 }
 
 impl Copying {
@@ -294,13 +300,20 @@ impl Copying {
         }
         let Some(found) = read?.value else { return Ok(None) };
         let begun = Record::Project { project: found, base: pin.head.revision, log_floor: pin.floor };
-        let (read_early, owed, stage) = (HashMap::new(), HashSet::new(), Stage::Rows(Cursor::START));
+        let (read_early, owed, stage) = (HashMap::new(), HashSet::new(), Stage::Layers(Bytes::new()));
         Ok(Some((Self { project, pin, room, stage, read_early, owed }, vec![begun])))
     }
 
     /// Goes on. After OVERLOADED, the same step may be tried again.
     async fn step(&mut self, engine: &dyn Engine) -> Result<Step> {
         match &self.stage {
+            Stage::Layers(from) => {
+                let (from, room) = (from.clone(), self.room);
+                let read = self.project.read(engine, move |view| scan::layers(view, &from, room)).await?;
+                let (record, next) = read.value;
+                self.stage = next.map_or(Stage::Rows(Cursor::START), Stage::Layers);
+                Ok(Step::Records(record.into_iter().collect()))
+            }
             Stage::Rows(cursor) => {
                 let (cursor, base, room) = (cursor.clone(), self.pin.head.revision, self.room);
                 let read =
@@ -318,8 +331,12 @@ impl Copying {
                     ));
                 }
                 let head = if self.pin.head.revision == *target { self.pin.head } else { *last };
-                let numbers = self.project.read(engine, |view| article_table::numbers_in_use(view)).await?;
-                Ok(Step::End(head, numbers.value))
+                let in_use = self.project.read(engine, |view| {
+                    let generations_below = text_revision_table::generations_in_use(view)?;
+                    Ok((article_table::numbers_in_use(view)?, generations_below))
+                });
+                let (numbers_below, generations_below) = in_use.await?.value;
+                Ok(Step::End(ProjectEnd::At { head, numbers_below, generations_below }))
             }
             Stage::Log { last, target } => {
                 let (after, target) = (last.revision, *target);
@@ -346,10 +363,16 @@ impl Copying {
         for commit in commits.iter().filter(|commit| commit.stamp.revision > self.pin.head.revision) {
             for change in super::changes(commit) {
                 match change? {
-                    ResourceChange::Article { number, before: None, after: Some(_), cascaded } => {
+                    ResourceChange::Article { number, before, after: Some(after), cascaded } => {
+                        let is_new = before.is_none_or(|before| {
+                            before.text_generation != after.text_generation
+                                || before.annotation_generation != after.annotation_generation
+                        });
                         let read = self.read_early.get(&number);
-                        if read.is_none_or(|read| *read < commit.stamp.revision) {
-                            articles.push_back(Created { number, has_annotations: cascaded });
+                        if is_new && read.is_none_or(|read| *read < commit.stamp.revision) {
+                            let is_whole =
+                                cascaded || after.article.text.revision > 1 || commit.origin.undone.is_some();
+                            articles.push_back(Created { number, is_whole });
                         }
                     }
                     ResourceChange::Article { number, before: _, after: None, cascaded: _ } => {
@@ -358,8 +381,9 @@ impl Copying {
                     }
                     ResourceChange::Project { .. }
                     | ResourceChange::LabelSchema { .. }
-                    | ResourceChange::Article { .. }
-                    | ResourceChange::Annotation { .. } => {}
+                    | ResourceChange::Annotation { .. }
+                    | ResourceChange::Layer { .. }
+                    | ResourceChange::ArticleLayer { .. } => {}
                 }
             }
         }
@@ -371,7 +395,7 @@ impl Copying {
         let Stage::Created { articles, place, commits, target } = &mut self.stage else {
             return Ok(Step::Records(Vec::new()));
         };
-        let Some(Created { number, has_annotations }) = articles.front().copied() else {
+        let Some(Created { number, is_whole }) = articles.front().copied() else {
             let last = commits.last().map_or(self.pin.head, |commit| commit.stamp);
             let records = commit_records(std::mem::take(commits));
             self.stage = Stage::Log { last, target: *target };
@@ -388,12 +412,12 @@ impl Copying {
             self.owed.insert(number);
         }
         // A text never changes. What else is said of this view is right once the log is copied up to it.
-        if is_gone || matches!(place, Place::Annotations(_)) {
+        if is_gone || !matches!(place, Place::Text(_)) {
             *target = revision.max(*target);
         }
         let (record, next) = value.unwrap_or_default();
         match next {
-            Some(next) if has_annotations || !matches!(next, Place::Annotations(_)) => *place = next,
+            Some(next) if is_whole || matches!(next, Place::Text(_)) => *place = next,
             Some(_) | None => (*place, _) = (Place::Text(0), articles.pop_front()),
         }
         Ok(Step::Records(record.into_iter().collect()))

@@ -59,6 +59,10 @@ impl ChangeFilter {
         let of_article = |of: &ArticleId| article.as_ref().is_none_or(|asked| asked == of);
         match scope {
             ChangeScope::Project => self.is_empty(),
+            ChangeScope::Layer { article: of, layer: id } => {
+                let is_of_article = of.as_ref().map_or_else(|| article.is_none(), of_article);
+                is_of_article && layer.as_ref().is_none_or(|asked| asked == id) && annotation.is_none()
+            }
             ChangeScope::Article { article, cascaded } => {
                 of_article(article) && (*cascaded || (layer.is_none() && annotation.is_none()))
             }
@@ -75,8 +79,20 @@ impl ChangeFilter {
 #[derive(Debug, Clone)]
 enum ChangeScope {
     Project,
-    Article { article: ArticleId, cascaded: bool },
-    Annotation { article: ArticleId, id: AnnotationId, layers: [Option<LayerId>; 2] },
+    /// A layer, or that of an article.
+    Layer {
+        article: Option<ArticleId>,
+        layer: LayerId,
+    },
+    Article {
+        article: ArticleId,
+        cascaded: bool,
+    },
+    Annotation {
+        article: ArticleId,
+        id: AnnotationId,
+        layers: [Option<LayerId>; 2],
+    },
 }
 
 impl ChangeScope {
@@ -88,6 +104,13 @@ impl ChangeScope {
             ResourceChange::Article { number: _, before, after, cascaded } => {
                 let article = after.as_ref().or(before.as_ref())?.article.id.clone();
                 Self::Article { article, cascaded: *cascaded }
+            }
+            ResourceChange::Layer { before, after } => {
+                let layer = after.as_ref().or(before.as_ref())?.id.clone();
+                Self::Layer { article: None, layer }
+            }
+            ResourceChange::ArticleLayer { number: _, article, layer, before: _, after: _ } => {
+                Self::Layer { article: Some(article.clone()), layer: layer.clone() }
             }
             ResourceChange::Annotation { number: _, article, id, before, after, cascaded: _ } => {
                 let layer_before = before.as_ref().map(|before| before.layer.clone());

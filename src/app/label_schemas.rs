@@ -26,12 +26,12 @@ use crate::{
     limits::{FEED_READ_BYTES, VIOLATIONS_LISTED_MAX},
     store::{
         annotation_index::AnnotationIndex,
-        article_table,
+        article_table::{self, ArticlePlace},
         committer::logged,
         engine::{At, Attempt, Commit, Decision, Draft, LogError, View},
-        keys::{ArticleNumber, Generation},
+        keys::ArticleNumber,
         project_table,
-        records::{self, ResourceChange},
+        records::ResourceChange,
         schema_table,
         sort_key::DocumentPosition,
     },
@@ -235,7 +235,9 @@ impl Touched {
                     ResourceChange::Project { .. }
                     | ResourceChange::LabelSchema { .. }
                     | ResourceChange::Article { .. }
-                    | ResourceChange::Annotation { .. } => {}
+                    | ResourceChange::Annotation { .. }
+                    | ResourceChange::Layer { .. }
+                    | ResourceChange::ArticleLayer { .. } => {}
                 }
             }
         }
@@ -252,15 +254,14 @@ impl Replacement {
             let (number, stored) = article?;
             let mut last = resume.take().filter(|_| number == cursor.article);
             entries_left = entries_left.saturating_sub(ARTICLE_COSTS_ENTRIES);
-            let index = AnnotationIndex::new(number, Generation::FIRST);
+            let index = ArticlePlace::of(number, &stored).annotations();
             for entry in index.in_document_order(view, None, last)? {
                 if entries_left == 0 {
                     return Ok(Some(Cursor { article: number, after: last }));
                 }
                 entries_left -= 1;
                 let entry = entry?;
-                let annotation = records::decode_annotation(entry.key.id(), &entry.value)?;
-                self.judge(view, number, &stored.article.id, &annotation)?;
+                self.judge(view, index, &stored.article.id, &entry.annotation()?)?;
                 last = Some(entry.key.position());
             }
             if entries_left == 0 {
@@ -273,21 +274,20 @@ impl Replacement {
     /// Looks at one annotation, if it is still there.
     fn look_at(&mut self, view: &dyn View, number: ArticleNumber, id: AnnotationId) -> Result<()> {
         let Some(stored) = article_table::get(view, number)? else { return Ok(()) };
-        let Some(entry) = AnnotationIndex::new(number, Generation::FIRST).get(view, id)? else {
-            return Ok(());
-        };
-        self.judge(view, number, &stored.article.id, &records::decode_annotation(id, &entry.value)?)
+        let index = ArticlePlace::of(number, &stored).annotations();
+        let Some(entry) = index.get(view, id)? else { return Ok(()) };
+        self.judge(view, index, &stored.article.id, &entry.annotation()?)
     }
 
     fn judge(
         &mut self,
         view: &dyn View,
-        number: ArticleNumber,
+        index: AnnotationIndex,
         article: &ArticleId,
         annotation: &Annotation,
     ) -> Result<()> {
         let name = self.project.name().article(article.clone());
-        let place = Place { partition: self.project.partition, number, article };
+        let place = Place { partition: self.project.partition, index, article };
         let rules = |schema| SchemaRules { schema, view, article: &name, place };
         let Some(violation) = rules(&self.new).broken_by(annotation)? else { return Ok(()) };
         if rules(&self.old.schema).broken_by(annotation)?.is_some() {

@@ -19,9 +19,11 @@ pub mod projects;
 mod recovery;
 mod schema_rules;
 pub mod snapshots;
+mod staging;
 pub mod sweeper;
 pub mod texts;
 pub mod undo;
+mod upgrade;
 pub mod watch;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     domain::{
-        Result,
+        Error, Result,
         ids::{ProjectId, ProjectName},
         revisions::ProjectUid,
         schema::ProjectSchema,
@@ -15,8 +15,8 @@ use crate::{
         article_table,
         catalog::Entry,
         engine::{At, Engine, EngineExt, Maintenance, Partition, View},
-        keys::{self, ArticleNumber},
-        project_table, schema_table,
+        keys::{self, ArticleNumber, Generation},
+        project_table, schema_table, text_revision_table,
     },
 };
 
@@ -32,13 +32,15 @@ pub struct ProjectHandle {
     numbers: Mutex<std::ops::Range<u64>>,
     /// The label schema that was read last.
     schema: RwLock<Arc<ProjectSchema>>,
+    generations: Mutex<std::ops::Range<u32>>,
 }
 
 impl ProjectHandle {
     pub(super) fn new(entry: &Entry) -> Arc<Self> {
         let Entry { id, partition, uid, state: _ } = entry.clone();
         let schema = RwLock::new(Arc::new(ProjectSchema::unset()));
-        Arc::new(Self { id, partition, uid, numbers: Mutex::new(0..0), schema })
+        let (numbers, generations) = (Mutex::new(0..0), Mutex::new(0..0));
+        Arc::new(Self { id, partition, uid, numbers, generations, schema })
     }
 
     /// Its name.
@@ -99,5 +101,26 @@ impl ProjectHandle {
         let first = numbers.start;
         numbers.start += count;
         Ok((first..numbers.start).map(ArticleNumber).collect())
+    }
+
+    /// Takes a generation that was never used, for any article. They are reserved in blocks, which a restart leaves behind.
+    pub(super) async fn take_generation(&self, engine: &dyn Engine) -> Result<Generation> {
+        const BLOCK: u32 = 100;
+        let mut generations = self.generations.lock().await;
+        if generations.is_empty() {
+            let stored = engine
+                .read(self.partition, |view| text_revision_table::generations_in_use(view))
+                .await?
+                .value;
+            let used_up = || Error::corrupt("all generations of the project are used");
+            let end = stored.0.checked_add(BLOCK).ok_or_else(used_up)?;
+            let (key, value) = text_revision_table::generations_in_use_row(Generation(end));
+            let rows = vec![(key, Some(value))];
+            engine.maintain(self.partition, Maintenance::of(rows).only_beside(keys::PROJECT)).await?;
+            *generations = stored.0..end;
+        }
+        let first = generations.start;
+        generations.start += 1;
+        Ok(Generation(first))
     }
 }

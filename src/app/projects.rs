@@ -392,7 +392,7 @@ impl App {
                 create_time: stamp.time,
                 update_time: stamp.time,
             };
-            project_table::put(draft, &project)?;
+            project_table::create(draft, &project)?;
             let change = ResourceChange::Project { before: None, after: Some(project) };
             draft.change(changed(Scope::project(partition), &change));
             Ok(())

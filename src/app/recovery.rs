@@ -8,16 +8,18 @@ use super::{
     changes,
     projects::{ProjectHandle, activation},
     sweeper::Sweep,
+    upgrade,
 };
 use crate::{
-    domain::{Error, Result, ids::ProjectId, revisions::Revision},
+    domain::{Error, Problem, Result, ids::ProjectId, revisions::Revision},
     store::{
         article_table,
         catalog::{self, Entry, State},
         engine::{Attempt, Commit, Draft, Engine, EngineExt, LogError, Mode, Partition},
-        keys::{self, ArticleNumber},
+        keys::{self, ArticleNumber, Generation},
         project_table,
         records::ResourceChange,
+        text_revision_table,
     },
 };
 
@@ -40,23 +42,32 @@ pub(super) async fn recover(
         let Some(last) = page.last() else { return Ok(projects) };
         from = Partition(last.partition.0.saturating_add(1));
         for entry in page {
-            if let Some(below) = recover_project(engine, sweeps, &entry).await? {
-                let _ = sweeps.send(Sweep::LeftOvers(entry.partition, below));
+            if let Some((below, generations_below)) = recover_project(engine, sweeps, &entry).await? {
+                match upgrade::upgrade(engine, entry.partition, &entry.id).await {
+                    Ok(()) => {}
+                    // What is wrong with one project is said by whoever asks for it.
+                    Err(Error { problem: Problem::StorageCorrupt(what), .. }) => {
+                        tracing::error!(project = %entry.id, what, "its annotations cannot be counted");
+                    }
+                    Err(error) => return Err(error),
+                }
+                let _ = sweeps.send(Sweep::LeftOvers(entry.partition, below, generations_below));
                 projects.insert(entry.id.clone(), ProjectHandle::new(&entry));
             }
         }
     }
 }
 
-/// The article numbers below the answer may be in use, if the project is.
+/// The article numbers and the generations below the answer may be in use, if the project is.
 async fn recover_project(
     engine: &dyn Engine,
     sweeps: &mpsc::UnboundedSender<Sweep>,
     entry: &Entry,
-) -> Result<Option<ArticleNumber>> {
+) -> Result<Option<(ArticleNumber, Generation)>> {
     let (partition, entry) = (entry.partition, entry.clone());
     let state = engine.read(partition, |view| {
-        let below = ArticleNumber(article_table::numbers_in_use(view)?);
+        let numbers = ArticleNumber(article_table::numbers_in_use(view)?);
+        let below = (numbers, text_revision_table::generations_in_use(view)?);
         // The row alone, where it need not be whole: what is wrong with one project is said by whoever asks for it.
         Ok((view.get(keys::PROJECT)?.is_some(), below))
     });

@@ -8,7 +8,7 @@ use crate::{
         ids::{AnnotationName, ArticleName},
         schema::{LabelSchema, Overlap, Said, SaidArgument, Violation},
     },
-    store::{engine::View, records, sort_key::Section},
+    store::{engine::View, sort_key::Section},
 };
 
 /// A schema, and where the annotations are that are held against it.
@@ -50,9 +50,8 @@ impl SchemaRules<'_> {
     fn arguments<'a>(&self, annotation: &'a Annotation) -> Result<Vec<(&'a str, Annotation)>> {
         let mut arguments = Vec::new();
         for argument in annotation.target.arguments() {
-            if let Some(entry) = self.place.index().get(self.view, argument.annotation)? {
-                let used = records::decode_annotation(argument.annotation, &entry.value)?;
-                arguments.push((argument.role.as_str(), used));
+            if let Some(entry) = self.place.index.get(self.view, argument.annotation)? {
+                arguments.push((argument.role.as_str(), entry.annotation()?));
             }
         }
         Ok(arguments)
@@ -66,10 +65,8 @@ impl SchemaRules<'_> {
         }
         let hull = mention.anchor.hull();
         let window = Some((hull.start.utf8, hull.end.utf8));
-        for entry in self.place.index().in_document_order(self.view, window, None)? {
-            let entry = entry?;
-            let other = records::decode_annotation(entry.key.id(), &entry.value)?;
-            if let Some(violation) = self.together(annotation, said, &other) {
+        for entry in self.place.index.in_document_order(self.view, window, None)? {
+            if let Some(violation) = self.together(annotation, said, &entry?.annotation()?) {
                 return Ok(Some(violation));
             }
         }
@@ -81,13 +78,12 @@ impl SchemaRules<'_> {
         if self.schema.exclusive_sets(said.label).next().is_none() {
             return Ok(None);
         }
-        for entry in self.place.index().in_document_order(self.view, None, None)? {
+        for entry in self.place.index.in_document_order(self.view, None, None)? {
             let entry = entry?;
             if entry.key.position().section() != Section::Article {
                 break;
             }
-            let other = records::decode_annotation(entry.key.id(), &entry.value)?;
-            if let Some(violation) = self.together(annotation, said, &other) {
+            if let Some(violation) = self.together(annotation, said, &entry.annotation()?) {
                 return Ok(Some(violation));
             }
         }

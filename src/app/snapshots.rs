@@ -22,12 +22,11 @@ use crate::{
     },
     limits::{PAGE_ITEMS_MAX, STREAM_MESSAGE_BYTES_MAX},
     store::{
-        annotation_index::AnnotationIndex,
-        article_table,
+        article_table::{self, ArticlePlace},
         committer::revision_of,
         engine::View,
-        keys::{ArticleNumber, Generation},
-        project_table, records,
+        keys::ArticleNumber,
+        project_table,
         records::ResourceChange,
         sort_key::DocumentPosition,
     },
@@ -161,7 +160,7 @@ impl<'p> Page<'p> {
             }
         }
         let article = match &filter.article {
-            Some(id) => article_table::number(view, id)?,
+            Some(id) => article_table::place(view, id)?.map(|place| place.number),
             None => Some(ArticleNumber(0)),
         };
         Ok(article.map(|article| Cursor { article, place: Place::Article }))
@@ -196,7 +195,7 @@ impl<'p> Page<'p> {
                     None
                 }
             };
-            if let Some(place) = self.annotations(view, (number, id), after)? {
+            if let Some(place) = self.annotations(view, ArticlePlace::of(number, &stored), id, after)? {
                 return stopped(place);
             }
         }
@@ -207,17 +206,18 @@ impl<'p> Page<'p> {
     fn annotations(
         &mut self,
         view: &dyn View,
-        (number, id): (ArticleNumber, &ArticleId),
+        article: ArticlePlace,
+        id: &ArticleId,
         after: Option<DocumentPosition>,
     ) -> Result<Option<Place>> {
         let mut last = after;
-        for entry in AnnotationIndex::new(number, Generation::FIRST).in_document_order(view, None, after)? {
+        for entry in article.annotations().in_document_order(view, None, after)? {
             let entry = entry?;
             if self.entries_left == 0 {
                 return Ok(Some(Place::Annotations(last)));
             }
             self.entries_left -= 1;
-            let annotation = records::decode_annotation(entry.key.id(), &entry.value)?;
+            let annotation = entry.annotation()?;
             if self.layer.as_ref().is_none_or(|layer| *layer == annotation.layer) {
                 let rendered = self.rendered(Resource::Annotation(id, &annotation));
                 if !self.has_room_for(rendered.len()) {
@@ -263,17 +263,15 @@ impl Restoring {
         let read = project.read(app.engine.as_ref(), move |view| {
             let (mut changes, mut bytes, mut last) = (Vec::new(), 0, after);
             // It may have been deleted again: the change that says so comes later.
-            if article_table::get(view, number)?.is_none() {
-                return Ok((changes, None));
-            }
-            let index = AnnotationIndex::new(number, Generation::FIRST);
+            let Some(stored) = article_table::get(view, number)? else { return Ok((changes, None)) };
+            let index = ArticlePlace::of(number, &stored).annotations();
             for (looked_at, entry) in index.in_document_order(view, None, after)?.enumerate() {
                 let entry = entry?;
                 if looked_at >= VIEW_ENTRIES_MAX || bytes > STREAM_MESSAGE_BYTES_MAX {
                     return Ok((changes, Some(last)));
                 }
                 let id = entry.key.id();
-                let annotation = records::decode_annotation(id, &entry.value)?;
+                let annotation = entry.annotation()?;
                 last = Some(entry.key.position());
                 if layer.as_ref().is_none_or(|layer| *layer == annotation.layer) {
                     let (article, after) = (article.clone(), Some(annotation));

@@ -15,7 +15,8 @@ use crate::{
         article_table, catalog,
         committer::forgettable_log,
         engine::{Draft, Engine, EngineExt, LogError, Maintenance, Mode, Partition, Timestamp, successor},
-        keys::{self, ArticleNumber, KeyRange},
+        keys::{self, ArticleNumber, Generation, KeyRange},
+        text_revision_table,
     },
 };
 
@@ -24,11 +25,13 @@ use crate::{
 pub enum Sweep {
     /// What hangs on the number of an article that was never finished.
     Article(Partition, ArticleNumber),
+    /// A generation of an article that was staged, unless a commit switched to it.
+    Generation(Partition, ArticleNumber, Generation),
     /// All rows of a deleted project.
     Project(Partition),
-    /// What an earlier run left to be swept in a project: articles with numbers below this one, which this run does
-    /// not give away.
-    LeftOvers(Partition, ArticleNumber),
+    /// What an earlier run left to be swept in a project: articles with numbers, and generations, below these, which
+    /// this run does not give away.
+    LeftOvers(Partition, ArticleNumber, Generation),
 }
 
 /// Sweeps what it is told to, one after another, until the application is dropped.
@@ -89,7 +92,13 @@ impl Sweeper {
     pub async fn sweep(&self, sweep: Sweep) -> Result<()> {
         match sweep {
             Sweep::Article(partition, number) => self.sweep_article(partition, number).await,
-            Sweep::LeftOvers(partition, below) => self.sweep_marked(partition, below).await,
+            Sweep::Generation(partition, number, generation) => {
+                self.sweep_generation(partition, number, generation).await
+            }
+            Sweep::LeftOvers(partition, below, generations_below) => {
+                self.sweep_staged(partition, generations_below).await?;
+                self.sweep_marked(partition, below).await
+            }
             Sweep::Project(partition) => {
                 self.engine.erase(partition).await?;
                 let forget = move |draft: &mut Draft<'_>| {
@@ -102,7 +111,56 @@ impl Sweeper {
     }
 
     async fn sweep_article(&self, partition: Partition, number: ArticleNumber) -> Result<()> {
-        for range in keys::hanging_on(number) {
+        self.sweep_ranges(partition, keys::hanging_on(number)).await?;
+        let done = Maintenance::of(vec![(keys::sweep(number), None)]);
+        self.engine.maintain(partition, done).await
+    }
+
+    /// Sweeps a generation that has the mark of what is staged. Only the commit that switches to it takes that back.
+    async fn sweep_generation(
+        &self,
+        partition: Partition,
+        number: ArticleNumber,
+        generation: Generation,
+    ) -> Result<()> {
+        // From here on no commit switches to it. If one has, there is no mark, and nothing is written.
+        let (mark, swept) = text_revision_table::swept_mark_row(number, generation);
+        let claim = Maintenance::of(vec![(mark.clone(), Some(swept))]).only_beside(mark.clone());
+        self.engine.maintain(partition, claim).await?;
+        let key = mark.clone();
+        if self.engine.read(partition, move |view| view.get(&key)).await?.value.is_none() {
+            return Ok(());
+        }
+        self.sweep_ranges(partition, keys::of_generation(number, generation)).await?;
+        self.engine.maintain(partition, Maintenance::of(vec![(mark, None)])).await
+    }
+
+    /// Sweeps what is staged in generations below `below`.
+    async fn sweep_staged(&self, partition: Partition, below: Generation) -> Result<()> {
+        let mut range = keys::all_staged();
+        loop {
+            let from = range.clone();
+            let marks = self.engine.read(partition, move |view| {
+                text_revision_table::staged(view, &from)
+                    .take(MAINTENANCE_ROWS_MAX)
+                    .collect::<Result<Vec<_>>>()
+            });
+            let marks = marks.await?.value;
+            let Some((last, ..)) = marks.last() else { return Ok(()) };
+            range.from = successor(last);
+            for (_, number, generation) in marks.into_iter().filter(|(_, _, generation)| *generation < below)
+            {
+                self.sweep_generation(partition, number, generation).await?;
+            }
+        }
+    }
+
+    async fn sweep_ranges(
+        &self,
+        partition: Partition,
+        ranges: impl IntoIterator<Item = KeyRange>,
+    ) -> Result<()> {
+        for range in ranges {
             loop {
                 let KeyRange { from, to } = range.clone();
                 let keys = self.engine.read(partition, move |view| {
@@ -116,8 +174,7 @@ impl Sweeper {
                 self.engine.maintain(partition, Maintenance::of(rows)).await?;
             }
         }
-        let done = Maintenance::of(vec![(keys::sweep(number), None)]);
-        self.engine.maintain(partition, done).await
+        Ok(())
     }
 
     /// Sweeps what is marked: articles whose deletion the log has forgotten, and those below `below` that were never

@@ -4,6 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use prost::Message as _;
 
+mod layers;
+
 use super::{
     App,
     annotation_rows::{self, Place},
@@ -26,11 +28,11 @@ use crate::{
     },
     limits::{CONFLICTS_LISTED_MAX, FEED_READ_BYTES},
     store::{
-        annotation_index::AnnotationIndex,
-        article_table::{self, Restored},
+        annotation_index::Entry,
+        article_table::{self, ArticlePlace, Restored},
         committer::logged,
         engine::{Attempt, Commit, Decision, Draft, LogError, View as _},
-        keys::{self, ArticleNumber, Generation},
+        keys::{self, ArticleNumber},
         project_table,
         records::{self, ResourceChange, StoredArticle},
         schema_table,
@@ -125,7 +127,9 @@ impl App {
             ResourceChange::Project { .. }
             | ResourceChange::LabelSchema { .. }
             | ResourceChange::Article { .. }
-            | ResourceChange::Annotation { .. } => None,
+            | ResourceChange::Annotation { .. }
+            | ResourceChange::Layer { .. }
+            | ResourceChange::ArticleLayer { .. } => None,
         };
         let brought_back: Vec<_> = changes.iter().filter_map(number).collect();
         let looked_at = self.look_on(project, undone, &brought_back).await?;
@@ -143,7 +147,9 @@ impl App {
             ResourceChange::LabelSchema { before, after: _ } => before.as_ref(),
             ResourceChange::Project { .. }
             | ResourceChange::Article { .. }
-            | ResourceChange::Annotation { .. } => None,
+            | ResourceChange::Annotation { .. }
+            | ResourceChange::Layer { .. }
+            | ResourceChange::ArticleLayer { .. } => None,
         });
         let Some(before) = before else { return Ok(None) };
         let current = self.schema_of(project).await?;
@@ -224,6 +230,13 @@ impl Decision for Undo {
                 }
                 ResourceChange::Article { number, before, after, cascaded } => {
                     self.undo_article(draft, *number, (before.as_ref(), after.as_ref()), *cascaded)?
+                }
+                ResourceChange::Layer { before, after } => {
+                    self.undo_layer(draft, before.as_ref(), after.as_ref())?
+                }
+                ResourceChange::ArticleLayer { number, article, layer, before, after } => {
+                    let (before, after) = (before.as_ref(), after.as_ref());
+                    self.undo_article_layer(draft, (*number, article), layer, before, after)?
                 }
                 ResourceChange::Annotation { number, article, id, before, after, cascaded } => {
                     let states = (before.as_ref(), after.as_ref());
@@ -312,21 +325,23 @@ impl Undo {
             (_, Some(after), Some(current)) if current.article.revision != after.article.revision => {
                 return Ok(Some(conflict(name.to_string(), CHANGED)));
             }
-            (Some(before), Some(_), Some(_)) => {
+            (Some(before), Some(after), Some(_)) => {
                 let restored = now(before);
+                refuse_revised(before, after)?;
                 article_table::put(draft, number, &restored)?;
                 (Some(restored), false)
             }
-            (None, Some(_), Some(_)) => {
-                if let Some((annotation, why)) = self.annotation_in_the_way(draft, number)? {
+            (None, Some(_), Some(current)) => {
+                let place = ArticlePlace::of(number, current);
+                if let Some((annotation, why)) = self.annotation_in_the_way(draft, place)? {
                     return Ok(Some(conflict(name.annotation(annotation).to_string(), why)));
                 }
-                let cascaded = AnnotationIndex::new(number, Generation::FIRST).count(draft)? > 0;
+                let cascaded = place.annotations().count(draft)? > 0;
                 article_table::delete(draft, number, &id)?;
                 (None, cascaded)
             }
             (Some(before), None, None) => {
-                if article_table::number(draft, &id)?.is_some() {
+                if article_table::place(draft, &id)?.is_some() {
                     return Ok(Some(conflict(name.to_string(), CREATED)));
                 }
                 let restored = now(before);
@@ -349,11 +364,11 @@ impl Undo {
     fn annotation_in_the_way(
         &self,
         draft: &Draft<'_>,
-        number: ArticleNumber,
+        place: ArticlePlace,
     ) -> Result<Option<(AnnotationId, &'static str)>> {
+        let number = place.number;
         if !self.brought_back.contains(&number) {
-            let index = AnnotationIndex::new(number, Generation::FIRST);
-            let first = index.in_document_order(draft, None, None)?.next().transpose()?;
+            let first = place.annotations().in_document_order(draft, None, None)?.next().transpose()?;
             return Ok(first.map(|first| (first.key.id(), CREATED)));
         }
         let BroughtBack { seen, changed } = &self.looked_at;
@@ -387,9 +402,9 @@ impl Undo {
         let Some(stored) = article_table::get(draft, number)? else {
             return Ok(Some(conflict(name(), ARTICLE_GONE)));
         };
-        let index = AnnotationIndex::new(number, Generation::FIRST);
+        let index = ArticlePlace::of(number, &stored).annotations();
         let entry = index.get(draft, id)?;
-        let current = entry.as_ref().map(|entry| records::decode_annotation(id, &entry.value)).transpose()?;
+        let current = entry.as_ref().map(Entry::annotation).transpose()?;
         match (after, &current) {
             (Some(_), None) => return Ok(Some(conflict(name(), DELETED))),
             (Some(after), Some(current)) if current.revision != after.revision => {
@@ -412,9 +427,10 @@ impl Undo {
         });
         let value = restored.as_ref().map(|restored| records::annotation(restored).encode_to_vec());
         let after = restored.as_ref().zip(value.map(Into::into));
-        let place = Place { partition: self.project.partition, number, article };
         // That its id is free was seen.
-        let change = annotation_rows::Change { id, before: entry.zip(current.as_ref()), after, cascaded };
+        let place = Place { partition: self.project.partition, index, article };
+        let stored = entry.as_ref().zip(current.as_ref());
+        let change = annotation_rows::Change { id, before: stored, after, cascaded };
         annotation_rows::put(draft, place, change)?;
         rules.touch(Touched {
             path: "",
@@ -437,6 +453,20 @@ fn in_the_way(refusal: Error) -> Result<Conflict> {
     } else {
         Err(refusal)
     }
+}
+
+/// Refuses to take back a new text: annotations would be of earlier revisions than they were, which whoever follows them
+/// takes for old news.
+fn refuse_revised(before: &StoredArticle, after: &StoredArticle) -> Result<()> {
+    if before.article.text.revision == after.article.text.revision {
+        return Ok(());
+    }
+    let (id, made, had) = (&before.article.id, after.article.text.revision, before.article.text.revision);
+    let what = format!(
+        "made text revision {made} of article {id}, which is not taken back; revise the article with the text of \
+         revision {had} instead"
+    );
+    Err(Error::field("revision", what))
 }
 
 fn conflict(name: String, why: &'static str) -> Conflict {

@@ -307,6 +307,11 @@ impl Annotation {
             && self.anchoring.is_some_and(|anchoring| anchoring.result == AnchoringResult::Orphaned)
     }
 
+    /// The annotations that it uses, if it is a relation; each may come more than once.
+    pub fn uses(&self) -> impl Iterator<Item = AnnotationId> + '_ {
+        self.target.arguments().iter().map(|argument| argument.annotation)
+    }
+
     /// Its etag in the project's life `uid`.
     #[must_use]
     pub fn etag(&self, uid: ProjectUid) -> Etag {

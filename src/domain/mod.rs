@@ -7,6 +7,7 @@ pub mod attributes;
 pub mod details;
 pub mod errors;
 pub mod ids;
+pub mod layers;
 #[cfg(test)]
 mod oracle;
 pub mod projects;
@@ -16,5 +17,6 @@ pub mod revisions;
 pub mod schema;
 pub mod spans;
 pub mod text;
+pub mod text_revisions;
 
 pub use errors::{Error, Problem, Result};

@@ -1,29 +1,35 @@
-//! An article's annotations in document order, found by id, by place and by window.
+//! An article's annotations in document order, found by id, by place and by window, and counted.
 //!
 //! They stand in a run by [`SortKey`]. As soon as that run has several rows, and only then, a second run, the id
 //! directory, says where each id stands: before, a look through the one row finds it. One row of statistics says how
-//! many annotations each class has, and so which classes are worth a look.
+//! many annotations each class has, and so which classes are worth a look, and counts them by layer.
 
 use bytes::{BufMut, Bytes};
-use prost::Message;
 
 use super::{
     engine::{Draft, View},
     keys::{self, ArticleNumber, Generation, KeyRange},
     long_values,
+    records::GenerationBase,
     runs::{Added, Entries, RunTable},
     sort_key::{CLASSES, DocumentPosition, Section, SortKey, meets},
 };
 use crate::{
-    domain::{Error, Result, ids::AnnotationId},
+    domain::{Error, Result, ids::AnnotationId, layers::Tally},
+    limits::ARTICLE_LAYERS_MAX,
     proto::stored::AnnotationStatistics,
 };
 
+mod entry;
 mod in_order;
 mod references;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod verify;
+
+pub use entry::Entry;
+use statistics::{Statistics, base_of};
 
 /// The first byte of a value that stands in the run itself.
 const INLINE: u8 = 0;
@@ -34,15 +40,6 @@ const LENGTH_CLASSES: usize = 5;
 /// What the directory holds of an annotation whose class its length tells: start and end of its hull. Of others, the class
 /// follows.
 const HULL_BYTES: usize = 8;
-
-/// An annotation as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its place and id.
-    pub key: SortKey,
-    /// Whatever the caller keeps for it.
-    pub value: Bytes,
-}
 
 /// The annotations of one generation of an article.
 ///
@@ -60,25 +57,72 @@ impl AnnotationIndex {
         Self { article, generation }
     }
 
+    /// The article's number.
+    #[must_use]
+    pub fn article(&self) -> ArticleNumber {
+        self.article
+    }
+
+    /// Which of its generations.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
     /// The annotation with this id. Reads at most three rows, and those of a long value.
     ///
     /// # Errors
     ///
     /// See [`AnnotationIndex`].
     pub fn get(&self, view: &dyn View, id: AnnotationId) -> Result<Option<Entry>> {
-        let statistics = self.statistics(view)?;
-        self.find(view, &statistics, id)?.map(|(key, stored)| self.entry(view, key, &stored)).transpose()
+        let head = self.head(view)?;
+        let found = self.find(view, &head, id)?;
+        found.map(|(key, stored)| self.entry(view, key, &stored, base_of(&head))).transpose()
     }
 
-    /// Adds an annotation, unless there is one with its id: then nothing is written, and it returns false.
+    /// Adds an annotation, which counts as `tally`, unless there is one with its id: then nothing is written, and it
+    /// returns false.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`]; LIMIT_EXCEEDED at `annotation.layer` when it would be on one layer more than
+    /// [`ARTICLE_LAYERS_MAX`].
+    pub fn insert(
+        &self,
+        draft: &mut Draft<'_>,
+        key: SortKey,
+        value: &[u8],
+        tally: Tally<'_>,
+    ) -> Result<bool> {
+        self.insert_within(draft, key, value, tally, ARTICLE_LAYERS_MAX)
+    }
+
+    /// As [`AnnotationIndex::insert`], of one that was there before: however many layers there are.
     ///
     /// # Errors
     ///
     /// See [`AnnotationIndex`].
-    pub fn insert(&self, draft: &mut Draft<'_>, key: SortKey, value: &[u8]) -> Result<bool> {
+    pub fn insert_again(
+        &self,
+        draft: &mut Draft<'_>,
+        key: SortKey,
+        value: &[u8],
+        tally: Tally<'_>,
+    ) -> Result<bool> {
+        self.insert_within(draft, key, value, tally, usize::MAX)
+    }
+
+    fn insert_within(
+        &self,
+        draft: &mut Draft<'_>,
+        key: SortKey,
+        value: &[u8],
+        tally: Tally<'_>,
+        layers_max: usize,
+    ) -> Result<bool> {
         let mut statistics = self.statistics(draft)?;
         let id = key.id();
-        let is_new = if statistics.has_directory {
+        let is_new = if statistics.head.has_directory {
             self.directory().add(draft, id.as_bytes(), &hull(key))? != Added::Nothing
         } else {
             self.find_in_one_row(draft, id)?.is_none()
@@ -86,49 +130,56 @@ impl AnnotationIndex {
         if !is_new {
             return Ok(false);
         }
+        statistics.count_up(key, tally, layers_max)?;
         let stored = self.store_value(draft, key, value)?;
         match self.run().add(draft, &key.encode(), &stored)? {
             Added::Nothing => {
                 return Err(Error::corrupt(format!("the run has annotation {id}, the directory has not")));
             }
-            Added::EntryAndRow if !statistics.has_directory => {
-                self.settle_directory(draft, &mut statistics)?;
+            Added::EntryAndRow if !statistics.head.has_directory => {
+                self.settle_directory(draft, &mut statistics.head)?;
             }
             Added::Entry | Added::EntryAndRow => {}
         }
-        count_up(&mut statistics, key);
-        self.put_statistics(draft, &statistics);
+        self.put_changed(draft, statistics)?;
         Ok(true)
     }
 
-    /// Removes an annotation, and returns it.
+    /// Removes an annotation, which counts as `tally`, and returns it.
     ///
     /// # Errors
     ///
     /// See [`AnnotationIndex`].
-    pub fn remove(&self, draft: &mut Draft<'_>, id: AnnotationId) -> Result<Option<Entry>> {
+    pub fn remove(&self, draft: &mut Draft<'_>, id: AnnotationId, tally: Tally<'_>) -> Result<Option<Entry>> {
         let mut statistics = self.statistics(draft)?;
-        let Some((key, stored)) = self.find(draft, &statistics, id)? else { return Ok(None) };
-        let entry = self.entry(draft, key, &stored)?;
+        let Some((key, stored)) = self.find(draft, &statistics.head, id)? else { return Ok(None) };
+        let entry = self.entry(draft, key, &stored, base_of(&statistics.head))?;
         self.run().remove(draft, &key.encode())?;
         if is_long(&stored) {
             long_values::delete(draft, &self.long_key(id))?;
         }
-        count_down(&mut statistics, key)?;
-        if statistics.has_directory {
+        statistics.count_down(key, tally)?;
+        if statistics.head.has_directory {
             self.directory().remove(draft, id.as_bytes())?;
-            self.settle_directory(draft, &mut statistics)?;
+            self.settle_directory(draft, &mut statistics.head)?;
         }
-        self.put_statistics(draft, &statistics);
+        self.put_changed(draft, statistics)?;
         Ok(Some(entry))
     }
 
-    /// Gives the annotation at `old` another value, and the place `new`, which may be the same; the id is.
+    /// Gives the annotation at `old` another value, and the place `new`, which may be the same; the id is. It counted as
+    /// `before`, and counts as `after`, of whichever layer.
     ///
     /// # Errors
     ///
     /// See [`AnnotationIndex`]; STORAGE_CORRUPT, too, when there is nothing at `old` or the ids differ.
-    pub fn replace(&self, draft: &mut Draft<'_>, old: SortKey, new: SortKey, value: &[u8]) -> Result<()> {
+    pub fn replace(
+        &self,
+        draft: &mut Draft<'_>,
+        (old, before): (SortKey, Tally<'_>),
+        (new, after): (SortKey, Tally<'_>),
+        value: &[u8],
+    ) -> Result<()> {
         let misused = |what: &str| Error::corrupt(format!("{what} at {old:?}, which was to become {new:?}"));
         if old.id() != new.id() {
             return Err(misused("there is another annotation"));
@@ -140,20 +191,21 @@ impl AnnotationIndex {
         } else {
             let removed = self.run().remove(draft, &old.encode())?;
             self.run().insert(draft, &new.encode(), &stored)?;
-            count_down(&mut statistics, old)?;
-            count_up(&mut statistics, new);
-            if statistics.has_directory {
+            if statistics.head.has_directory {
                 self.directory().insert(draft, new.id().as_bytes(), &hull(new))?;
             }
             removed
         };
         let replaced = replaced.ok_or_else(|| misused("there is no annotation"))?;
+        if (old.class(), before) != (new.class(), after) {
+            statistics.count_down(old, before)?;
+            statistics.count_up(new, after, usize::MAX)?;
+        }
         if is_long(&replaced) && !is_long(&stored) {
             long_values::delete(draft, &self.long_key(new.id()))?;
         }
-        self.settle_directory(draft, &mut statistics)?;
-        self.put_statistics(draft, &statistics);
-        Ok(())
+        self.settle_directory(draft, &mut statistics.head)?;
+        self.put_changed(draft, statistics)
     }
 
     /// The annotations in document order: those whose hull meets `window`, if there is one, in bytes of the text and
@@ -172,8 +224,8 @@ impl AnnotationIndex {
         window: Option<(u32, u32)>,
         after: Option<DocumentPosition>,
     ) -> Result<impl Iterator<Item = Result<Entry>> + use<'v>> {
-        let statistics = self.statistics(view)?;
-        Ok(in_order::InOrder::new(*self, view, &statistics, window, after))
+        let head = self.head(view)?;
+        Ok(in_order::InOrder::new(*self, view, &head, window, after))
     }
 
     /// How many annotations there are. Reads one row.
@@ -182,17 +234,17 @@ impl AnnotationIndex {
     ///
     /// See [`AnnotationIndex`].
     pub fn count(&self, view: &dyn View) -> Result<u64> {
-        Ok(total(&self.statistics(view)?))
+        Ok(total(&self.head(view)?))
     }
 
     /// Where an annotation stands, and what is stored there.
     fn find(
         &self,
         view: &dyn View,
-        statistics: &AnnotationStatistics,
+        head: &AnnotationStatistics,
         id: AnnotationId,
     ) -> Result<Option<(SortKey, Bytes)>> {
-        if statistics.has_directory {
+        if head.has_directory {
             let Some(hull) = self.directory().get(view, id.as_bytes())? else { return Ok(None) };
             let key = key_of(&hull, id)?;
             let stored = self.run().get(view, &key.encode())?;
@@ -226,58 +278,39 @@ impl AnnotationIndex {
     }
 
     /// The entry of what stands in the run.
-    fn entry(&self, view: &dyn View, key: SortKey, stored: &Bytes) -> Result<Entry> {
+    fn entry(&self, view: &dyn View, key: SortKey, stored: &Bytes, base: GenerationBase) -> Result<Entry> {
         let value = match (stored.first(), stored.len()) {
             (Some(&INLINE), _) => Some(stored.slice(1..)),
             (Some(&LONG), 1) => long_values::get(view, &self.long_key(key.id()))?,
             _ => None,
         };
         let value = value.ok_or_else(|| Error::corrupt(format!("annotation {} has no value", key.id())))?;
-        Ok(Entry { key, value })
+        Ok(Entry { key, value, base })
+    }
+
+    /// Puts the statistics after a change by the commit of `draft`.
+    fn put_changed(&self, draft: &mut Draft<'_>, mut statistics: Statistics) -> Result<()> {
+        let changed = &mut statistics.head.changed_revision;
+        *changed = (*changed).max(draft.stamp().revision.0);
+        self.put_statistics(draft, &statistics)
     }
 
     /// Makes the directory when the run has come to have several rows, and drops it when it has one again. The rows
     /// of a run that split are not soon one again, so that this is rare.
-    fn settle_directory(&self, draft: &mut Draft<'_>, statistics: &mut AnnotationStatistics) -> Result<()> {
+    fn settle_directory(&self, draft: &mut Draft<'_>, head: &mut AnnotationStatistics) -> Result<()> {
         let is_needed = self.run().has_several_rows(draft)?;
-        if is_needed && !statistics.has_directory {
+        if is_needed && !head.has_directory {
             let entries: Vec<_> = self.run().ascending(draft, &[], None).collect::<Result<_>>()?;
             for (key, _) in entries {
                 let key = SortKey::decode(&key)?;
                 self.directory().insert(draft, key.id().as_bytes(), &hull(key))?;
             }
         }
-        if !is_needed && statistics.has_directory {
+        if !is_needed && head.has_directory {
             self.directory().clear(draft)?;
         }
-        statistics.has_directory = is_needed;
+        head.has_directory = is_needed;
         Ok(())
-    }
-
-    fn statistics(&self, view: &dyn View) -> Result<AnnotationStatistics> {
-        let stored = view.get(&keys::statistics(self.article, self.generation))?.unwrap_or_default();
-        let classes = usize::from(CLASSES);
-        let mut statistics = AnnotationStatistics::decode(stored)
-            .ok()
-            .filter(|statistics| statistics.by_length_class.len() <= classes)
-            .ok_or_else(|| {
-                Error::corrupt(format!("the statistics of the annotations of {:?} are none", self.article))
-            })?;
-        statistics.by_length_class.resize(classes, 0);
-        Ok(statistics)
-    }
-
-    fn put_statistics(&self, draft: &mut Draft<'_>, statistics: &AnnotationStatistics) {
-        let key = keys::statistics(self.article, self.generation);
-        if total(statistics) == 0 {
-            draft.delete(key);
-        } else {
-            let mut statistics = statistics.clone();
-            while statistics.by_length_class.len() > LENGTH_CLASSES
-                && statistics.by_length_class.pop_if(|count| *count == 0).is_some()
-            {}
-            draft.put(key, statistics.encode_to_vec());
-        }
     }
 
     /// Sort key to value, grouped by length class.
@@ -327,20 +360,6 @@ fn key_of(hull: &[u8], id: AnnotationId) -> Result<SortKey> {
     }
 }
 
-fn total(statistics: &AnnotationStatistics) -> u64 {
-    statistics.by_length_class.iter().fold(0, |total, count| total.saturating_add(*count))
-}
-
-fn count_up(statistics: &mut AnnotationStatistics, key: SortKey) {
-    if let Some(count) = statistics.by_length_class.get_mut(usize::from(key.class())) {
-        *count = count.saturating_add(1);
-    }
-}
-
-fn count_down(statistics: &mut AnnotationStatistics, key: SortKey) -> Result<()> {
-    let count = statistics.by_length_class.get_mut(usize::from(key.class())).filter(|count| **count > 0);
-    let count = count
-        .ok_or_else(|| Error::corrupt(format!("the statistics do not count annotation {}", key.id())))?;
-    *count -= 1;
-    Ok(())
+fn total(head: &AnnotationStatistics) -> u64 {
+    head.by_length_class.iter().fold(0, |total, count| total.saturating_add(*count))
 }

@@ -1,22 +1,19 @@
-//! Annotations of an article, with what hangs on each: its place, and what relations use.
+//! Annotations of an article, with what hangs on each: its place, what it counts for, and what it uses.
 
 use super::{
     annotation_index::{AnnotationIndex, Entry},
     engine::Draft,
+    layer_table,
     sort_key::SortKey,
 };
-use crate::domain::{
-    Result,
-    annotations::{Annotation, Argument},
-    ids::AnnotationId,
-};
+use crate::domain::{Result, annotations::Annotation, layers::Tally};
 
 /// Puts an annotation, with its encoding, in the place of what is stored there under its id, or deletes that. Whether its id
 /// was free, if nothing is stored; otherwise nothing is done.
 ///
 /// # Errors
 ///
-/// See [`AnnotationIndex`].
+/// See [`AnnotationIndex`]; LIMIT_EXCEEDED for too many layers.
 pub fn put(
     draft: &mut Draft<'_>,
     index: AnnotationIndex,
@@ -25,40 +22,20 @@ pub fn put(
 ) -> Result<bool> {
     match (before, after) {
         (None, Some((after, value))) => {
-            if !index.insert(draft, SortKey::of_annotation(after), value)? {
+            if !index.insert(draft, SortKey::of_annotation(after), value, Tally::of(after))? {
                 return Ok(false);
             }
         }
-        (Some((entry, _)), Some((after, value))) => {
-            index.replace(draft, entry.key, SortKey::of_annotation(after), value)?;
+        (Some((entry, before)), Some((after, value))) => {
+            let (old, new) =
+                ((entry.key, Tally::of(before)), (SortKey::of_annotation(after), Tally::of(after)));
+            index.replace(draft, old, new, value)?;
         }
-        (Some((entry, _)), None) => drop(index.remove(draft, entry.key.id())?),
+        (Some((entry, before)), None) => drop(index.remove(draft, entry.key.id(), Tally::of(before))?),
         (None, None) => return Ok(true),
     }
-    let of = |annotation: &Annotation| annotation.target.arguments().to_vec();
-    let id = before.map(|(entry, _)| entry.key.id()).or(after.map(|(after, _)| after.id));
-    let before = before.map_or_else(Vec::new, |(_, before)| of(before));
-    let after = after.map_or_else(Vec::new, |(after, _)| of(after));
-    id.map_or(Ok(()), |id| put_references(draft, index, id, &before, &after))?;
+    let (before, after) = (before.map(|(_, before)| before), after.map(|(after, _)| after));
+    layer_table::count(draft, before.map(Tally::of), after.map(Tally::of))?;
+    index.refer(draft, before, after)?;
     Ok(true)
-}
-
-/// Says of each argument that the relation uses it, or does not any more.
-fn put_references(
-    draft: &mut Draft<'_>,
-    index: AnnotationIndex,
-    relation: AnnotationId,
-    before: &[Argument],
-    after: &[Argument],
-) -> Result<()> {
-    if before == after {
-        return Ok(());
-    }
-    for argument in before {
-        index.remove_reference(draft, argument.annotation, relation)?;
-    }
-    for argument in after {
-        index.add_reference(draft, argument.annotation, relation)?;
-    }
-    Ok(())
 }

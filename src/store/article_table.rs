@@ -1,13 +1,14 @@
 //! Articles by internal number, the numbers by id, and the texts in chunks.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use prost::Message;
 
 use super::{
+    annotation_index::AnnotationIndex,
     catalog::id_hash,
     engine::{Draft, Revision, View},
     keys::{self, ArticleNumber, Generation},
-    long_values,
+    layer_table, long_values,
     records::{self, StoredArticle, decode},
     runs::RunTable,
 };
@@ -16,14 +17,66 @@ use crate::{
     limits::VALUE_BYTES_MAX,
 };
 
-/// The internal number of the article called `id`.
+/// What the table of ids holds of an article, at most.
+const PLACE_BYTES_MAX: usize = 12;
+
+/// Where what hangs on an article is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArticlePlace {
+    /// Its internal number.
+    pub number: ArticleNumber,
+    /// The generation of its annotations.
+    pub annotation_generation: Generation,
+}
+
+impl ArticlePlace {
+    /// Of an article with this number.
+    #[must_use]
+    pub fn of(number: ArticleNumber, stored: &StoredArticle) -> Self {
+        Self { number, annotation_generation: stored.annotation_generation }
+    }
+
+    /// Its annotations.
+    #[must_use]
+    pub fn annotations(self) -> AnnotationIndex {
+        AnnotationIndex::new(self.number, self.annotation_generation)
+    }
+
+    /// As the table of ids has it: the number, and the generation unless it is the first.
+    fn encode(self) -> BytesMut {
+        let mut bytes = BytesMut::with_capacity(PLACE_BYTES_MAX);
+        bytes.put_u64(self.number.0);
+        if self.annotation_generation != Generation::FIRST {
+            bytes.put_u32(self.annotation_generation.0);
+        }
+        bytes
+    }
+
+    /// # Errors
+    ///
+    /// STORAGE_CORRUPT.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
+        let place = bytes.split_first_chunk().and_then(|(number, generation)| {
+            let number = ArticleNumber(u64::from_be_bytes(*number));
+            let annotation_generation = if generation.is_empty() {
+                Generation::FIRST
+            } else {
+                Generation(u32::from_be_bytes(generation.try_into().ok()?))
+            };
+            Some(Self { number, annotation_generation })
+        });
+        place.ok_or_else(|| Error::corrupt("an article's number is not 8 bytes, nor 12 with a generation"))
+    }
+}
+
+/// Where the article called `id` is.
 ///
 /// # Errors
 ///
 /// As every read.
-pub fn number(view: &dyn View, id: &ArticleId) -> Result<Option<ArticleNumber>> {
-    let number = ids().get(view, &id_hash(id.as_str()))?;
-    number.map(|bytes| read_number(&bytes).map(ArticleNumber)).transpose()
+pub fn place(view: &dyn View, id: &ArticleId) -> Result<Option<ArticlePlace>> {
+    let place = ids().get(view, &id_hash(id.as_str()))?;
+    place.map(|bytes| ArticlePlace::decode(&bytes)).transpose()
 }
 
 /// The article with this internal number.
@@ -42,7 +95,7 @@ pub fn get(view: &dyn View, number: ArticleNumber) -> Result<Option<StoredArticl
 ///
 /// As every read.
 pub fn find(view: &dyn View, id: &ArticleId) -> Result<Option<(ArticleNumber, StoredArticle)>> {
-    let Some(number) = number(view, id)? else { return Ok(None) };
+    let Some(ArticlePlace { number, annotation_generation: _ }) = place(view, id)? else { return Ok(None) };
     let article =
         get(view, number)?.ok_or_else(|| Error::corrupt(format!("article {id} has a number and no row")))?;
     Ok(Some((number, article)))
@@ -78,21 +131,27 @@ pub fn any(view: &dyn View) -> Result<bool> {
 ///
 /// As every read.
 pub fn insert(draft: &mut Draft<'_>, number: ArticleNumber, stored: &StoredArticle) -> Result<()> {
-    ids().insert(draft, &id_hash(stored.article.id.as_str()), &number.0.to_be_bytes())?;
+    index(draft, number, stored)?;
     put(draft, number, stored)
 }
 
-/// Says which number the id of an article has whose row is there; returns the number that it had before.
+/// Says where the id of an article leads whose row is there; returns where it led before.
 ///
 /// # Errors
 ///
 /// As every read.
-pub fn index(draft: &mut Draft<'_>, number: ArticleNumber, id: &ArticleId) -> Result<Option<ArticleNumber>> {
-    let before = ids().insert(draft, &id_hash(id.as_str()), &number.0.to_be_bytes())?;
-    before.map(|bytes| read_number(&bytes).map(ArticleNumber)).transpose()
+pub fn index(
+    draft: &mut Draft<'_>,
+    number: ArticleNumber,
+    stored: &StoredArticle,
+) -> Result<Option<ArticlePlace>> {
+    let place = ArticlePlace::of(number, stored).encode();
+    let before = ids().insert(draft, &id_hash(stored.article.id.as_str()), &place)?;
+    before.map(|bytes| ArticlePlace::decode(&bytes)).transpose()
 }
 
-/// Writes an article over what it was.
+/// Writes an article over what it was. Where the generation of its annotations is another than before, its id is to be
+/// [indexed](index), too.
 ///
 /// # Errors
 ///
@@ -108,6 +167,10 @@ pub fn put(draft: &mut Draft<'_>, number: ArticleNumber, stored: &StoredArticle)
 ///
 /// As every read.
 pub fn delete(draft: &mut Draft<'_>, number: ArticleNumber, id: &ArticleId) -> Result<()> {
+    if let Some(stored) = get(draft, number)? {
+        let counts = ArticlePlace::of(number, &stored).annotations().layer_counts(draft)?;
+        layer_table::subtract_all(draft, &counts)?;
+    }
     ids().remove(draft, &id_hash(id.as_str()))?;
     long_values::delete(draft, &keys::article(number))?;
     let revision = draft.stamp().revision;
@@ -144,6 +207,8 @@ pub fn restore(
         None => return Ok(Restored::Gone),
     }
     draft.delete(keys::sweep(number));
+    let counts = ArticlePlace::of(number, stored).annotations().layer_counts(draft)?;
+    layer_table::add_all(draft, &counts)?;
     insert(draft, number, stored)?;
     Ok(Restored::Yes)
 }
@@ -237,7 +302,7 @@ pub fn numbers_in_use_row(below: u64) -> (Bytes, Bytes) {
     (Bytes::from_static(keys::ARTICLE_NUMBERS), Bytes::copy_from_slice(&below.to_be_bytes()))
 }
 
-/// Hash of the id to number.
+/// Hash of the id to place.
 pub(super) fn ids() -> RunTable {
     RunTable::new(Bytes::from_static(keys::ARTICLE_IDS))
 }
@@ -258,8 +323,16 @@ mod tests {
     fn numbers_and_texts_keep_their_bytes() {
         let mut rows = MemoryRows::default();
         // SHA-256 of "a" begins with ca978112.
-        let inserted = rows.commit(|draft| ids().insert(draft, &id_hash("a"), &0x0102_u64.to_be_bytes()));
-        assert_eq!(inserted, Ok(None));
+        let place =
+            |annotation_generation| ArticlePlace { number: ArticleNumber(0x0102), annotation_generation };
+        let put = |rows: &mut MemoryRows, place: ArticlePlace| {
+            rows.commit(|draft| ids().insert(draft, &id_hash("a"), &place.encode()).map(drop)).unwrap();
+            assert_eq!(super::place(rows, &ArticleId::parse("", "a").unwrap()), Ok(Some(place)));
+        };
+        put(&mut rows, place(Generation(7)));
+        let moved = rows.0.values().map(hex::encode).collect::<Vec<_>>();
+        assert_eq!(moved, ["01100cca978112ca1bbdcafac231b39a23dc4d000000000000010200000007"]);
+        put(&mut rows, place(Generation::FIRST));
         let found: Vec<_> =
             rows.0.iter().map(|(key, value)| (hex::encode(key), hex::encode(value))).collect();
         let number_of_a = "011008ca978112ca1bbdcafac231b39a23dc4d0000000000000102";

@@ -4,11 +4,16 @@
 //! Start
 //! for each project:
 //!   Project                                    as it stands at the base revision or later
+//!   Layers...                                  those that were declared, as they stand at the base revision or later
 //!   for each article:
-//!     Article, Text..., Annotations...         as they stand at the base revision or later
-//!   Text..., Annotations..., Commits           the whole log, oldest first, and before it what it does not tell of the
-//!                                              articles created in it: their texts, and the annotations that came back
-//!                                              with one whose deletion was undone
+//!     Article, Text..., ArticleLayers..., Annotations...,
+//!     (TextRevision, Text..., Annotations...)...
+//!                                              as they stand at the base revision or later; the texts that it had, and
+//!                                              the annotations in them, do not change
+//!   Text..., ArticleLayers..., Annotations..., TextRevision..., Commits
+//!                                              the whole log, oldest first, and before it what it does not tell of the
+//!                                              articles created in it, brought back or given another text: their
+//!                                              texts, and what came with them
 //!   ProjectEnd                                 the final revision
 //! End
 //! ```
@@ -24,10 +29,15 @@ use prost::Message as _;
 use super::{
     engine::{Origin, Revision, Stamp, Timestamp},
     keys::{ArticleNumber, Generation},
-    records::{self, StoredArticle, decode},
+    records::{self, StoredArticle, StoredTextRevision, decode},
 };
 use crate::{
-    domain::{Error, Result, ids::AnnotationId, projects::Project},
+    domain::{
+        Error, Result,
+        ids::AnnotationId,
+        layers::{ArticleLayer, Layer},
+        projects::Project,
+    },
     proto::stored::{self, backup_record::Record as Stored},
 };
 
@@ -72,6 +82,23 @@ pub enum Record {
         /// The annotations: their ids, and what is stored of each.
         annotations: Vec<(AnnotationId, Bytes)>,
     },
+    /// Some of a project's layers that were declared.
+    Layers(Vec<Layer>),
+    /// How far some layers of an article are.
+    ArticleLayers {
+        /// The article's internal number.
+        number: ArticleNumber,
+        /// The layers.
+        layers: Vec<ArticleLayer>,
+    },
+    /// A text that an article has or had, once it had two; the text itself and the annotations in it follow, unless they
+    /// are the article's own.
+    TextRevision {
+        /// The article's internal number.
+        number: ArticleNumber,
+        /// The text.
+        stored: StoredTextRevision,
+    },
     /// Some of the log.
     Commits(Vec<CommitPart>),
     /// Ends a project.
@@ -102,6 +129,8 @@ pub enum ProjectEnd {
         head: Stamp,
         /// Article numbers below this one may be in use.
         numbers_below: u64,
+        /// Generations below this one may be in use.
+        generations_below: Generation,
     },
 }
 
@@ -132,6 +161,9 @@ impl Counts {
             Record::Start(_)
             | Record::Project { .. }
             | Record::Text { .. }
+            | Record::Layers(_)
+            | Record::ArticleLayers { .. }
+            | Record::TextRevision { .. }
             | Record::ProjectEnd(ProjectEnd::Deleted) => {}
         }
     }
@@ -217,12 +249,29 @@ fn stored(record: Record) -> Stored {
             deleted: true,
             ..stored::BackupProjectEnd::default()
         }),
-        Record::ProjectEnd(ProjectEnd::At { head, numbers_below }) => {
+        Record::Layers(layers) => {
+            Stored::Layers(stored::BackupLayers { layers: layers.iter().map(records::layer).collect() })
+        }
+        Record::ArticleLayers { number, layers } => Stored::ArticleLayers(stored::BackupArticleLayers {
+            number: number.0,
+            layers: layers.iter().map(records::article_layer).collect(),
+        }),
+        Record::TextRevision { number, stored: text } => Stored::TextRevision(stored::BackupTextRevision {
+            number: number.0,
+            text_revision: text.text_revision.text.revision,
+            record: Some(records::text_revision(&text)),
+        }),
+        Record::ProjectEnd(ProjectEnd::At { head, numbers_below, generations_below }) => {
             Stored::ProjectEnd(stored::BackupProjectEnd {
                 deleted: false,
                 revision: head.revision.0,
                 commit_time_us: head.time.0,
                 article_numbers_below: numbers_below,
+                generations_below: if generations_below == Generation::FIRST_STAGED {
+                    0
+                } else {
+                    generations_below.0
+                },
             })
         }
     }
@@ -259,6 +308,18 @@ fn read(record: Stored) -> Result<Record> {
                 annotations: annotations.into_iter().map(annotation).collect::<Result<_>>()?,
             }
         }
+        Stored::Layers(stored::BackupLayers { layers }) => {
+            Record::Layers(layers.into_iter().map(records::read_layer).collect::<Result<_>>()?)
+        }
+        Stored::ArticleLayers(stored::BackupArticleLayers { number, layers }) => Record::ArticleLayers {
+            number: ArticleNumber(number),
+            layers: layers.into_iter().map(records::read_article_layer).collect::<Result<_>>()?,
+        },
+        Stored::TextRevision(stored::BackupTextRevision { number, text_revision, record }) => {
+            let record = record.ok_or_else(|| missing("text revision"))?;
+            let stored = records::read_text_revision(text_revision, record)?;
+            Record::TextRevision { number: ArticleNumber(number), stored }
+        }
         Stored::Commits(stored::BackupCommits { commits }) => {
             let part = |commit| {
                 let stored::BackupCommit {
@@ -283,9 +344,11 @@ fn read(record: Stored) -> Result<Record> {
             revision,
             commit_time_us,
             article_numbers_below,
+            generations_below,
         }) => Record::ProjectEnd(ProjectEnd::At {
             head: Stamp { revision: Revision(revision), time: Timestamp(commit_time_us) },
             numbers_below: article_numbers_below,
+            generations_below: Generation(generations_below.max(Generation::FIRST_STAGED.0)),
         }),
         Stored::End(_) => return Err(Error::corrupt("the end stands among the records")),
     })

@@ -16,17 +16,24 @@
 //! partition n, a project
 //!   10 [chunk]                                     the project itself
 //!   11                                             the article numbers below this may be in use
+//!   12 hash:16 [chunk]                             a layer that was declared
+//!   13 hash:16                               run   layer id -> what all articles have of it
+//!   14                                             the generations below this may be in use
+//!   15                                             the format that what is derived here is in; absent before 4
 //!   16 [chunk]                                     the label schema
 //!   17                                             the revision that last changed the label schema
 //!   20 article:8 [chunk]                           an article without its text
 //!   21 hash:16                               run   article id -> number
 //!   22 article:8 generation:4 chunk:4              the article's text
+//!   23 article:8 text revision:4                   a text that an article has or had, once it had two
 //!   30 article:8 generation:4 sort key:25    run   annotations in document order, by length class
 //!   31 article:8 generation:4 id:16          run   annotation id -> sort key
 //!   32 article:8 generation:4 id:16 [chunk]        an annotation too long for its run
-//!   33 article:8 generation:4                      statistics of the annotations
-//!   34 article:8 generation:4 id:16 id:16    run   annotation id, id of a relation that uses it -> nothing
+//!   33 article:8 generation:4 [chunk]              statistics of the annotations; one row, and another, before format 4
+//!   34 article:8 generation:4 ids:32         run   annotation id, id of a relation that uses it
+//!   35 article:8 hash:16                     run   layer id -> how far the article's layer is, once it was submitted
 //!   40 article:8                                   an article that was deleted or never finished: to be swept
+//!   41 article:8 generation:4                      a generation that was staged and not switched to: to be swept
 //! ```
 //!
 //! `run` is a table of packed rows (`runs.rs`): a row's key is the table's prefix and the lowest key that the row may
@@ -42,6 +49,12 @@ pub const REQUEST_BUCKETS: &[u8] = &[0x03];
 pub const PROJECT: &[u8] = &[0x10];
 /// The article numbers below the stored one may be in use.
 pub const ARTICLE_NUMBERS: &[u8] = &[0x11];
+/// What all articles have of each layer (run table).
+pub const LAYER_TALLIES: &[u8] = &[0x13];
+/// The generations below the stored one may be in use.
+pub const GENERATIONS: &[u8] = &[0x14];
+/// The format that what is derived in a project is in.
+pub const DERIVED_FORMAT: &[u8] = &[0x15];
 /// The label schema.
 pub const LABEL_SCHEMA: &[u8] = &[0x16];
 /// The revision that last changed the label schema.
@@ -55,14 +68,18 @@ pub const ARTICLE_IDS: &[u8] = &[0x21];
 
 const LOG: u8 = 0x02;
 const REQUESTS: u8 = 0x04;
+const LAYER: u8 = 0x12;
 const ARTICLE: u8 = 0x20;
 const TEXT: u8 = 0x22;
+const TEXT_REVISION: u8 = 0x23;
 const ANNOTATIONS: u8 = 0x30;
 const ANNOTATION_IDS: u8 = 0x31;
 const LONG_ANNOTATION: u8 = 0x32;
 const STATISTICS: u8 = 0x33;
 const REFERENCES: u8 = 0x34;
+const ARTICLE_LAYERS: u8 = 0x35;
 const SWEEP: u8 = 0x40;
+const STAGED: u8 = 0x41;
 const CATALOG_ENTRY: u8 = 0x51;
 
 /// An article's internal number; never used again.
@@ -74,8 +91,10 @@ pub struct ArticleNumber(pub u64);
 pub struct Generation(pub u32);
 
 impl Generation {
-    /// The first.
+    /// The first, which every article begins with.
     pub const FIRST: Self = Self(1);
+    /// The first that is given to one article of a project and to no other.
+    pub const FIRST_STAGED: Self = Self(2);
 }
 
 /// The keys in `[from, to)`.
@@ -142,6 +161,27 @@ pub fn catalog_entries() -> KeyRange {
     KeyRange::prefix(&[CATALOG_ENTRY])
 }
 
+/// A layer that was declared (long value).
+#[must_use]
+pub fn layer(id_hash: [u8; 16]) -> Bytes {
+    let mut key = BytesMut::with_capacity(17);
+    key.put_u8(LAYER);
+    key.put_slice(&id_hash);
+    key.freeze()
+}
+
+/// All layers that were declared.
+#[must_use]
+pub fn layers() -> KeyRange {
+    KeyRange::prefix(&[LAYER])
+}
+
+/// The run table of how far the layers of an article are.
+#[must_use]
+pub fn article_layers(article: ArticleNumber) -> Bytes {
+    numbered(ARTICLE_LAYERS, article.0, &[])
+}
+
 /// An article without its text (long value).
 #[must_use]
 pub fn article(article: ArticleNumber) -> Bytes {
@@ -168,6 +208,24 @@ pub fn text(article: ArticleNumber, generation: Generation) -> Bytes {
     numbered(TEXT, article.0, &generation.0.to_be_bytes())
 }
 
+/// A text that an article has or had.
+#[must_use]
+pub fn text_revision(article: ArticleNumber, text_revision: u32) -> Bytes {
+    numbered(TEXT_REVISION, article.0, &text_revision.to_be_bytes())
+}
+
+/// All texts that an article has or had, once it had two, by their numbers.
+#[must_use]
+pub fn text_revisions(article: ArticleNumber) -> KeyRange {
+    KeyRange::prefix(&numbered(TEXT_REVISION, article.0, &[]))
+}
+
+/// The number of a text in its key.
+#[must_use]
+pub fn text_revision_of(key: &[u8]) -> Option<u32> {
+    generation_of(key).map(|number| number.0)
+}
+
 /// The run table of an article's annotations in document order.
 #[must_use]
 pub fn annotations(article: ArticleNumber, generation: Generation) -> Bytes {
@@ -188,16 +246,22 @@ pub fn long_annotation(article: ArticleNumber, generation: Generation, id: &[u8;
     key.freeze()
 }
 
-/// The statistics of an article's annotations.
+/// The run table of which relations use an annotation.
+#[must_use]
+pub fn references(article: ArticleNumber, generation: Generation) -> Bytes {
+    numbered(REFERENCES, article.0, &generation.0.to_be_bytes())
+}
+
+/// The statistics of an article's annotations (long value).
 #[must_use]
 pub fn statistics(article: ArticleNumber, generation: Generation) -> Bytes {
     numbered(STATISTICS, article.0, &generation.0.to_be_bytes())
 }
 
-/// The run table of what uses an article's annotations.
+/// The statistics of all articles and generations.
 #[must_use]
-pub fn references(article: ArticleNumber, generation: Generation) -> Bytes {
-    numbered(REFERENCES, article.0, &generation.0.to_be_bytes())
+pub fn all_statistics() -> KeyRange {
+    KeyRange::prefix(&[STATISTICS])
 }
 
 /// An article that was deleted or never finished.
@@ -206,11 +270,45 @@ pub fn sweep(article: ArticleNumber) -> Bytes {
     numbered(SWEEP, article.0, &[])
 }
 
+/// A generation of an article that was staged and not switched to.
+#[must_use]
+pub fn staged(article: ArticleNumber, generation: Generation) -> Bytes {
+    numbered(STAGED, article.0, &generation.0.to_be_bytes())
+}
+
+/// All generations that were staged and not switched to.
+#[must_use]
+pub fn all_staged() -> KeyRange {
+    KeyRange::prefix(&[STAGED])
+}
+
+/// The generations of an article that were staged and not switched to.
+#[must_use]
+pub fn staged_of(article: ArticleNumber) -> KeyRange {
+    KeyRange::prefix(&numbered(STAGED, article.0, &[]))
+}
+
+/// Everything of one generation of an article.
+#[must_use]
+pub fn of_generation(article: ArticleNumber, generation: Generation) -> [KeyRange; 6] {
+    [TEXT, ANNOTATIONS, ANNOTATION_IDS, LONG_ANNOTATION, STATISTICS, REFERENCES]
+        .map(|tag| KeyRange::prefix(&numbered(tag, article.0, &generation.0.to_be_bytes())))
+}
+
 /// Everything that hangs on an article's number, of all generations, but the article's own row.
 #[must_use]
-pub fn hanging_on(article: ArticleNumber) -> [KeyRange; 6] {
-    [TEXT, ANNOTATIONS, ANNOTATION_IDS, LONG_ANNOTATION, STATISTICS, REFERENCES]
-        .map(|tag| KeyRange::prefix(&numbered(tag, article.0, &[])))
+pub fn hanging_on(article: ArticleNumber) -> [KeyRange; 8] {
+    [
+        TEXT,
+        TEXT_REVISION,
+        ANNOTATIONS,
+        ANNOTATION_IDS,
+        LONG_ANNOTATION,
+        STATISTICS,
+        REFERENCES,
+        ARTICLE_LAYERS,
+    ]
+    .map(|tag| KeyRange::prefix(&numbered(tag, article.0, &[])))
 }
 
 /// The number in the key of an article's row, a sweep's or a log entry's.
@@ -247,11 +345,15 @@ pub enum Table {
     Partition,
     /// A mark of the sweep.
     Sweep,
+    /// A mark of a generation that was staged.
+    Staged,
     /// An article's text.
     Text,
     /// What else hangs on an article, beside its long annotations.
     Annotations,
-    /// An article's long annotations.
+    /// What hangs on an article, whatever its generations.
+    OfArticle,
+    /// An article's long annotations, and what its annotations amount to.
     LongAnnotations,
 }
 
@@ -283,15 +385,21 @@ pub fn table_of(key: &[u8], in_catalog: bool) -> Option<(Table, bool)> {
         (false, tag) if tag == LABEL_SCHEMA => long(Table::Resource, 1),
         (false, tag) if tag == LABEL_SCHEMA_REVISION => single(Table::Partition, 1),
         (false, tag) if tag == ARTICLE_NUMBERS => single(Table::Partition, 1),
+        (false, [LAYER]) => long(Table::Resource, 1 + HASH),
+        (false, tag) if tag == LAYER_TALLIES => packed(Table::Partition, 1, HASH),
+        (false, tag) if tag == GENERATIONS || tag == DERIVED_FORMAT => single(Table::Partition, 1),
         (false, [ARTICLE]) => long(Table::Resource, 9),
         (false, tag) if tag == ARTICLE_IDS => packed(Table::Partition, 1, HASH),
         (false, [TEXT]) => single(Table::Text, ARTICLE_AND_GENERATION + 4),
         (false, [ANNOTATIONS]) => packed(Table::Annotations, ARTICLE_AND_GENERATION, SORT_KEY),
         (false, [ANNOTATION_IDS]) => packed(Table::Annotations, ARTICLE_AND_GENERATION, HASH),
         (false, [LONG_ANNOTATION]) => long(Table::LongAnnotations, ARTICLE_AND_GENERATION + HASH),
-        (false, [STATISTICS]) => single(Table::Annotations, ARTICLE_AND_GENERATION),
+        (false, [STATISTICS]) => long(Table::LongAnnotations, ARTICLE_AND_GENERATION),
         (false, [REFERENCES]) => packed(Table::Annotations, ARTICLE_AND_GENERATION, 2 * HASH),
+        (false, [ARTICLE_LAYERS]) => packed(Table::OfArticle, 9, HASH),
+        (false, [TEXT_REVISION]) => single(Table::OfArticle, ARTICLE_AND_GENERATION),
         (false, [SWEEP]) => single(Table::Sweep, 9),
+        (false, [STAGED]) => single(Table::Staged, ARTICLE_AND_GENERATION),
         (true | false, _) => None,
     }
 }
@@ -347,6 +455,13 @@ mod tests {
         check(statistics(number, generation), "33000000000000010200000003");
         check(references(number, generation), "34000000000000010200000003");
         check(sweep(number), "400000000000000102");
+        check(text_revision(number, 3), "23000000000000010200000003");
+        check(staged(number, generation), "41000000000000010200000003");
+        check(layer([0xee; 16]), "12eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee");
+        check(article_layers(number), "350000000000000102");
+        check(Bytes::from_static(LAYER_TALLIES), "13");
+        check(Bytes::from_static(GENERATIONS), "14");
+        check(Bytes::from_static(DERIVED_FORMAT), "15");
     }
 
     #[test]
@@ -378,8 +493,17 @@ mod tests {
         check(annotation_ids(number, generation), None, one(Table::Annotations));
         let long = long_annotation(number, generation, &id);
         check(with(&long, 2), None, Some((Table::LongAnnotations, true)));
-        check(statistics(number, generation), None, one(Table::Annotations));
+        check(statistics(number, generation), None, one(Table::LongAnnotations));
+        check(with(&statistics(number, generation), 2), None, Some((Table::LongAnnotations, true)));
+        check(with(&references(number, generation), 32), None, one(Table::Annotations));
         check(sweep(number), None, one(Table::Sweep));
+        check(text_revision(number, 3), None, one(Table::OfArticle));
+        check(staged(number, generation), None, one(Table::Staged));
+        check(with(&layer(id), 2), None, Some((Table::Resource, true)));
+        check(with(LAYER_TALLIES, 16), None, one(Table::Partition));
+        check(Bytes::from_static(GENERATIONS), None, one(Table::Partition));
+        check(Bytes::from_static(DERIVED_FORMAT), None, one(Table::Partition));
+        check(with(&article_layers(number), 16), None, one(Table::OfArticle));
 
         check(Bytes::new(), None, None);
         check(with(HEAD, 1), None, None);

@@ -84,6 +84,12 @@ pub fn get(view: &dyn View, key: &Bytes) -> Result<Option<Bytes>> {
     if value.len() == length { Ok(Some(value.freeze())) } else { Err(damaged(key)) }
 }
 
+/// What the first row of a long value holds of it.
+#[must_use]
+pub fn head(first: &[u8]) -> Option<&[u8]> {
+    first.get(LENGTH_BYTES..)
+}
+
 /// Goes through the long values whose keys have exactly `key_bytes` bytes, in the order of their keys, without
 /// reading one twice.
 pub fn scan<'v>(

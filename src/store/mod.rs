@@ -15,6 +15,7 @@ pub mod data_dir;
 mod draft;
 pub mod engine;
 pub mod keys;
+pub mod layer_table;
 pub mod long_values;
 pub mod memory;
 pub mod project_table;
@@ -30,4 +31,5 @@ mod sled_segments;
 pub mod sort_key;
 #[cfg(test)]
 mod testing;
+pub mod text_revision_table;
 pub mod verify;

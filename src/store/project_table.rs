@@ -10,6 +10,9 @@ use super::{
 };
 use crate::domain::{Problem, Result, ids::ProjectName, projects::Project};
 
+/// The format of a data folder since which what is derived is as this version derives it.
+const DERIVED_FORMAT: u32 = 4;
+
 /// Reads the project, if it is not deleted.
 ///
 /// # Errors
@@ -32,7 +35,33 @@ pub fn require(view: &dyn View, name: &ProjectName) -> Result<()> {
     }
 }
 
-/// Writes the project.
+/// Writes the project for the first time. What is derived in it is as this version derives it.
+///
+/// # Errors
+///
+/// As every read.
+pub fn create(draft: &mut Draft<'_>, project: &Project) -> Result<()> {
+    let (key, value) = derived_row();
+    draft.put(key, value);
+    put(draft, project)
+}
+
+/// Whether what is derived in the project is as this version derives it.
+///
+/// # Errors
+///
+/// As every read.
+pub fn is_derived(view: &dyn View) -> Result<bool> {
+    Ok(view.get(keys::DERIVED_FORMAT)?.is_some_and(|format| format == derived_row().1))
+}
+
+/// The row that says so.
+#[must_use]
+pub fn derived_row() -> (Bytes, Bytes) {
+    (Bytes::from_static(keys::DERIVED_FORMAT), Bytes::copy_from_slice(&DERIVED_FORMAT.to_be_bytes()))
+}
+
+/// Writes the project over what it was.
 ///
 /// # Errors
 ///

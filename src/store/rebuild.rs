@@ -10,15 +10,15 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    annotation_index::AnnotationIndex,
-    article_table,
+    article_table::{self, ArticlePlace},
     backup_records::{CommitPart, ProjectEnd, Record},
     catalog,
     committer::{Backend, Batch, PartitionView, full_key, head_row, log_rows, requests},
     engine::{Change, Commit, Draft, Partition, Revision, Stamp, Timestamp, View as _},
     keys::{self, ArticleNumber, Generation, KeyRange},
-    project_table,
+    layer_table, project_table,
     records::{self, ResourceChange},
+    text_revision_table,
 };
 use crate::{
     domain::{Error, Problem, Result, ids::ProjectId, projects::Project, revisions::ProjectUid},
@@ -137,10 +137,20 @@ impl Rebuild {
                     replay::put_annotation(draft, (number, generation), *id, value)
                 })
             }),
+            Record::Layers(layers) => {
+                self.write(|_, draft| layers.iter().try_for_each(|layer| replay::put_layer(draft, layer)))
+            }
+            Record::ArticleLayers { number, layers } => self.write(|_, draft| {
+                layers.iter().try_for_each(|layer| replay::put_article_layer(draft, number, layer))
+            }),
+            Record::TextRevision { number, stored } => self.write(|_, draft| {
+                text_revision_table::put(draft, number, &stored);
+                Ok(())
+            }),
             Record::Commits(parts) => parts.into_iter().try_for_each(|part| self.add_commit(part)),
             Record::ProjectEnd(ProjectEnd::Deleted) => self.drop_project(),
-            Record::ProjectEnd(ProjectEnd::At { head, numbers_below }) => {
-                self.end_project(head, numbers_below)
+            Record::ProjectEnd(ProjectEnd::At { head, numbers_below, generations_below }) => {
+                self.end_project(head, numbers_below, generations_below)
             }
         }
     }
@@ -269,7 +279,7 @@ impl Rebuild {
         }
     }
 
-    fn end_project(&mut self, head: Stamp, numbers_below: u64) -> Result<()> {
+    fn end_project(&mut self, head: Stamp, numbers_below: u64, generations_below: Generation) -> Result<()> {
         let open = self.project.as_ref().ok_or_else(|| misplaced("a project's end"))?;
         let log_is_whole = open.last.revision == head.revision && open.begun.is_none();
         if !log_is_whole || open.base > head.revision || open.project.revision > head.revision {
@@ -279,11 +289,15 @@ impl Rebuild {
             return Err(Error::corrupt("the log speaks of an article with a number that was never given"));
         }
         self.sweep()?;
-        self.index_articles(numbers_below)?;
+        self.index_articles(numbers_below, generations_below)?;
         self.write(|open, draft| {
-            project_table::put(draft, &open.project)?;
+            project_table::create(draft, &open.project)?;
             if numbers_below > 0 {
                 let (key, value) = article_table::numbers_in_use_row(numbers_below);
+                draft.put(key, value);
+            }
+            if generations_below > Generation::FIRST_STAGED {
+                let (key, value) = text_revision_table::generations_in_use_row(generations_below);
                 draft.put(key, value);
             }
             let (key, value) = head_row(head, open.log_floor);
@@ -343,7 +357,7 @@ impl Rebuild {
     }
 
     /// Makes the table of the articles' ids.
-    fn index_articles(&mut self, numbers_below: u64) -> Result<()> {
+    fn index_articles(&mut self, numbers_below: u64, generations_below: Generation) -> Result<()> {
         let mut from = Some(ArticleNumber(0));
         while let Some(first) = from {
             from = self.write(|open, draft| {
@@ -356,11 +370,19 @@ impl Rebuild {
                             "article {id} has a number that was never given"
                         )));
                     }
-                    if article_table::index(draft, *number, id)?.is_some() {
+                    let newest = stored.text_generation.max(stored.annotation_generation);
+                    if newest >= generations_below {
+                        return Err(Error::corrupt(format!(
+                            "article {id} has a generation that was never given"
+                        )));
+                    }
+                    if article_table::index(draft, *number, stored)?.is_some() {
                         return Err(Error::corrupt(format!("article {id} is there twice")));
                     }
                     open.articles += 1;
-                    open.annotations += AnnotationIndex::new(*number, Generation::FIRST).count(draft)?;
+                    let index = ArticlePlace::of(*number, stored).annotations();
+                    open.annotations += index.count(draft)?;
+                    layer_table::add_all(draft, &index.layer_counts(draft)?)?;
                 }
                 Ok(page.last().map(|(last, _)| ArticleNumber(last.0.saturating_add(1))))
             })?;

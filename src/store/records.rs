@@ -12,6 +12,7 @@ use crate::{
         annotations::{Annotation, Label, TargetKind},
         articles::{Article, ArticleDetails, TextIdentity},
         ids::{AnnotationId, ArticleId, LayerId, ProjectId},
+        layers::{ArticleLayer, Layer},
         projects::{Project, ProjectDetails},
         requests::{Method, Request, RequestId},
         revisions::{ProjectUid, Revision, Timestamp},
@@ -28,6 +29,13 @@ use crate::{
     },
 };
 
+mod layers;
+mod text_revisions;
+
+pub use layers::{article_layer, layer, layer_tally, read_article_layer, read_layer, read_layer_tally};
+
+pub use text_revisions::{StoredTextRevision, read_text_revision, text_revision};
+
 /// An article and where its rows are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredArticle {
@@ -35,6 +43,26 @@ pub struct StoredArticle {
     pub article: Article,
     /// The generation of its text.
     pub text_generation: Generation,
+    /// The generation of its annotations.
+    pub annotation_generation: Generation,
+}
+
+/// The commit that switched to a generation of annotations: what the annotations in it stand for that were staged before
+/// that commit was known. By default the first generation's, in which there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GenerationBase {
+    /// Its revision.
+    pub revision: Revision,
+    /// Its time.
+    pub time: Timestamp,
+    /// The text revision that it made.
+    pub text_revision: u32,
+}
+
+impl Default for GenerationBase {
+    fn default() -> Self {
+        Self { revision: Revision(0), time: Timestamp(0), text_revision: 1 }
+    }
 }
 
 /// What a commit did to one resource.
@@ -80,6 +108,26 @@ pub enum ResourceChange {
         /// Whether it went with what it used, or came back with it.
         cascaded: bool,
     },
+    /// To a layer.
+    Layer {
+        /// `None` when it was created.
+        before: Option<Layer>,
+        /// `None` when it was deleted.
+        after: Option<Layer>,
+    },
+    /// To a layer of an article.
+    ArticleLayer {
+        /// The article's internal number.
+        number: ArticleNumber,
+        /// The article's id.
+        article: ArticleId,
+        /// The layer's id.
+        layer: LayerId,
+        /// `None` when it was never submitted.
+        before: Option<ArticleLayer>,
+        /// `None` when it was never submitted.
+        after: Option<ArticleLayer>,
+    },
 }
 
 impl ResourceChange {
@@ -87,8 +135,10 @@ impl ResourceChange {
     #[must_use]
     pub fn article_number(&self) -> Option<ArticleNumber> {
         match self {
-            Self::Project { .. } | Self::LabelSchema { .. } => None,
-            Self::Article { number, .. } | Self::Annotation { number, .. } => Some(*number),
+            Self::Project { .. } | Self::LabelSchema { .. } | Self::Layer { .. } => None,
+            Self::Article { number, .. }
+            | Self::Annotation { number, .. }
+            | Self::ArticleLayer { number, .. } => Some(*number),
         }
     }
 }
@@ -139,7 +189,7 @@ pub fn read_project(record: stored::ProjectRecord) -> Result<Project> {
 /// Encodes an article.
 #[must_use]
 pub fn article(stored: &StoredArticle) -> stored::ArticleRecord {
-    let StoredArticle { article, text_generation } = stored;
+    let StoredArticle { article, text_generation, annotation_generation } = stored;
     let Article { id, details, text, revision, create_time, update_time } = article;
     let ArticleDetails { title, language, source_uri, metadata } = details;
     let TextIdentity { revision: text_revision, sha256, length } = text;
@@ -158,6 +208,11 @@ pub fn article(stored: &StoredArticle) -> stored::ArticleRecord {
         revision: revision.0,
         create_time_us: create_time.0,
         update_time_us: update_time.0,
+        annotation_generation: if *annotation_generation == Generation::FIRST {
+            0
+        } else {
+            annotation_generation.0
+        },
     }
 }
 
@@ -182,6 +237,7 @@ pub fn read_article(record: stored::ArticleRecord) -> Result<StoredArticle> {
         revision,
         create_time_us,
         update_time_us,
+        annotation_generation,
     } = record;
     let sha256 = text_sha256
         .as_ref()
@@ -198,6 +254,7 @@ pub fn read_article(record: stored::ArticleRecord) -> Result<StoredArticle> {
             update_time: Timestamp(update_time_us),
         },
         text_generation: Generation(text_generation),
+        annotation_generation: Generation(annotation_generation.max(Generation::FIRST.0)),
     })
 }
 
@@ -296,7 +353,32 @@ pub fn read_annotation(id: AnnotationId, record: stored::AnnotationRecord) -> Re
     })
 }
 
-/// Reads an annotation from its bytes.
+/// Encodes an annotation of a generation that is staged for a commit that makes `text_revision`: revision and time of
+/// its last change, and that text revision, are left to the generation's base.
+#[must_use]
+pub fn staged_annotation(annotation: &Annotation, text_revision: u32) -> stored::AnnotationRecord {
+    let own = annotation.text_revision;
+    stored::AnnotationRecord {
+        text_revision: if own == text_revision { 0 } else { own },
+        revision: 0,
+        updated_after_us: 0,
+        ..self::annotation(annotation)
+    }
+}
+
+/// Says in the record of an annotation what it leaves to the base of its generation. Returns whether it left anything.
+pub fn resolve(record: &mut stored::AnnotationRecord, base: GenerationBase) -> bool {
+    let is_staged = record.revision == 0 && base.revision.0 != 0;
+    if is_staged {
+        let text_revision = if record.text_revision == 0 { base.text_revision } else { record.text_revision };
+        record.text_revision = if text_revision == 1 { 0 } else { text_revision };
+        record.revision = base.revision.0;
+        record.updated_after_us = base.time.0.saturating_sub(record.create_time_us);
+    }
+    is_staged
+}
+
+/// Reads an annotation from its bytes, which leave nothing to a base.
 ///
 /// # Errors
 ///
@@ -309,10 +391,10 @@ pub fn decode_annotation(id: AnnotationId, bytes: &[u8]) -> Result<Annotation> {
 #[must_use]
 pub fn change(change: &ResourceChange) -> Bytes {
     use stored::change_record::Resource;
-    let cascaded = match change {
-        ResourceChange::Project { .. } | ResourceChange::LabelSchema { .. } => false,
-        ResourceChange::Article { cascaded, .. } | ResourceChange::Annotation { cascaded, .. } => *cascaded,
-    };
+    let cascaded = matches!(
+        change,
+        ResourceChange::Article { cascaded: true, .. } | ResourceChange::Annotation { cascaded: true, .. }
+    );
     let resource = match change {
         ResourceChange::Project { before, after } => Resource::Project(stored::ProjectChange {
             before: before.as_ref().map(project),
@@ -338,6 +420,19 @@ pub fn change(change: &ResourceChange) -> Bytes {
                 before: before.as_ref().map(annotation),
                 after: after.as_ref().map(annotation),
                 article_number: number.0,
+            })
+        }
+        ResourceChange::Layer { before, after } => Resource::Layer(stored::LayerChange {
+            before: before.as_ref().map(layer),
+            after: after.as_ref().map(layer),
+        }),
+        ResourceChange::ArticleLayer { number, article, layer, before, after } => {
+            Resource::ArticleLayer(stored::ArticleLayerChange {
+                article_number: number.0,
+                article_id: article.as_str().to_owned(),
+                layer: layer.as_str().to_owned(),
+                before: before.as_ref().map(article_layer),
+                after: after.as_ref().map(article_layer),
             })
         }
     };
@@ -420,6 +515,11 @@ pub fn read_change(bytes: &[u8]) -> Result<ResourceChange> {
                 cascaded,
             })
         }
+        Resource::Layer(stored::LayerChange { before, after }) => Ok(ResourceChange::Layer {
+            before: before.map(read_layer).transpose()?,
+            after: after.map(read_layer).transpose()?,
+        }),
+        Resource::ArticleLayer(change) => layers::read_article_layer_change(change),
     }
 }
 

@@ -112,9 +112,9 @@ fn nothing_is_made_where_there_is_nothing() {
     check_refused(&folder.path().join("data"), &["is no data folder of Spandrel"]);
     check_refused(folder.path(), &["is no data folder of Spandrel"]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    fs::write(folder.path().join("FORMAT"), "spandrel 5\n").unwrap();
+    check_refused(folder.path(), &["format 5", "newer version"]);
     fs::write(folder.path().join("FORMAT"), "spandrel 4\n").unwrap();
-    check_refused(folder.path(), &["format 4", "newer version"]);
-    fs::write(folder.path().join("FORMAT"), "spandrel 3\n").unwrap();
     check_refused(folder.path(), &["is no data folder of Spandrel"]);
     fs::write(folder.path().join("ACKNOWLEDGED"), "00000000000000000042 4ee7e60b\n").unwrap();
     check_refused(folder.path(), &["sled is damaged", "it is missing", "spandrel restore FILE"]);

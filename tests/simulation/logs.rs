@@ -93,6 +93,8 @@ impl Logs {
                     let label = |one: domain_annotations::Annotation| one.label.to_string();
                     (before.map(label), after.map(label))
                 }
+                // No client there declares or submits any.
+                ResourceChange::Layer { .. } | ResourceChange::ArticleLayer { .. } => (None, None),
             };
             if before == after { None } else { after }
         });
@@ -130,6 +132,11 @@ fn change_of(record: &[u8], of: &domain_projects::Project) -> Change {
         ResourceChange::Article { cascaded: _, number, before, after } => {
             let one = |one: Option<records::StoredArticle>| one.map(|one| article(of, &one.article));
             Change::Article { number: number.0, before: one(before), after: one(after) }
+        }
+        change @ (ResourceChange::LabelSchema { .. }
+        | ResourceChange::Layer { .. }
+        | ResourceChange::ArticleLayer { .. }) => {
+            panic!("no client there sets schemas, declares or submits layers: {change:?}")
         }
         ResourceChange::Annotation { number: _, article, id, before, after, cascaded: _ } => {
             let one = |one: Option<domain_annotations::Annotation>| {

@@ -19,7 +19,7 @@ use spandrel::{
         catalog::{self, Entry, State},
         committer::{Backend, Committer, Hand, Options, PartitionView},
         engine::{Clock, Commit, Engine, EngineExt as _, LogError, Observer, Partition, Revision, Timestamp},
-        keys::{self, ArticleNumber, Generation},
+        keys::{self, ArticleNumber},
         project_table, verify,
     },
 };
@@ -286,7 +286,7 @@ fn inspect_project(view: &PartitionView<'_>) -> std::result::Result<(), String> 
     let articles = article_table::articles(view, ArticleNumber(0)).collect::<Result<Vec<_>>>();
     let articles = articles.map_err(|error| error.to_string())?;
     for (number, stored) in &articles {
-        let verified = AnnotationIndex::new(*number, Generation::FIRST).verify(view);
+        let verified = AnnotationIndex::new(*number, stored.annotation_generation).verify(view);
         verified.map_err(|error| format!("{}: {error}", stored.article.id))?;
     }
     let mut numbers: BTreeSet<_> = articles.iter().map(|(number, _)| number.0).collect();

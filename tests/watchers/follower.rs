@@ -258,6 +258,7 @@ pub fn digest<'c>(request_id: &str, changes: impl Iterator<Item = &'c v1::Change
             Kind::Project(project) => Some(project.revision),
             Kind::Article(article) => Some(article.revision),
             Kind::Annotation(annotation) => Some(annotation.revision),
+            Kind::LabelSchema(schema) => Some(schema.revision),
         };
         if !(*cascaded && name.contains("/annotations/")) {
             (name, revision(before), revision(after), cascaded).hash(&mut hasher);

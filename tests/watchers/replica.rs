@@ -33,10 +33,10 @@ impl Filter {
             kinds().any(|kind| match kind {
                 Kind::Annotation(annotation) => annotation.layer == layer,
                 Kind::Article(_) => change.cascaded,
-                Kind::Project(_) => false,
+                Kind::Project(_) | Kind::LabelSchema(_) => false,
             })
         };
-        let is_project = kinds().any(|kind| matches!(kind, Kind::Project(_)));
+        let is_project = kinds().any(|kind| matches!(kind, Kind::Project(_) | Kind::LabelSchema(_)));
         !is_project && of_article && self.layer.is_none_or(of_layer)
     }
 
@@ -46,7 +46,7 @@ impl Filter {
             self.article_name().is_none_or(|article| name == article || is_below(name, &article))
         };
         match kind {
-            Kind::Project(_) => self.is_empty(),
+            Kind::Project(_) | Kind::LabelSchema(_) => self.is_empty(),
             Kind::Article(article) => self.layer.is_none() && of_article(&article.name),
             Kind::Annotation(annotation) => {
                 self.layer.is_none_or(|layer| layer == annotation.layer) && of_article(&annotation.name)
@@ -102,6 +102,7 @@ pub fn name(kind: &Kind) -> &str {
         Kind::Project(project) => &project.name,
         Kind::Article(article) => &article.name,
         Kind::Annotation(annotation) => &annotation.name,
+        Kind::LabelSchema(schema) => &schema.name,
     }
 }
 
@@ -110,5 +111,6 @@ fn revision(kind: &Kind) -> u64 {
         Kind::Project(project) => project.revision,
         Kind::Article(article) => article.revision,
         Kind::Annotation(annotation) => annotation.revision,
+        Kind::LabelSchema(schema) => schema.revision,
     }
 }

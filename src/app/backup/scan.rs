@@ -1,18 +1,19 @@
 //! What one view of a backup gathers: articles in the order of their numbers, each with its text and annotations.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::{
     domain::{Error, Result, revisions::Revision},
     limits::{BACKUP_VIEW_BYTES_MAX, BACKUP_VIEW_ENTRIES_MAX, VALUE_BYTES_MAX},
     store::{
-        annotation_index::AnnotationIndex,
-        article_table,
+        article_table::{self, ArticlePlace},
         backup_records::Record,
         engine::View,
-        keys::{ArticleNumber, Generation},
+        keys::ArticleNumber,
+        layer_table,
         records::StoredArticle,
         sort_key::DocumentPosition,
+        text_revision_table,
     },
 };
 
@@ -38,6 +39,21 @@ impl Cursor {
 pub(super) enum Place {
     /// Before it.
     Article,
+    /// Before this chunk of its text.
+    Text(u32),
+    /// Before the layer with this hash.
+    Layers(Bytes),
+    /// Behind this annotation, or before the first.
+    Annotations(Option<DocumentPosition>),
+    /// Before the text revision with this number.
+    Revision(u32),
+    /// Within an earlier text revision.
+    Earlier(u32, EarlierPlace),
+}
+
+/// Where in an earlier text revision.
+#[derive(Debug, Clone)]
+pub(super) enum EarlierPlace {
     /// Before this chunk of its text.
     Text(u32),
     /// Behind this annotation, or before the first.
@@ -110,30 +126,19 @@ fn scan_article(
         if room.is_full() {
             return Ok(Some(place));
         }
-        place = match place {
-            Place::Article => {
-                // Its record is far shorter than a frame, and what a view gathers beyond its measure is one of them.
-                let details = &stored.article.details;
-                let metadata: usize =
-                    details.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
-                room.take(ARTICLE_COSTS_ENTRIES, metadata + details.title.len() + details.source_uri.len());
-                records.push(Record::Article { number, article: stored.clone() });
-                Place::Text(0)
-            }
-            Place::Text(chunk) => {
-                let (record, next) = text(view, number, stored, chunk, *room)?;
-                if let Some(Record::Text { bytes, .. }) = &record {
-                    room.take(bytes.len().div_ceil(VALUE_BYTES_MAX) * ARTICLE_COSTS_ENTRIES, bytes.len());
-                }
-                records.extend(record);
-                next.map_or(Place::Annotations(None), Place::Text)
-            }
-            Place::Annotations(after) => {
-                let (record, next) = annotations(view, number, after, room)?;
-                records.extend(record);
-                return Ok(next.map(|last| Place::Annotations(Some(last))));
-            }
-        };
+        if matches!(place, Place::Article) {
+            // Its record is far shorter than a frame, and what a view gathers beyond its measure is one of them.
+            let details = &stored.article.details;
+            let metadata: usize = details.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+            room.take(ARTICLE_COSTS_ENTRIES, metadata + details.title.len() + details.source_uri.len());
+            records.push(Record::Article { number, article: stored.clone() });
+        }
+        let (record, next) = step(view, (number, stored), &place, room)?;
+        records.extend(record);
+        match next {
+            Some(next) => place = next,
+            None => return Ok(None),
+        }
     }
 }
 
@@ -146,17 +151,112 @@ pub(super) fn rest(
     place: &Place,
     mut room: Room,
 ) -> Result<(Option<Record>, Option<Place>)> {
-    match place {
-        Place::Article => Ok((None, Some(Place::Text(0)))),
+    step(view, (number, stored), place, &mut room)
+}
+
+/// As [`rest`]; takes what it gathers from the room.
+fn step(
+    view: &dyn View,
+    (number, stored): (ArticleNumber, &StoredArticle),
+    place: &Place,
+    room: &mut Room,
+) -> Result<(Option<Record>, Option<Place>)> {
+    Ok(match place {
+        Place::Article => (None, Some(Place::Text(0))),
         Place::Text(chunk) => {
             let (record, next) = text(view, number, stored, *chunk, room)?;
-            Ok((record, Some(next.map_or(Place::Annotations(None), Place::Text))))
+            (record, Some(next.map_or(Place::Layers(Bytes::new()), Place::Text)))
+        }
+        Place::Layers(from) => {
+            let (record, next) = article_layers(view, number, from, room)?;
+            (record, Some(next.map_or(Place::Annotations(None), Place::Layers)))
         }
         Place::Annotations(after) => {
-            let (record, next) = annotations(view, number, *after, &mut room)?;
-            Ok((record, next.map(|last| Place::Annotations(Some(last)))))
+            let (record, next) = annotations(view, ArticlePlace::of(number, stored), *after, room)?;
+            (record, Some(next.map_or(Place::Revision(0), |last| Place::Annotations(Some(last)))))
         }
+        Place::Revision(from) => {
+            let found = text_revision_table::rows(view, number, *from).next().transpose()?;
+            let Some(found) = found else { return Ok((None, None)) };
+            let text_revision = found.text_revision.text.revision;
+            room.take(ARTICLE_COSTS_ENTRIES, 0);
+            let is_own = found.text_generation == stored.text_generation
+                && found.annotation_generation == stored.annotation_generation;
+            let next = if is_own {
+                Place::Revision(text_revision.saturating_add(1))
+            } else {
+                Place::Earlier(text_revision, EarlierPlace::Text(0))
+            };
+            (Some(Record::TextRevision { number, stored: found }), Some(next))
+        }
+        Place::Earlier(text_revision, place) => {
+            let found = text_revision_table::get(view, number, stored, *text_revision)?;
+            // The article may have been deleted, and this one is another of its number: no number is given twice.
+            let found = found.ok_or_else(|| Error::corrupt("an earlier text of an article is gone"))?;
+            let (record, next) = earlier(view, number, &found.article(stored), place, room)?;
+            let next = next.map(|place| Place::Earlier(*text_revision, place));
+            (record, Some(next.unwrap_or(Place::Revision(text_revision.saturating_add(1)))))
+        }
+    })
+}
+
+/// What an article had while it had an earlier text.
+fn earlier(
+    view: &dyn View,
+    number: ArticleNumber,
+    then: &StoredArticle,
+    place: &EarlierPlace,
+    room: &mut Room,
+) -> Result<(Option<Record>, Option<EarlierPlace>)> {
+    Ok(match place {
+        EarlierPlace::Text(chunk) => {
+            let (record, next) = text(view, number, then, *chunk, room)?;
+            (record, Some(next.map_or(EarlierPlace::Annotations(None), EarlierPlace::Text)))
+        }
+        EarlierPlace::Annotations(after) => {
+            let (record, next) = annotations(view, ArticlePlace::of(number, then), *after, room)?;
+            (record, next.map(|last| EarlierPlace::Annotations(Some(last))))
+        }
+    })
+}
+
+/// Layers that were declared, from a key on, and the key where they go on unless they are all.
+pub(super) fn layers(
+    view: &dyn View,
+    from: &Bytes,
+    mut room: Room,
+) -> Result<(Option<Record>, Option<Bytes>)> {
+    let (mut layers, mut next) = (Vec::new(), None);
+    for row in layer_table::declared_from(view, from) {
+        let (key, layer, bytes) = row?;
+        if room.is_full() {
+            next = Some(key);
+            break;
+        }
+        room.take(ARTICLE_COSTS_ENTRIES, bytes);
+        layers.push(layer);
     }
+    Ok(((!layers.is_empty()).then_some(Record::Layers(layers)), next))
+}
+
+/// Layers of an article from a hash on, and the hash where they go on unless they are all.
+fn article_layers(
+    view: &dyn View,
+    number: ArticleNumber,
+    from: &Bytes,
+    room: &mut Room,
+) -> Result<(Option<Record>, Option<Bytes>)> {
+    let (mut layers, mut next) = (Vec::new(), None);
+    for entry in layer_table::article_layers_from(view, number, from) {
+        let (hash, layer) = entry?;
+        if room.is_full() {
+            next = Some(hash);
+            break;
+        }
+        room.take(1, layer.layer.as_str().len());
+        layers.push(layer);
+    }
+    Ok(((!layers.is_empty()).then_some(Record::ArticleLayers { number, layers }), next))
 }
 
 /// As much of an article's text from `chunk` on as there is room for, at least one chunk, and the chunk after it unless
@@ -166,7 +266,7 @@ fn text(
     number: ArticleNumber,
     stored: &StoredArticle,
     chunk: u32,
-    room: Room,
+    room: &mut Room,
 ) -> Result<(Option<Record>, Option<u32>)> {
     let at_once = u32::try_from(room.bytes / VALUE_BYTES_MAX).unwrap_or(u32::MAX).max(1);
     let generation = stored.text_generation;
@@ -180,6 +280,7 @@ fn text(
             || Error::corrupt(format!("a part of the text of article {} is missing", stored.article.id));
         bytes.extend_from_slice(&read.ok_or_else(missing)?);
     }
+    room.take(bytes.len().div_ceil(VALUE_BYTES_MAX) * ARTICLE_COSTS_ENTRIES, bytes.len());
     let offset = u64::from(chunk) * u64::from(chunk_bytes);
     let record = Record::Text { number, generation, offset, bytes: bytes.freeze() };
     Ok(((chunk < end).then_some(record), (end < chunks).then_some(end)))
@@ -188,22 +289,23 @@ fn text(
 /// Annotations of an article behind `after`, and the last of them unless they are all.
 fn annotations(
     view: &dyn View,
-    number: ArticleNumber,
+    article: ArticlePlace,
     after: Option<DocumentPosition>,
     room: &mut Room,
 ) -> Result<(Option<Record>, Option<DocumentPosition>)> {
-    let generation = Generation::FIRST;
+    let ArticlePlace { number, annotation_generation: generation } = article;
     let (mut annotations, mut last) = (Vec::new(), after);
     let mut stopped = false;
-    for entry in AnnotationIndex::new(number, generation).in_document_order(view, None, after)? {
+    for entry in article.annotations().in_document_order(view, None, after)? {
         let entry = entry?;
         if room.is_full() {
             stopped = true;
             break;
         }
-        room.take(1, entry.value.len());
+        let record = entry.resolved_record()?;
+        room.take(1, record.len());
         last = Some(entry.key.position());
-        annotations.push((entry.key.id(), entry.value));
+        annotations.push((entry.key.id(), record));
     }
     let record = Record::Annotations { number, generation, annotations };
     let is_empty = matches!(&record, Record::Annotations { annotations, .. } if annotations.is_empty());

@@ -24,12 +24,11 @@ use crate::{
     },
     limits::{BACKUPS_MAX, TEXT_STAGED_ABOVE_BYTES, VALUE_BYTES_MAX},
     store::{
-        annotation_index::AnnotationIndex,
         backup_file::FileReader,
         catalog,
         committer::{Backend, Committer, Options, PartitionView},
         engine::{Attempt, Clock, Mode, Origin, Partition, View},
-        keys::{self, Generation},
+        keys,
         memory::{Disk, MemoryBackend},
         rebuild::{Rebuild, RestoredProject},
     },
@@ -162,7 +161,11 @@ async fn check_goes_on(busy: &Busy, backend: Box<dyn Backend>, revision: Revisio
         for (one, other) in one.changes.iter().zip(&other.changes) {
             match crate::store::records::read_change(&one.record).unwrap() {
                 ResourceChange::Project { after, .. } => assert_eq!(after.unwrap().uid, uid),
-                ResourceChange::Article { .. } | ResourceChange::Annotation { .. } => assert_eq!(one, other),
+                ResourceChange::LabelSchema { .. }
+                | ResourceChange::Article { .. }
+                | ResourceChange::Annotation { .. }
+                | ResourceChange::Layer { .. }
+                | ResourceChange::ArticleLayer { .. } => assert_eq!(one, other),
             }
         }
     }

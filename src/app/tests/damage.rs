@@ -16,6 +16,7 @@ use super::*;
 use crate::{
     domain::{
         annotations::{Annotation, Mention, Target},
+        layers::Tally,
         revisions::ProjectUid,
         spans::{Anchor, Empty},
     },
@@ -53,9 +54,11 @@ fn edit_annotation(rows: &mut Rows, id: &str, n: u32, edit: impl FnOnce(&mut Ann
     let (id, index) = (annotation_id(n), index(rows, id));
     rows.write(P, 1, |draft| {
         let entry = index.get(draft, id)?.unwrap();
-        let mut annotation = records::decode_annotation(id, &entry.value)?;
+        let before = entry.annotation()?;
+        let mut annotation = before.clone();
         edit(&mut annotation);
-        index.replace(draft, entry.key, entry.key, &records::annotation(&annotation).encode_to_vec())
+        let (old, new) = ((entry.key, Tally::of(&before)), (entry.key, Tally::of(&annotation)));
+        index.replace(draft, old, new, &records::annotation(&annotation).encode_to_vec())
     });
 }
 
@@ -63,7 +66,7 @@ fn edit_annotation(rows: &mut Rows, id: &str, n: u32, edit: impl FnOnce(&mut Ann
 fn revision_of(rows: &Rows, id: &str, n: u32) -> u64 {
     let index = index(rows, id);
     let entry = rows.read(P, |view| index.get(view, annotation_id(n))).unwrap();
-    records::decode_annotation(annotation_id(n), &entry.value).unwrap().revision.0
+    entry.annotation().unwrap().revision.0
 }
 
 fn edit_article(rows: &mut Rows, id: &str, edit: impl FnOnce(&mut records::StoredArticle)) {
@@ -331,14 +334,29 @@ fn annotations_that_are_wrong_are_found() {
     check("the statistics say", |rows| rows.remove(P, &statistics(rows, "a")));
     check("the statistics say", |rows| {
         let key = statistics(rows, "b");
-        let mut of_b = Statistics::decode(rows.get(P, &key)).unwrap();
-        of_b.by_length_class[0] += 1;
-        rows.put(P, &key, of_b.encode_to_vec());
+        let mut of_b = Statistics::read(&rows.get(P, &key)).unwrap();
+        of_b.head.by_length_class[0] += 1;
+        rows.put(P, &key, of_b.write());
+    });
+    check("the statistics say", |rows| {
+        let key = statistics(rows, "b");
+        let mut of_b = Statistics::read(&rows.get(P, &key)).unwrap();
+        of_b.layers.layers[0].spans += 1;
+        rows.put(P, &key, of_b.write());
+    });
+    check("and the last revision is", |rows| {
+        let key = statistics(rows, "b");
+        let mut of_b = Statistics::read(&rows.get(P, &key)).unwrap();
+        of_b.head.changed_revision = 1_000_000;
+        rows.put(P, &key, of_b.write());
+    });
+    check("a reference is kept and not meant", |rows| {
+        let index = index(rows, "b");
+        rows.write(P, 1, |draft| index.add_reference(draft, annotation_id(1), annotation_id(2)));
     });
     check("are none", |rows| rows.put(P, &statistics(rows, "a"), "x"));
     check("there are statistics of nothing", |rows| {
-        let nothing = Statistics { by_length_class: vec![0; 8], has_directory: false };
-        rows.put(P, &statistics(rows, "d"), nothing.encode_to_vec());
+        rows.put(P, &statistics(rows, "d"), Statistics::default().write());
     });
     check("is not in order: the first row, and only it, is at the prefix", |rows| {
         rows.remove(P, &keys::annotation_ids(rows.number("b"), Generation::FIRST));
@@ -408,8 +426,10 @@ fn annotations_whose_records_are_wrong_are_found() {
     check("are not in order", |rows| {
         let index = index(rows, "a");
         rows.write(P, 1, |draft| {
-            let key = index.get(draft, annotation_id(1))?.unwrap().key;
-            index.replace(draft, key, key, b"\x1a\x01\x01")
+            let entry = index.get(draft, annotation_id(1))?.unwrap();
+            let annotation = entry.annotation()?;
+            let same = (entry.key, Tally::of(&annotation));
+            index.replace(draft, same, same, b"\x1a\x01\x01")
         });
     });
 }

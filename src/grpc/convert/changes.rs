@@ -20,6 +20,7 @@ use crate::{
         Error, Result,
         articles::Article,
         ids::{AnnotationId, AnnotationName, ArticleId, ArticleName, LayerId, ProjectName},
+        layers::Layer,
         requests::Method,
         revisions::{ProjectUid, Revision},
     },
@@ -249,6 +250,10 @@ fn change(project: &ProjectName, uid: ProjectUid, of: &ResourceChange) -> v1::Ch
                 cascaded: *cascaded,
             }
         }
+        ResourceChange::Layer { before, after } => layer_change(project, before.as_ref(), after.as_ref()),
+        ResourceChange::ArticleLayer { number: _, article, layer, before: _, after: _ } => {
+            article_layer_change(&project.article(article.clone()), layer)
+        }
         ResourceChange::Annotation { number: _, article, id, before, after, cascaded } => v1::Change {
             name: project.article(article.clone()).annotation(*id).to_string(),
             before: before.as_ref().map(|before| message(Resource::Annotation(article, before))),
@@ -256,6 +261,18 @@ fn change(project: &ProjectName, uid: ProjectUid, of: &ResourceChange) -> v1::Ch
             cascaded: *cascaded,
         },
     }
+}
+
+/// The change of a layer, which the API does not show yet: its name alone.
+fn layer_change(project: &ProjectName, before: Option<&Layer>, after: Option<&Layer>) -> v1::Change {
+    let id = after.or(before).map(|layer| &layer.id);
+    let name = id.map_or_else(String::new, |id| format!("{project}/layers/{id}"));
+    v1::Change { name, before: None, after: None, cascaded: false }
+}
+
+/// The change of a layer of an article, which the API does not show yet: its name alone.
+fn article_layer_change(article: &ArticleName, layer: &LayerId) -> v1::Change {
+    v1::Change { name: format!("{article}/layers/{layer}"), before: None, after: None, cascaded: false }
 }
 
 /// Any resource as clients see it, articles without their texts.

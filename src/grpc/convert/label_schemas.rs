@@ -415,7 +415,7 @@ mod tests {
         fn any_schema_is_sent_and_read_as_it_was(schema in some_schema()) {
             let sent = sent(schema.definition());
             prop_assert!(sent.encoded_len() <= SCHEMA_BYTES_MAX);
-            prop_assert_eq!(definition(sent).as_ref(), Ok(schema.definition()));
+            prop_assert_eq!(definition(sent), Ok(schema.definition().clone()));
         }
     }
 }

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 
 use super::{AnnotationIndex, DocumentPosition, Entries, Entry, SortKey, View, meets};
-use crate::{domain::Result, proto::stored::AnnotationStatistics};
+use crate::{domain::Result, proto::stored::AnnotationStatistics, store::records::GenerationBase};
 
 /// Annotations in document order.
 pub(super) struct InOrder<'v> {
     index: AnnotationIndex,
     view: &'v dyn View,
+    base: GenerationBase,
     window: Option<(u32, u32)>,
     /// The classes that have more.
     classes: Vec<Class<'v>>,
@@ -25,22 +26,22 @@ impl<'v> InOrder<'v> {
     pub(super) fn new(
         index: AnnotationIndex,
         view: &'v dyn View,
-        statistics: &AnnotationStatistics,
+        head: &AnnotationStatistics,
         window: Option<(u32, u32)>,
         after: Option<DocumentPosition>,
     ) -> Self {
-        let classes = (0..).zip(&statistics.by_length_class).filter(|(_, count)| **count > 0);
+        let classes = (0..).zip(&head.by_length_class).filter(|(_, count)| **count > 0);
         let classes = classes.filter_map(|(class, _)| {
             let (from, to) = SortKey::bounds(class, window, after)?;
             let run = index.run();
-            let entries = if statistics.has_directory {
+            let entries = if head.has_directory {
                 run.ascending(view, &from, Some(&to))
             } else {
                 run.ascending_in_one_row(view, &from, Some(&to))
             };
             Some(Class { entries, next: None })
         });
-        Self { index, view, window, classes: classes.collect() }
+        Self { index, view, base: super::base_of(head), window, classes: classes.collect() }
     }
 
     fn next_entry(&mut self) -> Result<Option<Entry>> {
@@ -51,7 +52,7 @@ impl<'v> InOrder<'v> {
         let position = |class: &&mut Class<'_>| class.next.as_ref().map(|(key, _)| key.position());
         let first = self.classes.iter_mut().min_by_key(position);
         let Some((key, stored)) = first.and_then(|class| class.next.take()) else { return Ok(None) };
-        self.index.entry(self.view, key, &stored).map(Some)
+        self.index.entry(self.view, key, &stored, self.base).map(Some)
     }
 }
 

@@ -1,15 +1,36 @@
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::LazyLock};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    domain::Problem,
+    domain::{
+        Problem,
+        annotations::{State, TargetKind},
+        ids::LayerId,
+    },
     limits::RUN_BYTES_MAX,
     store::testing::{CountingView, MemoryRows},
 };
 
 const INDEX: AnnotationIndex = AnnotationIndex { article: ArticleNumber(7), generation: Generation::FIRST };
+
+static LAYER: LazyLock<LayerId> = LazyLock::new(|| LayerId::parse("", "default").unwrap());
+
+/// What every annotation here counts as.
+fn tally() -> Tally<'static> {
+    Tally {
+        layer: &LAYER,
+        kind: TargetKind::Spans,
+        is_orphaned: false,
+        state: State::Accepted,
+        needs_review: false,
+    }
+}
+
+fn verify(view: &dyn View) -> Result<()> {
+    INDEX.verify_as(view, |_| Some((LAYER.clone(), tally().counts())))
+}
 
 fn id(number: u32) -> AnnotationId {
     // Spread, so that ids are not in the order of the annotations.
@@ -30,7 +51,7 @@ fn filled(hulls: impl IntoIterator<Item = (u32, u32)>, value: &[u8]) -> MemoryRo
     let keys: Vec<_> = (0..).zip(hulls).map(|(n, (start, end))| SortKey::of(start, end, id(n))).collect();
     for keys in keys.chunks(1_000) {
         rows.commit(|draft| {
-            keys.iter().try_for_each(|key| INDEX.insert(draft, *key, value).map(|new| assert!(new)))
+            keys.iter().try_for_each(|key| INDEX.insert(draft, *key, value, tally()).map(|new| assert!(new)))
         })
         .unwrap();
     }
@@ -52,22 +73,33 @@ fn an_index_keeps_its_bytes() {
     let statistics = keys::statistics(INDEX.article, INDEX.generation);
     let sort_key = |start: u32, end: u32| hex::encode(SortKey::of(start, end, id(0)).encode());
 
+    // Statistics are a long value: a head with its length, then the layers.
+    let of_default = |count: u8| format!("0a0d0a0764656661756c7410{count:02x}38{count:02x}");
     let rows = filled([(1, 3)], &[0xab, 0xcd]);
     // A value in the run begins with 00.
     assert_eq!(row(&rows, run.clone()), Some(format!("011903{}00abcd", sort_key(1, 3))));
     assert_eq!(row(&rows, ids.clone()), None);
-    assert_eq!(row(&rows, statistics.clone()), Some("0a050100000000".to_owned()));
+    assert_eq!(
+        row(&rows, statistics.clone()),
+        Some(format!("00000019090a0501000000001801{}", of_default(1)))
+    );
 
     let rows = filled([(1, 600)], &[0xee; 1_100]);
     // One that has rows of its own is 01.
     assert_eq!(row(&rows, run), Some(format!("011901{}01", sort_key(1, 600))));
-    assert_eq!(row(&rows, statistics.clone()), Some("0a050001000000".to_owned()));
+    assert_eq!(
+        row(&rows, statistics.clone()),
+        Some(format!("00000019090a0500010000001801{}", of_default(1)))
+    );
     let long = row(&rows, keys::long_annotation(INDEX.article, INDEX.generation, id(0).as_bytes()));
     assert_eq!(long, Some(format!("0000044c{}", "ee".repeat(1_100))));
 
     // Three annotations in two rows: the directory has start and end of each.
     let rows = filled([(1, 3), (2, 9), (4, 5)], &[0xee; 900]);
-    assert_eq!(row(&rows, statistics), Some("0a0503000000001001".to_owned()));
+    assert_eq!(
+        row(&rows, statistics),
+        Some(format!("0000001b0b0a050300000000100118 01{}", of_default(3)).replace(' ', ""))
+    );
     let mut entries = [(0, "0000000100000003"), (1, "0000000200000009"), (2, "0000000400000005")]
         .map(|(number, hull)| format!("1008{}{hull}", hex::encode(id(number).as_bytes())));
     entries.sort();
@@ -91,10 +123,10 @@ fn document_order_is_start_then_longer_first_then_id_whatever_the_class() {
 fn the_directory_is_there_while_there_are_several_rows() {
     let value = [0xee; 200];
     let mut rows = filled((0..8).map(|n| (n, n + 1)), &value);
-    INDEX.verify(&rows).unwrap();
+    verify(&rows).unwrap();
     assert!(!has_directory(&rows));
-    rows.commit(|draft| INDEX.insert(draft, SortKey::of(8, 9, id(8)), &value)).unwrap();
-    INDEX.verify(&rows).unwrap();
+    rows.commit(|draft| INDEX.insert(draft, SortKey::of(8, 9, id(8)), &value, tally())).unwrap();
+    verify(&rows).unwrap();
     assert!(has_directory(&rows));
     for number in 0..9 {
         assert_eq!(
@@ -103,11 +135,11 @@ fn the_directory_is_there_while_there_are_several_rows() {
         );
     }
     assert_eq!(INDEX.get(&rows, id(9)).unwrap(), None);
-    rows.commit(|draft| INDEX.remove(draft, id(8))).unwrap().unwrap();
-    INDEX.verify(&rows).unwrap();
+    rows.commit(|draft| INDEX.remove(draft, id(8), tally())).unwrap().unwrap();
+    verify(&rows).unwrap();
     assert!(!has_directory(&rows));
     for number in 0..8 {
-        rows.commit(|draft| INDEX.remove(draft, id(number))).unwrap().unwrap();
+        rows.commit(|draft| INDEX.remove(draft, id(number), tally())).unwrap().unwrap();
     }
     assert!(rows.0.is_empty());
 }
@@ -116,15 +148,18 @@ fn the_directory_is_there_while_there_are_several_rows() {
 fn a_value_that_grows_makes_the_directory_and_one_that_shrinks_drops_it() {
     let mut rows = filled((0..8).map(|n| (n, n + 1)), &[0xee; 200]);
     let key = SortKey::of(3, 4, id(3));
-    rows.commit(|draft| INDEX.replace(draft, key, key, &[0xdd; 900])).unwrap();
-    INDEX.verify(&rows).unwrap();
+    rows.commit(|draft| INDEX.replace(draft, (key, tally()), (key, tally()), &[0xdd; 900])).unwrap();
+    verify(&rows).unwrap();
     assert!(has_directory(&rows));
-    assert_eq!(INDEX.get(&rows, id(3)).unwrap(), Some(Entry { key, value: vec![0xdd; 900].into() }));
+    assert_eq!(
+        INDEX.get(&rows, id(3)).unwrap(),
+        Some(Entry { key, value: vec![0xdd; 900].into(), base: GenerationBase::default() })
+    );
     for number in 0..8 {
         let key = SortKey::of(number, number + 1, id(number));
-        rows.commit(|draft| INDEX.replace(draft, key, key, b"short")).unwrap();
+        rows.commit(|draft| INDEX.replace(draft, (key, tally()), (key, tally()), b"short")).unwrap();
     }
-    INDEX.verify(&rows).unwrap();
+    verify(&rows).unwrap();
     assert!(!has_directory(&rows));
 }
 
@@ -134,12 +169,15 @@ fn long_values_come_and_go_with_their_annotation() {
     let (key, moved) = (SortKey::of(1, 2, id(1)), SortKey::of(4, 9_000, id(1)));
     let mut rows = MemoryRows::default();
     let check = |rows: &MemoryRows, key, length: usize, count: usize| {
-        INDEX.verify(rows).unwrap();
+        verify(rows).unwrap();
         let value = Bytes::from(vec![0xee; length]);
-        assert_eq!(INDEX.get(rows, id(1)).unwrap(), Some(Entry { key, value }));
+        assert_eq!(
+            INDEX.get(rows, id(1)).unwrap(),
+            Some(Entry { key, value, base: GenerationBase::default() })
+        );
         assert_eq!(rows.0.len(), count, "the run, the statistics and the rows of the value");
     };
-    rows.commit(|draft| INDEX.insert(draft, key, &vec![0xee; longest_inline])).unwrap();
+    rows.commit(|draft| INDEX.insert(draft, key, &vec![0xee; longest_inline], tally())).unwrap();
     check(&rows, key, longest_inline, 2);
     for (old, new, length, count) in [
         (key, key, longest_inline + 1, 3),
@@ -148,11 +186,12 @@ fn long_values_come_and_go_with_their_annotation() {
         (moved, key, 9_000, 5),
         (key, key, 5_000, 4),
     ] {
-        rows.commit(|draft| INDEX.replace(draft, old, new, &vec![0xee; length])).unwrap();
+        rows.commit(|draft| INDEX.replace(draft, (old, tally()), (new, tally()), &vec![0xee; length]))
+            .unwrap();
         check(&rows, new, length, count);
     }
-    let removed = rows.commit(|draft| INDEX.remove(draft, id(1))).unwrap().unwrap();
-    assert_eq!(removed, Entry { key, value: vec![0xee; 5_000].into() });
+    let removed = rows.commit(|draft| INDEX.remove(draft, id(1), tally())).unwrap().unwrap();
+    assert_eq!(removed, Entry { key, value: vec![0xee; 5_000].into(), base: GenerationBase::default() });
     assert!(rows.0.is_empty());
 }
 
@@ -162,7 +201,7 @@ fn an_id_that_is_taken_is_not_taken_again() {
         let mut rows = filled((0..annotations).map(|n| (n, n + 1)), &[0xee; 100]);
         let before = rows.0.clone();
         for key in [SortKey::of(0, 1, id(0)), SortKey::of(0, 2, id(0)), SortKey::of(50, 9_000, id(0))] {
-            assert!(!rows.commit(|draft| INDEX.insert(draft, key, b"another")).unwrap());
+            assert!(!rows.commit(|draft| INDEX.insert(draft, key, b"another", tally())).unwrap());
             assert_eq!(rows.0, before, "{key:?}");
         }
     }
@@ -179,11 +218,20 @@ fn misuse_is_refused() {
     };
     let (key, other) = (SortKey::of(5, 6, id(5)), SortKey::of(6, 7, id(6)));
     let elsewhere = SortKey::of(50, 60, id(5));
-    check(rows.commit(|draft| INDEX.replace(draft, key, other, b"")), "there is another annotation");
-    check(rows.commit(|draft| INDEX.replace(draft, elsewhere, key, b"")), "there is no annotation");
-    check(rows.commit(|draft| INDEX.replace(draft, elsewhere, elsewhere, b"")), "there is no annotation");
-    assert_eq!(rows.commit(|draft| INDEX.remove(draft, id(100))).unwrap(), None);
-    INDEX.verify(&rows).unwrap();
+    check(
+        rows.commit(|draft| INDEX.replace(draft, (key, tally()), (other, tally()), b"")),
+        "there is another annotation",
+    );
+    check(
+        rows.commit(|draft| INDEX.replace(draft, (elsewhere, tally()), (key, tally()), b"")),
+        "there is no annotation",
+    );
+    check(
+        rows.commit(|draft| INDEX.replace(draft, (elsewhere, tally()), (elsewhere, tally()), b"")),
+        "there is no annotation",
+    );
+    assert_eq!(rows.commit(|draft| INDEX.remove(draft, id(100), tally())).unwrap(), None);
+    verify(&rows).unwrap();
 }
 
 #[test]
@@ -191,14 +239,14 @@ fn verify_says_what_does_not_agree() {
     let intact = || {
         let mut rows = filled((0..100).map(|n| (n, n + 1)), &[0xee; 100]);
         let key = SortKey::of(7, 9_000, id(1_000));
-        rows.commit(|draft| INDEX.insert(draft, key, &[0xee; 5_000])).unwrap();
-        INDEX.verify(&rows).unwrap();
+        rows.commit(|draft| INDEX.insert(draft, key, &[0xee; 5_000], tally())).unwrap();
+        verify(&rows).unwrap();
         rows
     };
     let check = |damage: &dyn Fn(&mut Draft<'_>) -> Result<()>, message: &str| {
         let mut rows = intact();
         rows.commit(damage).unwrap();
-        let error = INDEX.verify(&rows).unwrap_err().to_string();
+        let error = verify(&rows).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
     };
     let (key, moved) = (SortKey::of(5, 6, id(5)), SortKey::of(50, 60, id(5)));
@@ -218,9 +266,16 @@ fn verify_says_what_does_not_agree() {
     check(
         &|draft| {
             let mut statistics = INDEX.statistics(draft)?;
-            statistics.by_length_class[0] += 1;
-            INDEX.put_statistics(draft, &statistics);
-            Ok(())
+            statistics.head.by_length_class[0] += 1;
+            INDEX.put_statistics(draft, &statistics)
+        },
+        "the statistics say",
+    );
+    check(
+        &|draft| {
+            let mut statistics = INDEX.statistics(draft)?;
+            statistics.layers.iter_mut().flatten().for_each(|layer| layer.rejected += 1);
+            INDEX.put_statistics(draft, &statistics)
         },
         "the statistics say",
     );
@@ -232,9 +287,9 @@ fn indexes_keep_apart() {
     let other = AnnotationIndex::new(INDEX.article, Generation(2));
     assert_eq!(other.get(&rows, id(5)).unwrap(), None);
     assert_eq!(other.count(&rows).unwrap(), 0);
-    rows.commit(|draft| other.insert(draft, SortKey::of(1, 2, id(5)), b"other")).unwrap();
-    rows.commit(|draft| other.remove(draft, id(5))).unwrap().unwrap();
-    INDEX.verify(&rows).unwrap();
+    rows.commit(|draft| other.insert(draft, SortKey::of(1, 2, id(5)), b"other", tally())).unwrap();
+    rows.commit(|draft| other.remove(draft, id(5), tally())).unwrap().unwrap();
+    verify(&rows).unwrap();
     assert_eq!(INDEX.count(&rows).unwrap(), 100);
 }
 
@@ -245,7 +300,7 @@ fn annotations_that_come_in_document_order_fill_their_rows() {
     let lengths = lengths.into_iter().cycle().take(5_000);
     let rows =
         filled((0..).step_by(10).zip(lengths).map(|(start, length)| (start, start + length)), &[1; 60]);
-    INDEX.verify(&rows).unwrap();
+    verify(&rows).unwrap();
     check_fill(&rows, 93);
 }
 
@@ -364,9 +419,11 @@ fn put(draft: &mut Draft<'_>, model: &mut Model, (start, end): (u32, u32), id: A
     match model.iter().position(|annotation| annotation.2 == id) {
         Some(index) => {
             let (old_start, old_end, ..) = model.swap_remove(index);
-            INDEX.replace(draft, SortKey::of(old_start, old_end, id), key, value).unwrap();
+            INDEX
+                .replace(draft, (SortKey::of(old_start, old_end, id), tally()), (key, tally()), value)
+                .unwrap();
         }
-        None => assert!(INDEX.insert(draft, key, value).unwrap()),
+        None => assert!(INDEX.insert(draft, key, value, tally()).unwrap()),
     }
     model.push((start, end, id, value.to_vec()));
     model.sort_by_key(|(start, end, id, _)| (*start, Reverse(*end), *id));
@@ -376,13 +433,14 @@ fn take_step(draft: &mut Draft<'_>, model: &mut Model, step: &Step) -> Result<()
     let entry = |(start, end, id, value): &(u32, u32, AnnotationId, Vec<u8>)| Entry {
         key: SortKey::of(*start, *end, *id),
         value: value.clone().into(),
+        base: GenerationBase::default(),
     };
     match step {
         Step::Put { hull, id: number, value } => put(draft, model, *hull, id(*number), value),
         Step::Remove(number) => {
             let index = model.iter().position(|annotation| annotation.2 == id(*number));
             assert_eq!(INDEX.get(draft, id(*number))?, index.map(|index| entry(&model[index])));
-            let removed = INDEX.remove(draft, id(*number))?;
+            let removed = INDEX.remove(draft, id(*number), tally())?;
             assert_eq!(removed, index.map(|index| entry(&model.remove(index))));
         }
         Step::Read { window, after } => {
@@ -400,7 +458,7 @@ fn take_step(draft: &mut Draft<'_>, model: &mut Model, step: &Step) -> Result<()
     for annotation in &*model {
         assert_eq!(INDEX.get(draft, annotation.2)?, Some(entry(annotation)));
     }
-    INDEX.verify(draft)
+    verify(draft)
 }
 
 proptest! {
@@ -413,7 +471,7 @@ proptest! {
             rows.commit(|draft| steps.iter().try_for_each(|step| take_step(draft, &mut model, step))).unwrap();
         }
         let left: Vec<_> = model.iter().map(|annotation| annotation.2).collect();
-        rows.commit(|draft| left.iter().try_for_each(|id| INDEX.remove(draft, *id).map(drop))).unwrap();
+        rows.commit(|draft| left.iter().try_for_each(|id| INDEX.remove(draft, *id, tally()).map(drop))).unwrap();
         prop_assert!(rows.0.is_empty());
     }
 
@@ -432,15 +490,15 @@ proptest! {
         }).unwrap();
         let ids = run.iter().filter_map(|(key, _)| key.last_chunk()).chain(directory.iter().map(|(id, _)| id));
         let ids: Vec<_> = ids.map(|id| AnnotationId::from_bytes(*id)).collect();
-        let _ = INDEX.verify(&rows);
+        let _ = verify(&rows);
         let _ = INDEX.count(&rows);
         let _ = INDEX.in_document_order(&rows, Some((5, u32::MAX)), None).map(Iterator::count);
         for id in ids {
             let key = SortKey::of(3, 9_000, id);
             let _ = INDEX.get(&rows, id);
-            let _ = rows.commit(|draft| INDEX.insert(draft, key, b"value"));
-            let _ = rows.commit(|draft| INDEX.replace(draft, key, SortKey::of(1, 2, id), b"value"));
-            let _ = rows.commit(|draft| INDEX.remove(draft, id));
+            let _ = rows.commit(|draft| INDEX.insert(draft, key, b"value", tally()));
+            let _ = rows.commit(|draft| INDEX.replace(draft, (key, tally()), (SortKey::of(1, 2, id), tally()), b"value"));
+            let _ = rows.commit(|draft| INDEX.remove(draft, id, tally()));
         }
     }
 }

@@ -1,11 +1,22 @@
 //! The check that an article's annotations are as they should be.
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use super::{AnnotationIndex, CLASSES, Entry, KeyRange, SortKey, View, hull, is_long, long_values};
+use super::{
+    AnnotationIndex, CLASSES, Entry, KeyRange, SortKey, View, base_of, hull, is_long, long_values,
+    statistics::count_class_up,
+};
 use crate::{
-    domain::{Error, Result, ids::AnnotationId},
+    domain::{
+        Error, Result,
+        ids::{AnnotationId, LayerId},
+        layers::{LayerCounts, Tally},
+    },
     proto::stored::AnnotationStatistics,
+    store::records,
 };
 
 const ID_BYTES: usize = 16;
@@ -19,9 +30,11 @@ impl AnnotationIndex {
     /// See [`AnnotationIndex`].
     pub fn stored<'v>(&self, view: &'v dyn View) -> impl Iterator<Item = Result<Entry>> + use<'v> {
         let index = *self;
+        // What cannot be read of them is said elsewhere.
+        let base = index.head(view).map(|head| base_of(&head)).unwrap_or_default();
         index.run().ascending(view, &[], None).map(move |entry| {
             let (key, stored) = entry?;
-            index.entry(view, SortKey::decode(&key)?, &stored)
+            index.entry(view, SortKey::decode(&key)?, &stored, base)
         })
     }
 
@@ -31,20 +44,56 @@ impl AnnotationIndex {
     ///
     /// STORAGE_CORRUPT that says what does not.
     pub fn verify(&self, view: &dyn View) -> Result<()> {
+        let (mut is_whole, mut used) = (true, BTreeSet::new());
+        self.verify_as(view, |entry| {
+            // One that cannot be read is said by whoever reads it.
+            let Ok(annotation) = entry.annotation() else {
+                is_whole = false;
+                return None;
+            };
+            used.extend(annotation.uses().map(|target| (target, annotation.id)));
+            let tally = Tally::of(&annotation);
+            Some((tally.layer.clone(), tally.counts()))
+        })?;
+        self.references().verify(view)?;
+        let said = self.all_references(view).collect::<Result<BTreeSet<_>>>()?;
+        if is_whole && said != used {
+            let differs = said.symmetric_difference(&used).next();
+            return self
+                .broken(&format!("a reference is kept and not meant, or meant and not kept: {differs:?}"));
+        }
+        Ok(())
+    }
+
+    /// As [`AnnotationIndex::verify`], of annotations that count as `tally` says, if that can be said.
+    pub(super) fn verify_as(
+        &self,
+        view: &dyn View,
+        mut tally: impl FnMut(&Entry) -> Option<(LayerId, LayerCounts)>,
+    ) -> Result<()> {
         self.run().verify(view)?;
         self.directory().verify(view)?;
+        let stored_head = self.head(view)?;
         let mut counted = AnnotationStatistics {
             by_length_class: vec![0; usize::from(CLASSES)],
             has_directory: self.run().has_several_rows(view)?,
+            ..stored_head
         };
+        let base = base_of(&counted);
+        let mut layers = Some(BTreeMap::<LayerId, LayerCounts>::new());
         let mut hulls = Vec::new();
         let mut long = BTreeSet::new();
         for entry in self.run().ascending(view, &[], None) {
             let (key, stored) = entry?;
             let key = SortKey::decode(&key)?;
-            super::count_up(&mut counted, key);
+            count_class_up(&mut counted, key);
             hulls.push((key.id(), hull(key)));
-            self.entry(view, key, &stored)?;
+            let entry = self.entry(view, key, &stored, base)?;
+            layers = layers.zip(tally(&entry)).map(|(mut layers, (layer, counts))| {
+                let sum = layers.entry(layer).or_default();
+                *sum = sum.plus(counts);
+                layers
+            });
             if is_long(&stored) {
                 long.insert(key.id());
             }
@@ -52,12 +101,29 @@ impl AnnotationIndex {
         hulls.sort_unstable();
         self.verify_ids(view, &hulls, counted.has_directory)?;
         self.verify_long_values(view, &long)?;
+        self.verify_statistics(view, &counted, layers)
+    }
+
+    fn verify_statistics(
+        &self,
+        view: &dyn View,
+        counted: &AnnotationStatistics,
+        layers: Option<BTreeMap<LayerId, LayerCounts>>,
+    ) -> Result<()> {
         let statistics = self.statistics(view)?;
-        if statistics != counted {
-            return self.broken(&format!("the statistics say {statistics:?}, the run {counted:?}"));
+        if statistics.head != *counted {
+            let head = statistics.head;
+            return self.broken(&format!("the statistics say {head:?}, the run {counted:?}"));
         }
-        let has_row = view.get(&super::keys::statistics(self.article, self.generation))?.is_some();
-        if has_row == hulls.is_empty() {
+        if let (Some(said), Some(layers)) = (statistics.layers, layers) {
+            let layers: Vec<_> =
+                layers.iter().map(|(layer, counts)| records::layer_tally(layer, counts)).collect();
+            if said != layers {
+                return self.broken(&format!("the statistics say {said:?}, the run {layers:?}"));
+            }
+        }
+        let has_row = view.get(&self.statistics_key())?.is_some();
+        if has_row == (super::total(counted) == 0 && counted.base.is_none()) {
             return self.broken("there are statistics of nothing");
         }
         Ok(())

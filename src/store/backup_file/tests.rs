@@ -71,7 +71,14 @@ fn records(seed: u64, bytes: &Bytes) -> Vec<Record> {
     vec![
         Record::Start(Timestamp(5)),
         Record::Project { project, base: Revision(seed), log_floor: Revision(1) },
-        Record::Article { number, article: StoredArticle { article, text_generation: generation } },
+        Record::Article {
+            number,
+            article: StoredArticle {
+                article,
+                text_generation: generation,
+                annotation_generation: generation,
+            },
+        },
         Record::Text { number, generation, offset: 4_096, bytes: bytes.clone() },
         Record::Annotations {
             number,
@@ -79,7 +86,11 @@ fn records(seed: u64, bytes: &Bytes) -> Vec<Record> {
             annotations: vec![(AnnotationId::from_bytes([9; 16]), bytes.clone())],
         },
         Record::Commits(vec![part(true), part(false)]),
-        Record::ProjectEnd(ProjectEnd::At { head: stamp(seed), numbers_below: 1_001 }),
+        Record::ProjectEnd(ProjectEnd::At {
+            head: stamp(seed),
+            numbers_below: 1_001,
+            generations_below: Generation(102),
+        }),
         Record::ProjectEnd(ProjectEnd::Deleted),
     ]
 }
@@ -89,7 +100,11 @@ fn records(seed: u64, bytes: &Bytes) -> Vec<Record> {
 fn a_file_keeps_its_bytes() {
     let records = [
         Record::Start(Timestamp(1)),
-        Record::ProjectEnd(ProjectEnd::At { head: stamp(2), numbers_below: 3 }),
+        Record::ProjectEnd(ProjectEnd::At {
+            head: stamp(2),
+            numbers_below: 3,
+            generations_below: Generation::FIRST_STAGED,
+        }),
     ];
     let (file, totals) = file_of(&records);
     let expected = [

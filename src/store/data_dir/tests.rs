@@ -23,7 +23,7 @@ fn a_new_folder_becomes_a_data_folder_and_is_one_when_it_is_opened_again() {
         let data_dir = DataDir::open(&path).unwrap();
         assert_eq!(data_dir.database(), path.join("sled"));
         assert_eq!(names(&path), ["FORMAT", "LOCK"]);
-        assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "spandrel 3\n");
+        assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "spandrel 4\n");
     }
 }
 
@@ -82,8 +82,8 @@ fn an_older_format_is_read_and_raised_by_whoever_has_made_it_so() {
         assert_eq!(says(), "spandrel 1\n");
     }
     DataDir::open(folder.path()).unwrap().raise_format().unwrap();
-    assert_eq!(says(), "spandrel 3\n");
-    assert_eq!(DataDir::open_existing(folder.path()).unwrap().format(), 3);
+    assert_eq!(says(), "spandrel 4\n");
+    assert_eq!(DataDir::open_existing(folder.path()).unwrap().format(), 4);
 }
 
 #[test]
@@ -119,9 +119,9 @@ fn formats_that_cannot_be_read_are_refused() {
         check_refused(folder.path(), parts);
         assert_eq!(names(folder.path()), ["FORMAT"]);
     };
-    check("spandrel 4\n", &["format 4", "newer version"]);
+    check("spandrel 5\n", &["format 5", "newer version"]);
     let way_out = "spandrel restore FILE --data-dir";
-    check("spandrel 0\n", &["is damaged", "spandrel 3", way_out]);
+    check("spandrel 0\n", &["is damaged", "spandrel 4", way_out]);
     check("spandrel\n", &["is damaged", way_out]);
     check("", &["is damaged", way_out]);
     check("postgres 1\n", &["is damaged", way_out]);

@@ -8,16 +8,18 @@ use crate::{
         Error, Result,
         annotations::Annotation,
         ids::AnnotationId,
+        layers::{ArticleLayer, Layer, Tally},
         revisions::{ProjectUid, Revision},
     },
     store::{
         annotation_index::AnnotationIndex,
-        annotation_table, article_table,
+        article_table::{self, ArticlePlace},
         engine::{Change, Draft},
         keys::{self, ArticleNumber, Generation},
-        long_values,
+        layer_table, long_values,
         records::{self, ResourceChange},
         schema_table,
+        sort_key::SortKey,
     },
 };
 
@@ -32,7 +34,9 @@ pub(super) fn renewed(record: &Bytes, uid: ProjectUid) -> Result<Change> {
         }
         ResourceChange::LabelSchema { .. }
         | ResourceChange::Article { .. }
-        | ResourceChange::Annotation { .. } => record.clone(),
+        | ResourceChange::Annotation { .. }
+        | ResourceChange::Layer { .. }
+        | ResourceChange::ArticleLayer { .. } => record.clone(),
     };
     Ok(Change { scope: 0, record })
 }
@@ -70,22 +74,66 @@ pub(super) fn apply(draft: &mut Draft<'_>, revision: Revision, change: ResourceC
         ResourceChange::Annotation { number: ArticleNumber(0), article, .. } => {
             Err(Error::corrupt(format!("a change does not say which article {article} was")))
         }
-        ResourceChange::Annotation { number, article: _, id, before: _, after, cascaded: _ } => {
-            if draft_has_no(draft, number)? {
+        ResourceChange::Layer { before, after } => {
+            let id = after.as_ref().or(before.as_ref()).map(|layer| layer.id.clone());
+            let id = id.ok_or_else(|| Error::corrupt("a change of no layer"))?;
+            if layer_table::get(draft, &id)?.is_some_and(|there| there.revision >= revision) {
                 return Ok(());
             }
-            let index = AnnotationIndex::new(number, Generation::FIRST);
-            if let Some(after) = after {
-                return put_newer(draft, &index, &after, &records::annotation(&after).encode_to_vec());
+            match after {
+                Some(after) => layer_table::put(draft, &after),
+                None => layer_table::delete(draft, &id),
             }
-            let Some(there) = index.get(draft, id)? else { return Ok(()) };
-            let before = records::decode_annotation(id, &there.value)?;
-            if before.revision < revision {
-                annotation_table::put(draft, index, Some((&there, &before)), None)?;
+        }
+        ResourceChange::ArticleLayer { number, article: _, layer, before: _, after } => {
+            let is_there = article_table::get(draft, number)?.is_some();
+            let there = layer_table::article_layer(draft, number, &layer)?;
+            if !is_there || there.is_some_and(|there| there.revision >= revision) {
+                return Ok(());
             }
-            Ok(())
+            match after {
+                Some(after) => layer_table::put_article_layer(draft, number, &after),
+                None => layer_table::delete_article_layer(draft, number, &layer),
+            }
+        }
+        ResourceChange::Annotation { number, article: _, id, before: _, after, cascaded: _ } => {
+            // One that is not there was deleted before it was copied.
+            let Some(stored) = article_table::get(draft, number)? else { return Ok(()) };
+            let index = ArticlePlace::of(number, &stored).annotations();
+            match after {
+                Some(after) => put_newer(draft, &index, &after, &records::annotation(&after).encode_to_vec()),
+                None => match index.get(draft, id)?.map(|there| there.annotation()).transpose()? {
+                    Some(there) if there.revision < revision => {
+                        index.refer(draft, Some(&there), None)?;
+                        index.remove(draft, id, Tally::of(&there)).map(drop)
+                    }
+                    Some(_) | None => Ok(()),
+                },
+            }
         }
     }
+}
+
+/// Puts a layer that was copied.
+pub(super) fn put_layer(draft: &mut Draft<'_>, layer: &Layer) -> Result<()> {
+    let there = layer_table::get(draft, &layer.id)?;
+    if there.is_some_and(|there| there.revision >= layer.revision) {
+        return Ok(());
+    }
+    layer_table::put(draft, layer)
+}
+
+/// Puts a layer of an article that was copied.
+pub(super) fn put_article_layer(
+    draft: &mut Draft<'_>,
+    number: ArticleNumber,
+    layer: &ArticleLayer,
+) -> Result<()> {
+    let there = layer_table::article_layer(draft, number, &layer.layer)?;
+    if there.is_some_and(|there| there.revision >= layer.revision) {
+        return Ok(());
+    }
+    layer_table::put_article_layer(draft, number, layer)
 }
 
 /// Puts an annotation that was copied.
@@ -105,21 +153,17 @@ fn put_newer(
     annotation: &Annotation,
     value: &[u8],
 ) -> Result<()> {
-    if annotation_table::put(draft, *index, None, Some((annotation, value)))? {
-        return Ok(());
+    let (key, tally) = (SortKey::of_annotation(annotation), Tally::of(annotation));
+    if index.insert_again(draft, key, value, tally)? {
+        return index.refer(draft, None, Some(annotation));
     }
     let there = index.get(draft, annotation.id)?;
     let there =
         there.ok_or_else(|| Error::corrupt(format!("annotation {} is and is not there", annotation.id)))?;
-    let before = records::decode_annotation(annotation.id, &there.value)?;
+    let before = there.annotation()?;
     if before.revision < annotation.revision {
-        annotation_table::put(draft, *index, Some((&there, &before)), Some((annotation, value)))?;
+        index.refer(draft, Some(&before), Some(annotation))?;
+        index.replace(draft, (there.key, Tally::of(&before)), (key, tally), value)?;
     }
     Ok(())
-}
-
-/// Whether an article is not there: it was deleted before it was copied.
-fn draft_has_no(draft: &Draft<'_>, number: ArticleNumber) -> Result<bool> {
-    use crate::store::engine::View as _;
-    Ok(draft.get(&keys::article(number))?.is_none())
 }

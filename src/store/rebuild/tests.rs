@@ -14,6 +14,8 @@ use crate::{
     },
     proto::stored::AnnotationRecord,
     store::{
+        annotation_index::AnnotationIndex,
+        keys::Generation,
         memory::{Disk, MemoryBackend},
         records::StoredArticle,
     },
@@ -44,7 +46,7 @@ fn stored(revision: u64) -> StoredArticle {
         create_time: Timestamp(1),
         update_time: Timestamp(1),
     };
-    StoredArticle { article, text_generation: Generation::FIRST }
+    StoredArticle { article, text_generation: Generation::FIRST, annotation_generation: Generation::FIRST }
 }
 
 const ARTICLE: ArticleNumber = ArticleNumber(1);
@@ -97,7 +99,11 @@ fn backup() -> Vec<Record> {
         commit(2, vec![records::change(&article)]),
         commit(3, vec![changed((None, Some(annotation(3))))]),
         commit(4, vec![changed((Some(annotation(3)), Some(annotation(4))))]),
-        Record::ProjectEnd(ProjectEnd::At { head: stamp(4), numbers_below: 2 }),
+        Record::ProjectEnd(ProjectEnd::At {
+            head: stamp(4),
+            numbers_below: 2,
+            generations_below: Generation::FIRST_STAGED,
+        }),
     ]
 }
 
@@ -116,7 +122,7 @@ fn the_newer_revision_wins() {
         let index = AnnotationIndex::new(ARTICLE, Generation::FIRST);
         let id = AnnotationId::from_bytes(ID);
         let found = index.get(&view, id).unwrap();
-        let revision = found.map(|entry| records::decode_annotation(id, &entry.value).unwrap().revision.0);
+        let revision = found.map(|entry| entry.annotation().unwrap().revision.0);
         assert_eq!(revision, expected);
         assert_eq!(projects[0].annotations, u64::from(expected.is_some()));
         index.verify(&view).unwrap();
@@ -175,7 +181,11 @@ fn requests_of_the_last_day_are_known() {
         parts.insert(0, begun);
     }
     let head = Stamp { revision: Revision(4), time: Timestamp(31 * HOUR) };
-    records[9] = Record::ProjectEnd(ProjectEnd::At { head, numbers_below: 2 });
+    records[9] = Record::ProjectEnd(ProjectEnd::At {
+        head,
+        numbers_below: 2,
+        generations_below: Generation::FIRST_STAGED,
+    });
     let (backend, _) = rebuilt(records).unwrap();
     let view = PartitionView::new(&*backend, Partition(1));
     for (id, revision) in [(5, None), (6, Some(2)), (30, Some(3)), (31, Some(4))] {
@@ -205,7 +215,13 @@ fn what_cannot_be_is_refused() {
         "twice",
     );
     check(
-        |records| records[9] = Record::ProjectEnd(ProjectEnd::At { head: stamp(4), numbers_below: 1 }),
+        |records| {
+            records[9] = Record::ProjectEnd(ProjectEnd::At {
+                head: stamp(4),
+                numbers_below: 1,
+                generations_below: Generation::FIRST_STAGED,
+            })
+        },
         "a number that was never given",
     );
     check(

@@ -8,6 +8,7 @@ use crate::domain::{
     annotations::{Anchoring, AnchoringResult, Argument, Mention, Relation, State, Target},
     attributes::{AttributeValue, Attributes},
     ids::AnnotationName,
+    layers::LayerCounts,
 };
 
 const TIME: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -59,6 +60,7 @@ fn an_article() -> StoredArticle {
             update_time: Timestamp(TIME.0 + 1),
         },
         text_generation: Generation(3),
+        annotation_generation: Generation::FIRST,
     }
 }
 
@@ -168,6 +170,9 @@ fn records_keep_their_bytes() {
     assert_eq!(read_project(decode(&bytes(PROJECT)).unwrap()), Ok(a_project()));
     assert_eq!(hex::encode(article(&an_article()).encode_to_vec()), ARTICLE);
     assert_eq!(read_article(decode(&bytes(ARTICLE)).unwrap()), Ok(an_article()));
+    let revised = StoredArticle { annotation_generation: Generation(5), ..an_article() };
+    assert_eq!(hex::encode(article(&revised).encode_to_vec()), format!("{ARTICLE}7805"));
+    assert_eq!(read_article(decode(&bytes(&format!("{ARTICLE}7805"))).unwrap()), Ok(revised));
     for (expected, value) in [
         (PLAIN_ANNOTATION, a_plain_annotation()),
         (FULL_ANNOTATION, a_full_annotation()),
@@ -212,6 +217,51 @@ fn changes_keep_their_bytes() {
     check(written, &["1a70", named, "1a1f", PLAIN_ANNOTATION, "2235", FULL_ANNOTATION, "28ac02"]);
 }
 
+/// These bytes are on people's disks.
+#[test]
+fn what_was_staged_says_no_revision_and_no_text_revision() {
+    const STAGED: &str = "12035045521a0604030305040422054dc3bc6c6c";
+    let base = GenerationBase { revision: Revision(20), time: Timestamp(TIME.0 + 9), text_revision: 2 };
+    let check = |text_revision, expected: &str| {
+        let mut annotation = a_plain_annotation();
+        annotation.text_revision = text_revision;
+        (annotation.revision, annotation.update_time) = (base.revision, base.time);
+        let record = staged_annotation(&annotation, 2);
+        assert_eq!(hex::encode(record.encode_to_vec()), expected);
+        let mut resolved = record.clone();
+        assert!(resolve(&mut resolved, base));
+        assert_eq!(resolved, self::annotation(&annotation));
+        let mut unresolved = record.clone();
+        assert!(!resolve(&mut unresolved, GenerationBase::default()));
+        assert_eq!(unresolved, record);
+        let mut own = self::annotation(&annotation);
+        assert!(!resolve(&mut own, base));
+        assert_eq!(read_annotation(annotation_id(), own), Ok(annotation));
+    };
+    check(2, &format!("{STAGED}388080f9c0c1c48203"));
+    check(1, &format!("{STAGED}2801388080f9c0c1c48203"));
+    check(7, &format!("{STAGED}2807388080f9c0c1c48203"));
+}
+
+/// These bytes are on people's disks.
+#[test]
+fn tallies_keep_their_bytes() {
+    let layer = LayerId::parse("", "gold").unwrap();
+    let counts = LayerCounts {
+        spans: 300,
+        relations: 2,
+        article_labels: 3,
+        orphans: 4,
+        suggested: 5,
+        accepted: 6,
+        rejected: 7,
+        needs_review: 8,
+    };
+    let tally = layer_tally(&layer, &counts);
+    assert_eq!(hex::encode(tally.encode_to_vec()), "0a04676f6c6410ac021802200328043005380640074808");
+    assert_eq!(read_layer_tally(&tally), ("gold", counts));
+}
+
 /// What an older version wrote without a field is read with its default.
 #[test]
 fn what_is_left_out_is_read_as_its_default() {
@@ -253,18 +303,15 @@ fn a_change_around_stored_annotations_is_the_change_of_them() {
         let encoded = |one: &Option<Annotation>| {
             one.as_ref().map(|one| Bytes::from(self::annotation(one).encode_to_vec()))
         };
-        let (before, after, cascaded) = (before.clone(), after.clone(), before.is_none());
-        let around = annotation_change(
-            (ArticleNumber(300), &article),
-            id,
-            (encoded(&before), encoded(&after)),
-            cascaded,
-        );
-        let (number, article) = (ArticleNumber(300), article.clone());
-        assert_eq!(
-            around,
-            change(&ResourceChange::Annotation { number, article, id, before, after, cascaded })
-        );
+        let (before, after) = (before.clone(), after.clone());
+        for cascaded in [false, true] {
+            let (number, article) = (ArticleNumber(300), article.clone());
+            let states = (encoded(&before), encoded(&after));
+            let around = annotation_change((number, &article), id, states, cascaded);
+            let (before, after) = (before.clone(), after.clone());
+            let whole = ResourceChange::Annotation { number, article, id, before, after, cascaded };
+            assert_eq!(around, change(&whole));
+        }
     }
 }
 
@@ -301,7 +348,7 @@ fn damaged_records() -> impl Strategy<Value = Vec<u8>> {
             id: annotation_id(),
             before: Some(a_plain_annotation()),
             after: Some(a_full_annotation()),
-            cascaded: false,
+            cascaded: true,
         })
         .to_vec(),
     ];

@@ -145,7 +145,7 @@ fn a_folder_of_the_format_without_counts_is_counted() {
     for _ in 0..2 {
         let backend = SledBackend::open(folder.path(), DATABASE_CACHE_BYTES_DEFAULT).unwrap();
         assert_eq!(backend.check_digest(), Ok(()));
-        assert_eq!(says(), "spandrel 3\n");
+        assert_eq!(says(), "spandrel 4\n");
         Box::new(backend).close();
     }
 }

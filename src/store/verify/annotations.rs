@@ -3,14 +3,15 @@
 use super::{
     super::{
         annotation_index::{AnnotationIndex, Entry},
+        article_table::ArticlePlace,
         committer::Head,
-        keys::Generation,
-        records,
+        records::{self, GenerationBase, ResourceChange},
         sort_key::SortKey,
     },
     Checker,
     articles::CheckedArticle,
     guard::GuardedView,
+    log,
     versions::Tally,
 };
 use crate::domain::{
@@ -28,10 +29,20 @@ pub(super) fn check(
     text: Option<&Text>,
     tally: &mut Tally,
 ) {
-    let index = AnnotationIndex::new(article.number, Generation::FIRST);
+    let index = ArticlePlace::of(article.number, &article.stored).annotations();
     if checker.attempt(&article.name, |_| index.verify(view)).is_none() {
         tally.is_whole = false;
         tally.unsound.insert(article.number);
+    }
+    checker.attempt(&article.name, |_| check_base(&index, head, view));
+    // Statistics that cannot be read were said.
+    if let Ok(changed) = index.changed_revision(view)
+        && changed > head.revision
+    {
+        let (changed, last) = (changed.0, head.revision.0);
+        let what =
+            format!("its annotations were changed by revision {changed}, and the last revision is {last}");
+        checker.problem(&article.name, &what);
     }
     for entry in index.stored(view) {
         // What is wrong with the rows was just said.
@@ -41,12 +52,17 @@ pub(super) fn check(
         };
         checker.report.annotations += 1;
         let name = Named { article, entry: &entry };
-        match super::guarded(|| read(&entry)) {
+        match super::guarded(|| entry.annotation()) {
             Ok(annotation) => {
                 if let Err(error) = super::guarded(|| check_one(article, &entry, &annotation, text)) {
                     checker.noted::<()>(&name, Err(error));
                 }
-                tally.count(checker, &name, head, &annotation);
+                // The log does not name what went to a new generation with its article.
+                if entry.was_staged() {
+                    Tally::check(checker, &name, head, &annotation);
+                } else {
+                    tally.count(checker, &name, head, &annotation);
+                }
             }
             Err(error) => {
                 tally.is_whole = false;
@@ -68,8 +84,42 @@ impl std::fmt::Display for Named<'_> {
     }
 }
 
-fn read(entry: &Entry) -> Result<Annotation> {
-    records::decode_annotation(entry.key.id(), &entry.value)
+/// The commit that a generation says switched to it did.
+fn check_base(index: &AnnotationIndex, head: Head, view: &GuardedView<'_>) -> Result<()> {
+    // Statistics that cannot be read were said.
+    let Ok(Some(base)) = index.base(view) else { return Ok(()) };
+    let GenerationBase { revision, time, text_revision } = base;
+    let generation = index.generation();
+    if revision > head.revision || revision.0 == 0 || text_revision < 2 {
+        let (revision, last) = (revision.0, head.revision.0);
+        return Err(Error::corrupt(format!(
+            "generation {} of its annotations is of revision {revision} and text revision {text_revision}; the last \
+             revision is {last}",
+            generation.0
+        )));
+    }
+    let Some(entry) = log::entry(view, revision)? else { return Ok(()) };
+    let is_switch = |change: ResourceChange| match change {
+        ResourceChange::Article { number, before: _, after: Some(after), cascaded: _ } => {
+            number == index.article()
+                && after.annotation_generation == generation
+                && after.article.text.revision == text_revision
+        }
+        ResourceChange::Project { .. }
+        | ResourceChange::LabelSchema { .. }
+        | ResourceChange::Article { .. }
+        | ResourceChange::Annotation { .. }
+        | ResourceChange::Layer { .. }
+        | ResourceChange::ArticleLayer { .. } => false,
+    };
+    let switches = entry.changes.iter().any(|change| records::read_change(change).is_ok_and(is_switch));
+    if !switches || entry.commit_time_us != time.0 {
+        let (revision, generation) = (revision.0, generation.0);
+        return Err(Error::corrupt(format!(
+            "revision {revision} did not switch to generation {generation} of its annotations"
+        )));
+    }
+    Ok(())
 }
 
 fn check_one(

@@ -5,17 +5,20 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     super::{
-        article_table,
+        article_table::{self, ArticlePlace},
         catalog::id_hash,
         committer::Head,
         engine::View,
-        keys::{self, ArticleNumber, KeyRange},
+        keys::{self, ArticleNumber, Generation, KeyRange},
         records::{self, ResourceChange, StoredArticle},
+        text_revision_table,
     },
     Checker, Place, annotations,
     guard::GuardedView,
+    layers::{self, Counted},
     log,
     resuming::Resuming,
+    texts,
     versions::Tally,
 };
 use crate::{
@@ -30,7 +33,8 @@ pub(super) fn check(
     head: Head,
     view: &GuardedView<'_>,
     tally: &mut Tally,
-) {
+) -> Counted {
+    let mut counted = Counted::default();
     let below = checker.attempt(place, |_| article_table::numbers_in_use(view)).unwrap_or(u64::MAX);
     checker.attempt(place, |_| article_table::ids().verify(view));
     // An error that ends the iteration was found just now.
@@ -56,6 +60,7 @@ pub(super) fn check(
             Ok(_) | Err(_) => checker.report.unswept += 1,
         }
     }
+    checker.attempt(place, |_| check_staged(view, below));
     for row in Resuming::new(view, keys::articles()) {
         // What cannot be read was said when all rows were looked at.
         let Ok((key, _)) = row else {
@@ -75,20 +80,36 @@ pub(super) fn check(
             let article =
                 CheckedArticle { name: format!("{place}/articles/{}", stored.article.id), number, stored };
             article.check(checker, head, view, below, tally);
+            counted.add(ArticlePlace::of(number, &article.stored).annotations().layer_counts(view));
             Ok(())
         });
-        tally.is_whole &= whole.is_some();
+        if whole.is_none() {
+            tally.is_whole = false;
+            counted.add(Err(Error::corrupt("an article cannot be read")));
+        }
         checker.show_progress();
     }
+    counted
 }
 
 /// An id leads to an article that is of it.
 fn check_id(view: &dyn View, hash: &[u8], number: &[u8]) -> Result<()> {
-    let number = ArticleNumber(article_table::read_number(number)?);
+    let place = ArticlePlace::decode(number)?;
+    let number = place.number;
     // An article that cannot be read is a problem of its own.
     let Ok(stored) = article_table::get(view, number) else { return Ok(()) };
     match stored {
-        Some(stored) if id_hash(stored.article.id.as_str()) == hash => Ok(()),
+        Some(stored) if id_hash(stored.article.id.as_str()) == hash => {
+            let generation = stored.annotation_generation;
+            if place.annotation_generation == generation {
+                return Ok(());
+            }
+            let (number, led_to) = (number.0, place.annotation_generation.0);
+            Err(Error::corrupt(format!(
+                "id {hash:02x?} leads to generation {led_to} of the annotations of article number {number}, which has {}",
+                generation.0
+            )))
+        }
         Some(stored) => {
             let (id, number) = (&stored.article.id, number.0);
             Err(Error::corrupt(format!("id {hash:02x?} leads to article number {number}, which is {id}")))
@@ -110,6 +131,21 @@ fn check_sweep(view: &dyn View, number: ArticleNumber, below: u64) -> Result<()>
         return Ok(());
     };
     Err(Error::corrupt(format!("article number {} is marked to be swept, and {what}", number.0)))
+}
+
+/// What is staged is of numbers and generations that were given away.
+fn check_staged(view: &dyn View, below: u64) -> Result<()> {
+    let generations_below = text_revision_table::generations_in_use(view)?;
+    for staged in text_revision_table::staged(view, &keys::all_staged()) {
+        let (_, number, generation) = staged?;
+        if number.0 >= below || generation >= generations_below || generation == Generation::FIRST {
+            let (number, generation) = (number.0, generation.0);
+            return Err(Error::corrupt(format!(
+                "generation {generation} of article number {number} is marked as staged, and was never given away"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// An article that was deleted, and that an undo may bring back with all that hangs on its number.
@@ -142,9 +178,11 @@ impl DeletedArticle {
         let text = checker.attempt(&article.name, |_| article.text(view));
         let annotations = checker.report.annotations;
         annotations::check(checker, &article, head, view, text.as_ref(), tally);
+        texts::check(checker, &article, (head, view), tally);
+        layers::check_of_article(checker, (&article.name, self.number), (head, view), tally);
         // Nobody can read them now.
         checker.report.annotations = annotations;
-        tally.deleted.insert(self.number);
+        tally.deleted.insert(self.number, article.stored.annotation_generation);
         Ok(())
     }
 }
@@ -173,8 +211,8 @@ impl CheckedArticle {
             let what = format!("has number {}, and numbers below {below} were given away", number.0);
             checker.problem(name, &what);
         }
-        let led_to = checker.noted(name, article_table::number(view, &stored.article.id));
-        if led_to.is_some_and(|led_to| led_to != Some(*number)) {
+        let led_to = checker.noted(name, article_table::place(view, &stored.article.id));
+        if led_to.is_some_and(|led_to| led_to.map(|place| place.number) != Some(*number)) {
             checker.problem(name, &format!("has number {}, and its id does not lead there", number.0));
         }
         let text = checker.attempt(name, |_| self.text(view));
@@ -182,10 +220,12 @@ impl CheckedArticle {
             checker.report.text_bytes += u64::from(text.length().utf8);
         }
         annotations::check(checker, self, head, view, text.as_ref(), tally);
+        texts::check(checker, self, (head, view), tally);
+        layers::check_of_article(checker, (name, *number), (head, view), tally);
     }
 
     /// The text, if it is the one that the record is of.
-    fn text(&self, view: &dyn View) -> Result<Text> {
+    pub(super) fn text(&self, view: &dyn View) -> Result<Text> {
         let identity = &self.stored.article.text;
         let prefix = keys::text(self.number, self.stored.text_generation);
         let KeyRange { from, to } = KeyRange::prefix(&prefix);

@@ -15,18 +15,17 @@
 //! and what a superseded one made, is read and held against nothing but its revisions and times. What was last changed
 //! before the log begins has only itself to be held against.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 
 use super::{
     super::{
-        annotation_index::AnnotationIndex,
-        article_table,
+        article_table::{self, ArticlePlace},
         committer::Head,
         engine::View,
         keys::{self, ArticleNumber, Generation},
-        long_values, project_table,
+        layer_table, long_values, project_table,
         records::{self, ResourceChange},
         schema_table,
     },
@@ -40,7 +39,7 @@ use crate::{
     domain::{
         Error, Result,
         annotations::Annotation,
-        ids::{AnnotationId, ArticleId},
+        ids::{AnnotationId, ArticleId, LayerId},
         revisions::{Revision, Timestamp},
     },
     proto::stored::LogEntry,
@@ -180,6 +179,10 @@ pub(super) fn name_of(change: &ResourceChange) -> NameHash {
         ResourceChange::LabelSchema { .. } => schema_name(),
         ResourceChange::Article { number, .. } => article_name(*number),
         ResourceChange::Annotation { article, id, .. } => annotation_name(article, *id),
+        ResourceChange::Layer { before, after } => {
+            after.as_ref().or(before.as_ref()).map_or_else(NameHash::default, |layer| layer_name(&layer.id))
+        }
+        ResourceChange::ArticleLayer { number, layer, .. } => article_layer_name(*number, layer),
     }
 }
 
@@ -201,6 +204,16 @@ pub(super) fn article_name(number: ArticleNumber) -> NameHash {
 /// The hash of an annotation's name.
 pub(super) fn annotation_name(article: &ArticleId, id: AnnotationId) -> NameHash {
     name_hash(&[article.as_str().as_bytes(), id.as_bytes()])
+}
+
+/// The hash of a layer's name.
+pub(super) fn layer_name(layer: &LayerId) -> NameHash {
+    name_hash(&[b"layer", layer.as_str().as_bytes(), &[]])
+}
+
+/// The hash of the name of a layer of an article.
+pub(super) fn article_layer_name(number: ArticleNumber, layer: &LayerId) -> NameHash {
+    name_hash(&[b"layer", layer.as_str().as_bytes(), &number.0.to_be_bytes()])
 }
 
 /// The hash of an article's id, for the annotations that go with it.
@@ -238,9 +251,9 @@ struct Walk<'w> {
     /// Articles whose annotations cannot be looked up, which was said.
     unsound: &'w HashSet<ArticleNumber>,
     /// Articles that are deleted, and whose annotations are kept with them.
-    kept: &'w HashSet<ArticleNumber>,
+    kept: &'w HashMap<ArticleNumber, Generation>,
     /// The article that was asked for last: changes of one often follow each other.
-    article: Option<(ArticleId, Option<ArticleNumber>)>,
+    article: Option<(ArticleId, Option<ArticlePlace>)>,
 }
 
 impl Walk<'_> {
@@ -294,6 +307,13 @@ impl Walk<'_> {
                     None => format!("{place}, article number {}", number.0),
                 }
             }
+            ResourceChange::Layer { before, after } => {
+                let id = after.as_ref().or(before.as_ref()).map_or("", |layer| layer.id.as_str());
+                format!("{place}/layers/{id}")
+            }
+            ResourceChange::ArticleLayer { article, layer, .. } => {
+                format!("{place}/articles/{article}/layers/{layer}")
+            }
             ResourceChange::Annotation { article, id, .. } => {
                 format!("{place}/articles/{article}/annotations/{id}")
             }
@@ -329,26 +349,51 @@ impl Walk<'_> {
                 let is_deleted = || self.deleted.contains(&article_name(*number));
                 Ok(judged(after.as_ref(), stored.as_ref(), revision, is_deleted))
             }
+            ResourceChange::Layer { before: _, after } => {
+                let name = name_of(change);
+                if after.is_none() {
+                    deleted.push(name);
+                }
+                let Some(id) = changed_layer(change) else { return Ok(Err("it is of no layer".to_owned())) };
+                let stored = layer_table::get(self.view, id)?;
+                Ok(judged(after.as_ref(), stored.as_ref(), revision, || self.deleted.contains(&name)))
+            }
+            ResourceChange::ArticleLayer { number, article: _, layer, before: _, after } => {
+                let name = name_of(change);
+                if after.is_none() {
+                    deleted.push(name);
+                }
+                let is_kept = self.kept.contains_key(number);
+                let is_there = is_kept || article_table::get(self.view, *number)?.is_some();
+                let stored = layer_table::article_layer(self.view, *number, layer)?.filter(|_| is_there);
+                let is_deleted = || {
+                    let went_with_it = !is_kept && self.deleted.contains(&article_name(*number));
+                    went_with_it || self.deleted.contains(&name)
+                };
+                Ok(judged(after.as_ref(), stored.as_ref(), revision, is_deleted))
+            }
             ResourceChange::Annotation { number: written, article, id, before: _, after, cascaded: _ } => {
                 if after.is_none() {
                     deleted.push(annotation_name(article, *id));
                 }
-                let (current, is_kept) = (self.number(article)?, self.kept.contains(written));
-                let is_its_number =
-                    current == Some(*written) || self.deleted.contains(&life_of(article, *written));
+                let (current, kept) = (self.place(article)?, self.kept.get(written));
+                let is_its_number = current.map(|place| place.number) == Some(*written)
+                    || self.deleted.contains(&life_of(article, *written));
                 if written.0 != 0 && !is_its_number {
                     return Ok(Err(format!(
                         "revision {} says article number {} of it",
                         revision.0, written.0
                     )));
                 }
-                let number = if is_kept { Some(*written) } else { current };
-                if number.is_some_and(|number| self.unsound.contains(&number)) {
+                let kept = kept
+                    .map(|generation| ArticlePlace { number: *written, annotation_generation: *generation });
+                let (place, is_kept) = (kept.or(current), kept.is_some());
+                if place.is_some_and(|place| self.unsound.contains(&place.number)) {
                     return Ok(Ok(false));
                 }
                 // An earlier article of the same id was deleted since. (0 is what was written before there were numbers.)
-                let number = number.filter(|number| written.0 == 0 || number == written);
-                let stored = number.map(|number| self.annotation(number, *id)).transpose()?.flatten();
+                let place = place.filter(|place| written.0 == 0 || place.number == *written);
+                let stored = place.map(|place| self.annotation(place, *id)).transpose()?.flatten();
                 let is_deleted = || {
                     let went_with_it = !is_kept && self.deleted.contains(&annotations_of(article));
                     went_with_it || self.deleted.contains(&annotation_name(article, *id))
@@ -358,21 +403,27 @@ impl Walk<'_> {
         }
     }
 
-    fn number(&mut self, article: &ArticleId) -> Result<Option<ArticleNumber>> {
-        if let Some((known, number)) = &self.article
+    fn place(&mut self, article: &ArticleId) -> Result<Option<ArticlePlace>> {
+        if let Some((known, place)) = &self.article
             && known == article
         {
-            return Ok(*number);
+            return Ok(*place);
         }
-        let number = article_table::number(self.view, article)?;
-        self.article = Some((article.clone(), number));
-        Ok(number)
+        let place = article_table::place(self.view, article)?;
+        self.article = Some((article.clone(), place));
+        Ok(place)
     }
 
-    fn annotation(&self, article: ArticleNumber, id: AnnotationId) -> Result<Option<Annotation>> {
-        let entry = AnnotationIndex::new(article, Generation::FIRST).get(self.view, id)?;
-        entry.map(|entry| records::decode_annotation(id, &entry.value)).transpose()
+    fn annotation(&self, article: ArticlePlace, id: AnnotationId) -> Result<Option<Annotation>> {
+        let entry = article.annotations().get(self.view, id)?;
+        entry.map(|entry| entry.annotation()).transpose()
     }
+}
+
+/// Which layer a change of one is of.
+fn changed_layer(change: &ResourceChange) -> Option<&LayerId> {
+    let ResourceChange::Layer { before, after } = change else { return None };
+    after.as_ref().or(before.as_ref()).map(|layer| &layer.id)
 }
 
 /// See the [module](self).

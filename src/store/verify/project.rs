@@ -4,7 +4,7 @@ use super::{
     super::{catalog::Entry, committer::Head, project_table, schema_table},
     Checker, Place, articles,
     guard::GuardedView,
-    log, rows,
+    layers, log, rows,
     versions::Tally,
 };
 
@@ -48,6 +48,7 @@ pub(super) fn check(checker: &mut Checker<'_>, place: &Place, view: &GuardedView
         tally.count(checker, place, head, &project);
     }
     check_schema(checker, place, view, head, &mut tally);
-    articles::check(checker, place, head, view, &mut tally);
+    let counted = articles::check(checker, place, head, view, &mut tally);
+    layers::check(checker, place, (head, view), &counted, &mut tally);
     log::check(checker, place, head, view, &shape.logged, &tally);
 }

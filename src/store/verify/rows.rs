@@ -11,6 +11,8 @@ use super::{
         engine::{Partition, Row, View},
         keys::{self, ArticleNumber, Generation, KeyRange, Table},
         long_values,
+        records::StoredArticle,
+        text_revision_table,
     },
     Checker, Logged, Place,
     guard::{self, GuardedView},
@@ -89,8 +91,15 @@ pub(super) struct Shape {
 /// Looks at all rows of a partition that is in use.
 pub(super) fn check(checker: &mut Checker<'_>, place: &Place) -> Shape {
     let view = GuardedView::new(checker.backend, place.partition);
-    let mut scan =
-        Scan { view: &view, place, long: None, owner: None, unowned: None, shape: Shape::default() };
+    let mut scan = Scan {
+        view: &view,
+        place,
+        long: None,
+        owner: None,
+        generations: [Vec::new(), Vec::new()],
+        unowned: None,
+        shape: Shape::default(),
+    };
     for row in Resuming::new(&view, everything()) {
         match row {
             Ok(row) => {
@@ -146,6 +155,8 @@ struct Scan<'s> {
     long: Option<(Bytes, u16, u16)>,
     /// The article number that was looked up last.
     owner: Option<(ArticleNumber, Owner)>,
+    /// The generations of its texts, and of its annotations, if it is an article.
+    generations: [Vec<Generation>; 2],
     /// What was said last to hang on nothing.
     unowned: Option<Bytes>,
     shape: Shape,
@@ -154,13 +165,26 @@ struct Scan<'s> {
 /// What hangs on an article number hangs on this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
-    Article {
-        text: Generation,
-    },
+    Article,
     Sweep,
     Nobody,
     /// Something that cannot be read, which is said where it is missed.
     Unreadable,
+}
+
+/// The generations of the texts that an article has and had and of the annotations in them, with those that are staged.
+/// What cannot be read of them is said elsewhere.
+fn generations_of(view: &dyn View, number: ArticleNumber, stored: &StoredArticle) -> [Vec<Generation>; 2] {
+    let (mut texts, mut annotations) = (vec![stored.text_generation], vec![stored.annotation_generation]);
+    for earlier in text_revision_table::rows(view, number, 0).map_while(Result::ok) {
+        texts.push(earlier.text_generation);
+        annotations.push(earlier.annotation_generation);
+    }
+    for (_, _, staged) in text_revision_table::staged(view, &keys::staged_of(number)).map_while(Result::ok) {
+        texts.push(staged);
+        annotations.push(staged);
+    }
+    [texts, annotations]
 }
 
 impl Scan<'_> {
@@ -184,7 +208,12 @@ impl Scan<'_> {
                 let what = format!("the sweep's mark at {key:02x?} says no revision that there was");
                 checker.expect(is_right, self.place, &what);
             }
-            Table::Text | Table::Annotations => self.check_owner(checker, table, key),
+            Table::Staged => {
+                checker.report.unswept += 1;
+                let what = format!("the mark of what was staged at {key:02x?} is none");
+                checker.expect(text_revision_table::is_mark(value), self.place, &what);
+            }
+            Table::Text | Table::Annotations | Table::OfArticle => self.check_owner(checker, table, key),
             Table::LongAnnotations => {
                 self.begin_long(key, value);
                 self.check_owner(checker, table, key);
@@ -243,17 +272,17 @@ impl Scan<'_> {
     }
 
     fn check_owner(&mut self, checker: &mut Checker<'_>, table: Table, key: &Bytes) {
-        let Some((number, generation)) =
-            keys::number_of(key).map(ArticleNumber).zip(keys::generation_of(key))
-        else {
-            return;
-        };
-        let what = match (self.owner(number), table) {
-            (Owner::Article { text }, Table::Text) if text == generation => return,
-            (Owner::Article { .. }, Table::Text) => "is of a text that the article does not have",
-            (Owner::Article { .. }, _) if generation == Generation::FIRST => return,
-            (Owner::Article { .. }, _) => "is of annotations that the article does not have",
-            (Owner::Sweep | Owner::Unreadable, _) => return,
+        let Some(number) = keys::number_of(key).map(ArticleNumber) else { return };
+        let generation = keys::generation_of(key);
+        let owner = self.owner(number);
+        let [texts, annotations] = &self.generations;
+        let is_in = |generations: &[Generation]| generation.is_some_and(|it| generations.contains(&it));
+        let what = match (owner, table) {
+            (Owner::Article, Table::OfArticle) | (Owner::Sweep | Owner::Unreadable, _) => return,
+            (Owner::Article, Table::Text) if is_in(texts) => return,
+            (Owner::Article, Table::Text) => "is of a text that the article does not have",
+            (Owner::Article, _) if is_in(annotations) => return,
+            (Owner::Article, _) => "is of annotations that the article does not have",
             (Owner::Nobody, _) => "hangs on an article that is not there and not to be swept",
         };
         // Once for all rows of the same tag, article and generation.
@@ -271,7 +300,10 @@ impl Scan<'_> {
             return owner;
         }
         let owner = match article_table::get(self.view, number) {
-            Ok(Some(stored)) => Owner::Article { text: stored.text_generation },
+            Ok(Some(stored)) => {
+                self.generations = generations_of(self.view, number, &stored);
+                Owner::Article
+            }
             Ok(None) => match self.view.get(&keys::sweep(number)) {
                 Ok(Some(_)) => Owner::Sweep,
                 Ok(None) => Owner::Nobody,

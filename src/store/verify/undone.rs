@@ -38,6 +38,10 @@ fn shapes(entry: &LogEntry) -> Result<Vec<Shape>> {
             ResourceChange::Article { number: _, before, after, cascaded: _ } => {
                 (before.is_some(), after.is_some())
             }
+            ResourceChange::Layer { before, after } => (before.is_some(), after.is_some()),
+            ResourceChange::ArticleLayer { number: _, article: _, layer: _, before, after } => {
+                (before.is_some(), after.is_some())
+            }
             ResourceChange::Annotation { number: _, article: _, id: _, before, after, cascaded: _ } => {
                 (before.is_some(), after.is_some())
             }

@@ -5,12 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     super::{
-        annotation_index::AnnotationIndex,
-        article_table,
+        article_table::{self, ArticlePlace},
         committer::Head,
         engine::View,
-        keys::{ArticleNumber, Generation},
-        project_table, records,
+        keys::ArticleNumber,
+        layer_table, project_table, records,
     },
     Checker, Place,
     guard::GuardedView,
@@ -28,14 +27,21 @@ pub(super) fn name(checker: &mut Checker<'_>, place: &Place, head: Head, view: &
     if let Ok(Some(project)) = project_table::get(view) {
         log.check(checker, place, &project, log::project_name);
     }
+    for layer in layer_table::declared(view).filter_map(Result::ok) {
+        log.check(checker, &format!("{place}/layers/{}", layer.id), &layer, || log::layer_name(&layer.id));
+    }
     for (number, stored) in article_table::articles(view, ArticleNumber(0)).filter_map(Result::ok) {
         let id = &stored.article.id;
         log.check(checker, &format!("{place}/articles/{id}"), &stored, || log::article_name(number));
-        let index = AnnotationIndex::new(number, Generation::FIRST);
-        for entry in index.stored(view).filter_map(Result::ok) {
-            let Ok(annotation) = records::decode_annotation(entry.key.id(), &entry.value) else { continue };
+        let index = ArticlePlace::of(number, &stored).annotations();
+        for entry in index.stored(view).filter_map(Result::ok).filter(|entry| !entry.was_staged()) {
+            let Ok(annotation) = entry.annotation() else { continue };
             let name = format!("{place}/articles/{id}/annotations/{}", annotation.id);
             log.check(checker, &name, &annotation, || log::annotation_name(id, annotation.id));
+        }
+        for layer in layer_table::article_layers(view, number).filter_map(Result::ok) {
+            let name = format!("{place}/articles/{id}/layers/{}", layer.layer);
+            log.check(checker, &name, &layer, || log::article_layer_name(number, &layer.layer));
         }
         checker.show_progress();
     }

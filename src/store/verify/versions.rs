@@ -1,17 +1,18 @@
 //! What projects, articles and annotations have in common: when they were made and last changed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     super::{
         committer::Head,
-        keys::ArticleNumber,
+        keys::{ArticleNumber, Generation},
         records::{ResourceChange, StoredArticle},
     },
     Checker,
 };
 use crate::domain::{
     annotations::Annotation,
+    layers::{ArticleLayer, Layer},
     projects::Project,
     revisions::{Revision, Timestamp},
     schema::ProjectSchema,
@@ -55,6 +56,18 @@ impl Versioned for Annotation {
     }
 }
 
+impl Versioned for Layer {
+    fn version(&self) -> Version {
+        Version { revision: self.revision, created: self.create_time, updated: self.update_time }
+    }
+}
+
+impl Versioned for ArticleLayer {
+    fn version(&self) -> Version {
+        Version { revision: self.revision, created: self.create_time, updated: self.update_time }
+    }
+}
+
 /// Counts the resources that the log must name.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -64,14 +77,25 @@ pub(super) struct Tally {
     pub(super) is_whole: bool,
     /// Articles whose annotations cannot be looked up.
     pub(super) unsound: HashSet<ArticleNumber>,
-    /// Articles that are deleted, and whose annotations are kept.
-    pub(super) deleted: HashSet<ArticleNumber>,
+    /// Articles that are deleted, and whose annotations are kept in this generation.
+    pub(super) deleted: HashMap<ArticleNumber, Generation>,
 }
 
 impl Tally {
     /// Checks what is stored against the head, and counts it.
     pub(super) fn count(
         &mut self,
+        checker: &mut Checker<'_>,
+        place: &dyn std::fmt::Display,
+        head: Head,
+        resource: &impl Versioned,
+    ) {
+        Self::check(checker, place, head, resource);
+        self.logged += u64::from(resource.version().revision > head.log_floor);
+    }
+
+    /// Checks what is stored against the head.
+    pub(super) fn check(
         checker: &mut Checker<'_>,
         place: &dyn std::fmt::Display,
         head: Head,
@@ -88,7 +112,6 @@ impl Tally {
                 format!("was made at {created} and changed at {updated}; the last commit was at {last}");
             checker.problem(place, &what);
         }
-        self.logged += u64::from(revision > head.log_floor);
     }
 }
 
@@ -109,6 +132,10 @@ impl ChangedVersions {
             ResourceChange::Project { before, after } => both(before.as_ref(), after.as_ref()),
             ResourceChange::LabelSchema { before, after } => both(before.as_deref(), after.as_deref()),
             ResourceChange::Article { number: _, before, after, cascaded: _ } => {
+                both(before.as_ref(), after.as_ref())
+            }
+            ResourceChange::Layer { before, after } => both(before.as_ref(), after.as_ref()),
+            ResourceChange::ArticleLayer { number: _, article: _, layer: _, before, after } => {
                 both(before.as_ref(), after.as_ref())
             }
             ResourceChange::Annotation { number: _, article: _, id: _, before, after, cascaded: _ } => {

@@ -59,18 +59,19 @@ impl State {
         for article in article_table::articles(view, ArticleNumber(0)) {
             let (number, stored) = article.unwrap();
             let id = &stored.article.id;
-            assert_eq!(article_table::number(view, id), Ok(Some(number)));
+            let place = article_table::ArticlePlace::of(number, &stored);
+            assert_eq!(article_table::place(view, id), Ok(Some(place)));
             let mut text = BytesMut::new();
             let bytes = usize::try_from(stored.article.text.length.utf8).unwrap();
             let whole =
                 article_table::read_text(view, number, stored.text_generation, &mut text, bytes, usize::MAX);
             assert_eq!(whole, Ok(Some(true)), "the text of {id}");
-            let index = AnnotationIndex::new(number, Generation::FIRST);
+            let index = place.annotations();
             index.verify(view).unwrap();
             let annotations = index.in_document_order(view, None, None).unwrap().map(|entry| {
                 let entry = entry.unwrap();
                 let id = entry.key.id();
-                (*id.as_bytes(), crate::store::records::decode_annotation(id, &entry.value).unwrap())
+                (*id.as_bytes(), entry.annotation().unwrap())
             });
             let content =
                 (stored.article.clone(), String::from_utf8(text.to_vec()).unwrap(), annotations.collect());

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use super::super::*;
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
         ids::AnnotationId,
         requests::{Method, Request, RequestId},
     },
+    proto::stored::{AnnotationStatistics, LayerTallies},
     store::{
         article_table,
         committer::{Backend, PartitionView, full_key},
@@ -50,13 +52,25 @@ pub(super) struct LogEntry {
     pub(super) undone: u64,
 }
 
-/// `AnnotationStatistics`, the same on the wire.
-#[derive(Clone, PartialEq, prost::Message)]
+/// What statistics of one row say.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Statistics {
-    #[prost(uint64, repeated, tag = "1")]
-    pub(super) by_length_class: Vec<u64>,
-    #[prost(bool, tag = "2")]
-    pub(super) has_directory: bool,
+    pub(super) head: AnnotationStatistics,
+    pub(super) layers: LayerTallies,
+}
+
+impl Statistics {
+    pub(super) fn read(row: &Bytes) -> Option<Self> {
+        let mut value =
+            row.get(4..).filter(|value| row[..4] == u32::try_from(value.len()).unwrap().to_be_bytes())?;
+        let head = AnnotationStatistics::decode_length_delimited(&mut value).ok()?;
+        Some(Self { head, layers: LayerTallies::decode(value).ok()? })
+    }
+
+    pub(super) fn write(&self) -> Vec<u8> {
+        let value = [self.head.encode_length_delimited_to_vec(), self.layers.encode_to_vec()].concat();
+        [&u32::try_from(value.len()).unwrap().to_be_bytes()[..], &value].concat()
+    }
 }
 
 /// All rows, with their partitions in their keys.
@@ -145,7 +159,7 @@ impl Rows {
 
     /// The number of the article called `id`.
     pub(super) fn number(&self, id: &str) -> ArticleNumber {
-        self.read(P, |view| article_table::number(view, &article(id).article)).unwrap()
+        self.read(P, |view| article_table::place(view, &article(id).article)).unwrap().number
     }
 }
 

@@ -18,15 +18,23 @@ fn deleted_articles_that_are_wrong_are_found() {
     });
     let index = AnnotationIndex::new(gone, Generation::FIRST);
     check("none deleted it since, and it is not there", |rows| {
-        rows.write(P, 1, |draft| index.remove(draft, annotation_id(1)));
+        rows.write(P, 1, |draft| {
+            let annotation = index.get(draft, annotation_id(1))?.unwrap().annotation()?;
+            index.remove(draft, annotation_id(1), Tally::of(&annotation))
+        });
     });
     check("it is not what revision", |rows| {
         rows.write(P, 1, |draft| {
             let entry = index.get(draft, annotation_id(1))?.unwrap();
-            let mut annotation = records::decode_annotation(annotation_id(1), &entry.value)?;
+            let mut annotation = entry.annotation()?;
             annotation.label = Label::parse("label", "Z").unwrap();
             let value = records::annotation(&annotation).encode_to_vec();
-            index.replace(draft, entry.key, entry.key, &value)
+            index.replace(
+                draft,
+                (entry.key, Tally::of(&annotation)),
+                (entry.key, Tally::of(&annotation)),
+                &value,
+            )
         });
     });
     let mark = |rows: &mut Rows, revision: u64| {

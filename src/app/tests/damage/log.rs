@@ -38,13 +38,13 @@ fn a_log_that_is_wrong_is_found() {
         let stored = rows.read(P, |view| index.get(view, annotation_id(149))).unwrap();
         let stored = records::decode_annotation(annotation_id(149), &stored.value).unwrap();
         let (article, id, before) = (article("b").article, stored.id, Some(stored));
-        let number = rows.read(P, |view| article_table::number(view, &article)).unwrap();
+        let number = rows.read(P, |view| article_table::place(view, &article)).unwrap().number;
         let change = ResourceChange::Annotation { number, article, id, before, after: None, cascaded: false };
         edit(rows, rows.head(P), &|entry| entry.changes.push(records::change(&change)));
     });
     check("changes nothing into nothing", |rows| {
         let (article, id) = (article("b").article, annotation_id(1));
-        let number = rows.read(P, |view| article_table::number(view, &article)).unwrap();
+        let number = rows.read(P, |view| article_table::place(view, &article)).unwrap().number;
         let change =
             ResourceChange::Annotation { number, article, id, before: None, after: None, cascaded: false };
         edit(rows, rows.head(P), &|entry| entry.changes.push(records::change(&change)));
@@ -59,7 +59,10 @@ fn a_log_that_is_wrong_is_found() {
 fn what_the_log_does_not_say_is_found() {
     check("none deleted it since, and it is not there", |rows| {
         let index = index(rows, "b");
-        rows.write(P, 1, |draft| index.remove(draft, annotation_id(100)));
+        rows.write(P, 1, |draft| {
+            let annotation = index.get(draft, annotation_id(100))?.unwrap().annotation()?;
+            index.remove(draft, annotation_id(100), Tally::of(&annotation))
+        });
     });
     check("it is not what revision", |rows| {
         edit_annotation(rows, "b", 100, |annotation| annotation.label = Label::parse("", "Z").unwrap());
@@ -68,11 +71,16 @@ fn what_the_log_does_not_say_is_found() {
         let index = index(rows, "a");
         rows.write(P, 1, |draft| {
             let entry = index.get(draft, annotation_id(1))?.unwrap();
-            let mut annotation = records::decode_annotation(annotation_id(1), &entry.value)?;
+            let mut annotation = entry.annotation()?;
             annotation.id = annotation_id(n);
             annotation.revision = Revision(revision);
             let key = SortKey::of(entry.key.start(), entry.key.end(), annotation.id);
-            index.insert(draft, key, &records::annotation(&annotation).encode_to_vec())
+            index.insert(
+                draft,
+                key,
+                &records::annotation(&annotation).encode_to_vec(),
+                Tally::of(&annotation),
+            )
         });
     };
     check("whose log entry does not name it", |rows| restore(rows, 77, 8));

@@ -11,12 +11,11 @@ use super::{
     database::{LogEntry, P, Q, Rows, Statistics, healthy},
 };
 use crate::store::{
-    annotation_index::AnnotationIndex,
-    article_table,
+    article_table::{self, ArticlePlace},
     committer::full_key,
-    keys::Generation,
-    long_values, project_table,
+    layer_table, long_values, project_table,
     records::{self, ResourceChange},
+    schema_table,
 };
 
 #[derive(Debug, Clone)]
@@ -101,8 +100,9 @@ fn is_moved_within_its_place(rows: &Rows, key: &Bytes, damaged: &Rows) -> bool {
 fn packed_prefix(key: &[u8]) -> Option<usize> {
     match key[4] {
         0x04 => Some(9),
-        0x21 | 0x50 => Some(5),
-        0x30 | 0x31 => Some(17),
+        0x13 | 0x21 | 0x50 => Some(5),
+        0x35 => Some(13),
+        0x30 | 0x31 | 0x34 => Some(17),
         _ => None,
     }
 }
@@ -139,11 +139,12 @@ fn is_harmless(rows: &Rows, key: &Bytes, damaged: &Rows) -> bool {
     }
 }
 
-/// What statistics say; classes that are left out are empty.
-fn counts(row: &Bytes) -> Option<(Vec<u64>, bool)> {
-    let Statistics { mut by_length_class, has_directory } = Statistics::decode(row.clone()).ok()?;
-    while by_length_class.pop_if(|count| *count == 0).is_some() {}
-    Some((by_length_class, has_directory))
+/// What statistics say that is held against anything; classes that are left out are empty.
+fn counts(row: &Bytes) -> Option<Statistics> {
+    let mut statistics = Statistics::read(row)?;
+    statistics.head.changed_revision = 0;
+    while statistics.head.by_length_class.pop_if(|count| *count == 0).is_some() {}
+    Some(statistics)
 }
 
 /// What a log entry says that anything is held against: what is stored still, what was deleted, and when.
@@ -164,6 +165,8 @@ fn said(rows: &Rows, key: &Bytes) -> Option<(Option<i64>, Vec<ResourceChange>)> 
             ResourceChange::Project { after: Some(_), .. }
                 | ResourceChange::Article { after: Some(_), .. }
                 | ResourceChange::Annotation { after: Some(_), .. }
+                | ResourceChange::Layer { after: Some(_), .. }
+                | ResourceChange::ArticleLayer { after: Some(_), .. }
         )
     };
     let time = changes.iter().any(is_pinned).then_some(time);
@@ -186,8 +189,15 @@ fn made() -> &'static HashSet<String> {
 fn name_if(change: &ResourceChange, is_there: bool) -> Option<String> {
     let (after, name) = match change {
         ResourceChange::Project { after, .. } => (after.is_some(), "the project".to_owned()),
+        ResourceChange::LabelSchema { after, .. } => (after.is_some(), "the label schema".to_owned()),
         ResourceChange::Article { number, after, .. } => (after.is_some(), number.0.to_string()),
         ResourceChange::Annotation { article, id, after, .. } => (after.is_some(), format!("{article}/{id}")),
+        ResourceChange::Layer { before, after } => {
+            (after.is_some(), after.as_ref().or(before.as_ref()).unwrap().id.to_string())
+        }
+        ResourceChange::ArticleLayer { number, layer, after, .. } => {
+            (after.is_some(), format!("{}/{layer}", number.0))
+        }
     };
     (after == is_there).then_some(name)
 }
@@ -203,20 +213,35 @@ fn what_stands(mut change: ResourceChange) -> Option<ResourceChange> {
             *before = None;
             rows.read(P, |view| project_table::get(view)) == *after
         }
+        ResourceChange::LabelSchema { before, after } => {
+            *before = None;
+            rows.read(P, |view| schema_table::get(view)).as_ref() == after.as_deref()
+        }
         ResourceChange::Article { number, before, after, cascaded: _ } => {
             *before = None;
             rows.read(P, |view| article_table::get(view, *number)) == *after
         }
-        ResourceChange::Annotation { number: written, article, id, before, after, cascaded: _ } => {
+        ResourceChange::Layer { before, after } => {
+            let id = after.as_ref().or(before.as_ref()).unwrap().id.clone();
             *before = None;
-            let number = rows.read(P, |view| article_table::number(view, article));
+            rows.read(P, |view| layer_table::get(view, &id)) == *after
+        }
+        ResourceChange::ArticleLayer { number, layer, before, after, .. } => {
+            *before = None;
+            rows.read(P, |view| layer_table::article_layer(view, *number, layer)) == *after
+        }
+        ResourceChange::Annotation { number: written, article, id, before, after, cascaded } => {
+            *cascaded = false;
+            *before = None;
+            let place = rows.read(P, |view| article_table::place(view, article));
+            let number = place.map(|place| place.number);
             // 0 is what was written before there were numbers.
             if written.0 == 0 {
                 *written = number.unwrap_or(*written);
             }
-            let index = number.map(|number| AnnotationIndex::new(number, Generation::FIRST));
+            let index = place.map(ArticlePlace::annotations);
             let stored = index.and_then(|index| rows.read(P, |view| index.get(view, *id)));
-            let stored = stored.map(|entry| records::decode_annotation(*id, &entry.value).unwrap());
+            let stored = stored.map(|entry| entry.annotation().unwrap());
             stored == *after
         }
     };
