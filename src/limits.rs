@@ -129,6 +129,16 @@ pub const CHANGES_SCANNED_BYTES_MAX: usize = 16 * MIB;
 pub const CONFLICTS_LISTED_MAX: usize = 16;
 /// A status with its details: clients cut trailers at 8 or 16 KiB.
 pub const STATUS_BYTES_MAX: usize = 4 * KIB;
+/// A filter.
+pub const FILTER_BYTES_MAX: usize = 8 * KIB;
+/// Comparisons and functions of one filter; each value of several in parentheses is one.
+pub const FILTER_RESTRICTIONS_MAX: usize = 256;
+/// Parentheses of a filter that stand in each other, those of functions too.
+pub const FILTER_DEPTH_MAX: usize = 32;
+/// Functions of a filter that stand in each other.
+pub const FILTER_FUNCTION_DEPTH_MAX: usize = 4;
+/// Different arguments of a filter's functions: what passes each is gathered beforehand.
+pub const FILTER_FUNCTION_ARGUMENTS_MAX: usize = 8;
 /// Positions that an error lists.
 pub const ERROR_POSITIONS_MAX: usize = 16;
 

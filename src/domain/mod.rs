@@ -6,6 +6,7 @@ pub mod articles;
 pub mod attributes;
 pub mod details;
 pub mod errors;
+pub mod filter;
 pub mod ids;
 pub mod layers;
 #[cfg(test)]
