@@ -34,7 +34,7 @@ use self::support::shared;
 #[test]
 fn brat_schemas_accept_what_was_annotated_under_them() {
     for (folder, labels, annotations) in
-        [("corpora/NCBI-disease", 1, 226), ("corpora/TDT", 113, 2_334), ("tutorials/news", 25, 152)]
+        [("corpora/NCBI-disease", 1, 226), ("corpora/TDT", 113, 2_334), ("tutorials/news", 24, 152)]
     {
         let Some(folder) = shared(&format!("corpora/brat-examples/{folder}")) else { return };
         let file = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
@@ -83,7 +83,7 @@ fn label_studio_configurations_are_read() {
 
 /// Unlike eprintln!, this is seen although the test passes.
 fn report(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// The files below `folder` whose names end so.
@@ -106,8 +106,8 @@ fn files(folder: &Path, extension: &str) -> Vec<std::path::PathBuf> {
 
 /// The schema is the same after it was a file.
 fn check_files(schema: &LabelSchema) {
-    assert_eq!(schema_file::read_yaml(&schema_file::write_yaml(schema)).as_ref(), Ok(schema));
-    assert_eq!(schema_file::read_json(&schema_file::write_json(schema)).as_ref(), Ok(schema));
+    assert_eq!(schema_file::read_yaml(&schema_file::write_yaml(schema)), Ok(schema.clone()));
+    assert_eq!(schema_file::read_json(&schema_file::write_json(schema)), Ok(schema.clone()));
 }
 
 /// An annotation of a file of brat's.

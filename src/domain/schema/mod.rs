@@ -2,6 +2,7 @@
 //!
 //! A [`SchemaDefinition`] is what people write. [`LabelSchema::parse`] checks it once and makes it quick to ask.
 
+mod changes;
 mod graphemes;
 mod labels;
 mod neighbours;

@@ -12,8 +12,9 @@ const FLAG: usize = 2;
 const COUNT: usize = 6;
 
 impl SchemaDefinition {
-    /// How many bytes its encoding takes, at most.
-    pub(super) fn bytes(&self) -> usize {
+    /// How many bytes its encoding takes, at most, without what the server knows of it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         let Self { mode: _, labels, attributes, spans, exclusive } = self;
         FLAG + rules(*spans)
             + labels.iter().map(label).sum::<usize>()

@@ -1,6 +1,9 @@
 //! The lines of `annotation.conf`: sections, macros, and types with what they take.
 
-use crate::formats::{FileError, Losses, tree::Place};
+use crate::{
+    formats::{FileError, Losses, tree::Place},
+    limits::{SCHEMA_BYTES_MAX, SETTINGS_FILE_BYTES_MAX},
+};
 
 /// A part of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +22,14 @@ pub(super) struct Line {
     pub(super) section: Section,
     /// From 1.
     pub(super) number: usize,
-    /// How far it is indented, in tabs.
+    /// How far it is indented: each tab or blank is a level.
     pub(super) depth: usize,
     /// Whether it begins with `!`: a type that only groups others.
     pub(super) is_abstract: bool,
     /// Its names: the first is the type, others are what people call it.
     pub(super) names: Vec<String>,
     /// `Name:Value|Value`, each with its values.
-    pub(super) arguments: Vec<(String, Vec<String>)>,
+    pub(super) arguments: Arguments,
 }
 
 impl Line {
@@ -53,7 +56,8 @@ pub(super) fn read(file: &str, losses: &mut Losses) -> Result<Vec<Line>, FileErr
     let mut section = None;
     let mut is_skipped = false;
     let mut macros: Vec<(String, String)> = Vec::new();
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut bytes = 0;
     let file = file.strip_prefix('\u{feff}').unwrap_or(file);
     for (number, line) in (1..).zip(file.lines()) {
         let line = line.trim_end();
@@ -80,8 +84,17 @@ pub(super) fn read(file: &str, losses: &mut Losses) -> Result<Vec<Line>, FileErr
             macros.push((name.to_owned(), meaning));
             continue;
         }
-        let depth = line.len() - line.trim_start_matches('\t').len();
-        lines.push(type_of(section, number, depth, &expanded(content, &macros, number)?)?);
+        let depth = line.chars().count() - content.chars().count();
+        let content = expanded(content, &macros, number)?;
+        bytes += content.len();
+        if bytes > SETTINGS_FILE_BYTES_MAX {
+            return Err(wrong(number, "makes the file too long, with what its macros mean"));
+        }
+        let above = |line: &&Line| line.section == section && line.depth < depth;
+        let inherits = depth > 0 && content.contains("<INHERIT>");
+        let above = inherits.then(|| lines.iter().rev().find(above)).flatten();
+        let inherited = above.map(|above| above.arguments.clone());
+        lines.push(type_of(section, number, (depth, inherited), &content)?);
     }
     Ok(lines)
 }
@@ -119,7 +132,7 @@ fn expanded(content: &str, macros: &[(String, String)], number: usize) -> Result
         let (meaning, after) = meaning.unwrap_or(("<", after));
         expanded.push_str(meaning);
         rest = after;
-        if expanded.len() > crate::limits::SCHEMA_BYTES_MAX {
+        if expanded.len() > SCHEMA_BYTES_MAX {
             return Err(wrong(number, "is longer than a whole schema may be, with what its macros mean"));
         }
     }
@@ -127,7 +140,15 @@ fn expanded(content: &str, macros: &[(String, String)], number: usize) -> Result
     Ok(expanded)
 }
 
-fn type_of(section: Section, number: usize, depth: usize, content: &str) -> Result<Line, FileError> {
+/// What a type takes.
+type Arguments = Vec<(String, Vec<String>)>;
+
+fn type_of(
+    section: Section,
+    number: usize,
+    (depth, mut inherited): (usize, Option<Arguments>),
+    content: &str,
+) -> Result<Line, FileError> {
     let (names, arguments) = content.split_once([' ', '\t']).unwrap_or((content, ""));
     let is_abstract = names.starts_with('!');
     let names: Vec<_> =
@@ -135,19 +156,20 @@ fn type_of(section: Section, number: usize, depth: usize, content: &str) -> Resu
     if names.is_empty() {
         return Err(wrong(number, format!("{content:?} has no type at its beginning")));
     }
-    let arguments = split(arguments)
-        .map(|argument| {
-            let (name, values) = argument.split_once(':').ok_or_else(|| {
-                wrong(
-                    number,
-                    format!("{argument:?} is no argument; it is written Role:Type, or Role:Type|Type"),
-                )
-            })?;
-            let values = values.split('|').map(str::trim).filter(|value| !value.is_empty());
-            Ok((name.trim().to_owned(), values.map(str::to_owned).collect()))
-        })
-        .collect::<Result<_, FileError>>()?;
-    Ok(Line { section, number, depth, is_abstract, names, arguments })
+    let mut all = Vec::new();
+    for argument in split(arguments) {
+        if argument == "<INHERIT>" {
+            let above = inherited.take();
+            all.extend(above.ok_or_else(|| wrong(number, "<INHERIT> stands below no type, or twice"))?);
+            continue;
+        }
+        let (name, values) = argument.split_once(':').ok_or_else(|| {
+            wrong(number, format!("{argument:?} is no argument; it is written Role:Type, or Role:Type|Type"))
+        })?;
+        let values = values.split('|').map(str::trim).filter(|value| !value.is_empty());
+        all.push((name.trim().to_owned(), values.map(str::to_owned).collect()));
+    }
+    Ok(Line { section, number, depth, is_abstract, names, arguments: all })
 }
 
 /// The parts between commas, but for commas within braces.

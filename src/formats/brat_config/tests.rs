@@ -69,6 +69,9 @@ fn events_are_relations_with_a_trigger() {
         schema.definition().labels[2].roles.iter().map(|role| (role.role.as_str(), role.min_count)).collect();
     assert_eq!(roles, [("trigger", 1), ("Who", 1), ("Where", 0)]);
     assert_eq!(losses.into_vec()[0].examples, ["Gain"]);
+    let config = "[entities]\nA\n[events]\nChange Where:A\n Gain <INHERIT>, Who:A\n";
+    let (schema, losses) = read(BratConfig { annotation: config, ..BratConfig::default() }).unwrap();
+    assert_eq!((schema.definition().labels[2].roles.len(), losses.into_vec().len()), (3, 0));
 }
 
 #[test]
@@ -122,10 +125,7 @@ fn what_brat_does_not_read_either_is_refused_with_its_line() {
         assert_eq!(error.to_string(), expected);
     };
     check("Person\n", "line 1, column 1: stands before the first section, such as [entities]");
-    check(
-        "[entities]\nA\n\t\tB\n",
-        "line 3, column 1: is indented by more tabs than what stands above it allows",
-    );
+    check("[entities]\nA\n\t\tB\n", "line 3, column 1: is indented by more than what stands above it allows");
     check(
         "[relations]\nIn Arg1\n",
         "line 2, column 1: \"Arg1\" is no argument; it is written Role:Type, or Role:Type|Type",
@@ -140,4 +140,24 @@ fn what_brat_does_not_read_either_is_refused_with_its_line() {
     let error =
         read(BratConfig { annotation: &format!("[macros]\n<M0>=aaaa\n{growing}"), ..BratConfig::default() });
     assert!(error.unwrap_err().message.contains("longer than a whole schema"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_a_configuration_or_told_why_not(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "[entities]\n", "[events]\n", "[relations]\n", "[attributes]\n", "[x]\n", "\n", "\t", " ", "A", "B|b", "!", "Arg:",
+                "Arg1:A", ", ", "{2}", "{1-3}", "?", "+", "<ENTITY>", "<EVENT>", "<ANY>", "<X>=A|B\n", "<X>", "<INHERIT>",
+                "<OVERLAP> ", "<OVL-TYPE>:contain", "<REL-TYPE>:symmetric-transitive", "Value:a|b", "|", ":", "#", "é", "---\n",
+            ]),
+            0..40,
+        ),
+    ) {
+        let text = pieces.concat();
+        let config = BratConfig { annotation: &text, visual: &text, shortcuts: &text };
+        if let Ok((schema, _)) = read(config) {
+            proptest::prop_assert_eq!(schema_file::read_yaml(&schema_file::write_yaml(&schema)), Ok(schema));
+        }
+    }
 }

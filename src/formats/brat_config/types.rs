@@ -88,7 +88,8 @@ impl Types {
     }
 
     pub(super) fn relation(&mut self, line: &Line, losses: &mut Losses) -> Result<()> {
-        if line.name() == "<OVERLAP>" {
+        // The second is how it was written before the first.
+        if ["<OVERLAP>", "ENTITY-NESTING"].contains(&line.name()) {
             return self.overlap(line, losses);
         }
         if line.name().starts_with('<') {
@@ -175,7 +176,7 @@ impl Types {
     fn add(&mut self, line: &Line, kinds: Vec<TargetKind>, losses: &mut Losses) -> Result<bool> {
         let depth = line.depth;
         if depth > 0 && self.path.len() < depth {
-            return Err(line.wrong("is indented by more tabs than what stands above it allows"));
+            return Err(line.wrong("is indented by more than what stands above it allows"));
         }
         self.path.truncate(depth);
         let parent = self.path.last().cloned().unwrap_or_default();
@@ -229,7 +230,7 @@ impl Types {
     /// `<OVERLAP> Arg1:Person, Arg2:GPE, <OVL-TYPE>:contain|equal`
     fn overlap(&mut self, line: &Line, losses: &mut Losses) -> Result<()> {
         let types = line.values("<OVL-TYPE>").unwrap_or_default();
-        let mut overlap = Overlap::None;
+        let mut overlap = if line.name() == "<OVERLAP>" { Overlap::None } else { Overlap::Nested };
         for kind in types {
             overlap = overlap.max(match kind.as_str() {
                 "<ANY>" | "cross" => Overlap::Any,

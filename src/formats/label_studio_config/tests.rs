@@ -111,3 +111,23 @@ fn what_is_no_configuration_is_refused_with_its_place() {
     check(&"<View>".repeat(100), "line 1, column 193: is nested deeper");
     check("<View><Labels><Label value=\"\"/></Labels></View>", "labels[0].label: is empty");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_a_configuration_or_told_why_not(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "<View>", "</View>", "<Labels name=\"l\">", "</Labels>", "<Label value=\"A\"/>", "<Label value=\"\"/>", "<Choices \
+                 name=\"l\" perRegion=\"true\">", "<Choices name=\"c\">", "</Choices>", "<Choice value=\"A\"/>", "<Choice \
+                 value=\"b\" selected=\"true\">", "</Choice>", "<Rating name=\"c\" maxRating=\"-1\"/>", "<Number name=\"n\" \
+                 min=\"NaN\"/>", "<Relations>", "</Relations>", "<Relation value=\"A\"/>", "&amp;", "&x;", "<", ">", "é",
+                "<!-- -->", "<![CDATA[", "]]>", "<?x?>",
+            ]),
+            0..20,
+        ),
+    ) {
+        if let Ok((schema, _)) = read(&pieces.concat()) {
+            proptest::prop_assert_eq!(schema_file::read_yaml(&schema_file::write_yaml(&schema)), Ok(schema));
+        }
+    }
+}

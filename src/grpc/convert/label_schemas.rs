@@ -358,15 +358,12 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::{
-        domain::schema::samples::{everything, some_schema},
-        limits::SCHEMA_BYTES_MAX,
-    };
+    use crate::domain::schema::samples::{everything, some_schema};
 
     #[test]
     fn a_schema_that_was_sent_is_read_as_it_was() {
-        let schema = everything();
-        assert_eq!(definition(sent(schema.definition())).as_ref(), Ok(schema.definition()));
+        let sent = sent(everything().definition());
+        assert_eq!(definition(sent), Ok(everything().into_definition()));
     }
 
     #[test]
@@ -414,8 +411,8 @@ mod tests {
         #[test]
         fn any_schema_is_sent_and_read_as_it_was(schema in some_schema()) {
             let sent = sent(schema.definition());
-            prop_assert!(sent.encoded_len() <= SCHEMA_BYTES_MAX);
-            prop_assert_eq!(definition(sent), Ok(schema.definition().clone()));
+            prop_assert!(sent.encoded_len() <= schema.definition().bytes());
+            prop_assert_eq!(definition(sent), Ok(schema.into_definition()));
         }
     }
 }

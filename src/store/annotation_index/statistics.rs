@@ -15,7 +15,11 @@ use crate::{
         revisions::{Revision, Timestamp},
     },
     proto::stored::{self, AnnotationStatistics, LayerTallies, LayerTally},
-    store::{keys, records, records::GenerationBase, sort_key::SortKey},
+    store::{
+        keys, records,
+        records::GenerationBase,
+        sort_key::{CLASSES, SortKey},
+    },
 };
 
 /// How a row of a format before 4 begins, in which nothing else is counted. A long value begins with its length, and so
@@ -189,13 +193,17 @@ impl AnnotationIndex {
             return long_values::delete(draft, &key);
         }
         let layers = layers.clone().ok_or_else(not_counted)?;
+        let mut head = head.clone();
+        while head.by_length_class.len() > LENGTH_CLASSES
+            && head.by_length_class.pop_if(|count| *count == 0).is_some()
+        {}
         let mut value = head.encode_length_delimited_to_vec();
         value.extend_from_slice(&LayerTallies { layers }.encode_to_vec());
         long_values::put(draft, &key, &value)
     }
 
     fn checked(&self, head: Option<AnnotationStatistics>) -> Result<AnnotationStatistics> {
-        let classes = usize::from(LENGTH_CLASSES);
+        let classes = usize::from(CLASSES);
         let head = head.filter(|head| head.by_length_class.len() <= classes);
         let mut head = head.ok_or_else(|| self.no_statistics())?;
         head.by_length_class.resize(classes, 0);
