@@ -32,7 +32,7 @@ use crate::{
         engine::{At, Change, Commit, Engine, LogError, LogPin, Stamp},
         keys::ArticleNumber,
         project_table,
-        records::ResourceChange,
+        records::{ResourceChange, StoredArticle},
         text_revision_table,
     },
 };
@@ -140,9 +140,11 @@ enum Stage {
 }
 
 /// An article that a commit creates, brings back or gives another text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Created {
     number: ArticleNumber,
+    /// As it was then: it may have another text by now.
+    stored: StoredArticle,
     /// Whether more than a text comes with it, which the commit does not tell.
     is_whole: bool,
 }
@@ -372,7 +374,7 @@ impl Copying {
                         if is_new && read.is_none_or(|read| *read < commit.stamp.revision) {
                             let is_whole =
                                 cascaded || after.article.text.revision > 1 || commit.origin.undone.is_some();
-                            articles.push_back(Created { number, is_whole });
+                            articles.push_back(Created { number, stored: after, is_whole });
                         }
                     }
                     ResourceChange::Article { number, before: _, after: None, cascaded: _ } => {
@@ -395,7 +397,7 @@ impl Copying {
         let Stage::Created { articles, place, commits, target } = &mut self.stage else {
             return Ok(Step::Records(Vec::new()));
         };
-        let Some(Created { number, is_whole }) = articles.front().copied() else {
+        let Some(Created { number, stored, is_whole }) = articles.front().cloned() else {
             let last = commits.last().map_or(self.pin.head, |commit| commit.stamp);
             let records = commit_records(std::mem::take(commits));
             self.stage = Stage::Log { last, target: *target };
@@ -403,7 +405,8 @@ impl Copying {
         };
         let (from, room) = (place.clone(), self.room);
         let read = self.project.read(engine, move |view| {
-            let Some(stored) = article_table::get(view, number)? else { return Ok(None) };
+            let Some(current) = article_table::get(view, number)? else { return Ok(None) };
+            let stored = if is_whole { current } else { stored };
             scan::rest(view, number, &stored, &from, room).map(Some)
         });
         let At { value, revision } = read.await?;

@@ -163,8 +163,8 @@ impl App {
         let head = *self.engine.head(project.partition).borrow();
         let (project, judged) = (Arc::clone(project), Judged::default());
         let mut replacement = Replacement { project, old, new, seen: head, judged };
-        // What is forced is judged by nobody, and a schema without rules refuses nothing.
-        if force || replacement.new.is_default() {
+        // What is forced is judged by nobody.
+        if force || replacement.new.breaks_nothing_of(&replacement.old.schema) {
             return Ok(replacement);
         }
         let mut cursor = Some(Cursor { article: ArticleNumber(0), after: None });
@@ -310,7 +310,7 @@ impl Replacement {
     /// SCHEMA_VIOLATED, OVERLOADED.
     pub(super) fn put(&self, draft: &mut Draft<'_>, force: bool) -> Result<()> {
         let stamp = draft.stamp();
-        if !force && !self.new.is_default() {
+        if !force && !self.new.breaks_nothing_of(&self.old.schema) {
             if stamp.revision.0 > self.seen.0.saturating_add(COMMITS_LOOKED_THROUGH_MAX) {
                 return Err(Problem::Overloaded.into());
             }
@@ -355,7 +355,7 @@ impl Decision for SchemaCommit {
         project_table::require(draft, &project.name())?;
         let current = project.schema(draft)?;
         let name = name(&project.name());
-        let standing = || Standing::LabelSchema(project.name(), project.uid, Arc::clone(&current));
+        let standing = || Standing::LabelSchema(project.name(), project.uid, Box::new(current.as_ref().clone()));
         let etag = current.etag(project.uid);
         // What the mask leaves of it was read before, too.
         let read = if self.etag.is_empty() { old.etag(project.uid).to_string() } else { self.etag.clone() };

@@ -2,6 +2,7 @@
 
 mod damage;
 mod follow;
+mod staging;
 
 use std::{
     fmt,

@@ -1,7 +1,7 @@
 //! What Spandrel refuses, and why. One type for every layer: a refusal keeps its facts until the edge turns it
 //! into a status, whose code and reason stand in one table in `grpc/status.rs`.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use super::{
     annotations::Annotation,
@@ -222,7 +222,7 @@ pub enum Standing {
     /// A project.
     Project(Project),
     /// The label schema of a project, in this life of it.
-    LabelSchema(ProjectName, ProjectUid, Arc<ProjectSchema>),
+    LabelSchema(ProjectName, ProjectUid, Box<ProjectSchema>),
     /// An article, in this life of its project.
     Article(ArticleName, ProjectUid, Article),
     /// An annotation of an article, in this life of its project.

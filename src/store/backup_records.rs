@@ -29,7 +29,7 @@ use prost::Message as _;
 use super::{
     engine::{Origin, Revision, Stamp, Timestamp},
     keys::{ArticleNumber, Generation},
-    records::{self, StoredArticle, StoredTextRevision, decode},
+    records::{self, GenerationBase, StoredArticle, StoredTextRevision, decode},
 };
 use crate::{
     domain::{
@@ -79,6 +79,8 @@ pub enum Record {
         number: ArticleNumber,
         /// Their generation.
         generation: Generation,
+        /// What those stand for that were staged, where some may be.
+        base: Option<GenerationBase>,
         /// The annotations: their ids, and what is stored of each.
         annotations: Vec<(AnnotationId, Bytes)>,
     },
@@ -223,7 +225,7 @@ fn stored(record: Record) -> Stored {
             offset,
             data: bytes,
         }),
-        Record::Annotations { number, generation, annotations } => {
+        Record::Annotations { number, generation, base, annotations } => {
             let annotation = |(id, record): (AnnotationId, Bytes)| {
                 let id = Bytes::copy_from_slice(id.as_bytes());
                 stored::BackupAnnotation { id, record }
@@ -232,6 +234,7 @@ fn stored(record: Record) -> Stored {
                 number: number.0,
                 generation: generation.0,
                 annotations: annotations.into_iter().map(annotation).collect(),
+                base: base.map(records::generation_base),
             })
         }
         Record::Commits(parts) => {
@@ -277,6 +280,14 @@ fn stored(record: Record) -> Stored {
     }
 }
 
+fn read_part(commit: stored::BackupCommit) -> Result<CommitPart> {
+    let stored::BackupCommit { revision, commit_time_us, changes, continued, request, undone_revision } =
+        commit;
+    let stamp = Stamp { revision: Revision(revision), time: Timestamp(commit_time_us) };
+    let origin = records::read_origin(request, undone_revision)?;
+    Ok(CommitPart { stamp, origin, changes, continued })
+}
+
 fn read(record: Stored) -> Result<Record> {
     let missing = |what: &str| Error::corrupt(format!("a record lacks its {what}"));
     Ok(match record {
@@ -296,7 +307,7 @@ fn read(record: Stored) -> Result<Record> {
             offset,
             bytes: data,
         },
-        Stored::Annotations(stored::BackupAnnotations { number, generation, annotations }) => {
+        Stored::Annotations(stored::BackupAnnotations { number, generation, annotations, base }) => {
             let annotation = |stored::BackupAnnotation { id, record }| {
                 let id = id.as_ref().try_into();
                 let id = id.map_err(|_| Error::corrupt("an annotation's id is not 16 bytes"))?;
@@ -305,6 +316,7 @@ fn read(record: Stored) -> Result<Record> {
             Record::Annotations {
                 number: ArticleNumber(number),
                 generation: Generation(generation),
+                base: base.map(records::read_generation_base),
                 annotations: annotations.into_iter().map(annotation).collect::<Result<_>>()?,
             }
         }
@@ -321,20 +333,7 @@ fn read(record: Stored) -> Result<Record> {
             Record::TextRevision { number: ArticleNumber(number), stored }
         }
         Stored::Commits(stored::BackupCommits { commits }) => {
-            let part = |commit| {
-                let stored::BackupCommit {
-                    revision,
-                    commit_time_us,
-                    changes,
-                    continued,
-                    request,
-                    undone_revision,
-                } = commit;
-                let stamp = Stamp { revision: Revision(revision), time: Timestamp(commit_time_us) };
-                let origin = records::read_origin(request, undone_revision)?;
-                Ok(CommitPart { stamp, origin, changes, continued })
-            };
-            Record::Commits(commits.into_iter().map(part).collect::<Result<_>>()?)
+            Record::Commits(commits.into_iter().map(read_part).collect::<Result<_>>()?)
         }
         Stored::ProjectEnd(stored::BackupProjectEnd { deleted: true, .. }) => {
             Record::ProjectEnd(ProjectEnd::Deleted)

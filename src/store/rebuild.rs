@@ -10,6 +10,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
+    annotation_index::AnnotationIndex,
     article_table::{self, ArticlePlace},
     backup_records::{CommitPart, ProjectEnd, Record},
     catalog,
@@ -132,10 +133,14 @@ impl Rebuild {
                 }
                 Ok(())
             }),
-            Record::Annotations { number, generation, annotations } => self.write(|_, draft| {
-                annotations.iter().try_for_each(|(id, value)| {
-                    replay::put_annotation(draft, (number, generation), *id, value)
-                })
+            Record::Annotations { number, generation, base, annotations } => self.write(|_, draft| {
+                let index = AnnotationIndex::new(number, generation);
+                if let Some(base) = base {
+                    index.set_base(draft, base)?;
+                }
+                annotations
+                    .iter()
+                    .try_for_each(|(id, value)| replay::put_annotation(draft, &index, base, *id, value))
             }),
             Record::Layers(layers) => {
                 self.write(|_, draft| layers.iter().try_for_each(|layer| replay::put_layer(draft, layer)))

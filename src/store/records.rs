@@ -378,6 +378,20 @@ pub fn resolve(record: &mut stored::AnnotationRecord, base: GenerationBase) -> b
     is_staged
 }
 
+/// Encodes the base of a generation.
+#[must_use]
+pub fn generation_base(base: GenerationBase) -> stored::GenerationBase {
+    let GenerationBase { revision, time, text_revision } = base;
+    stored::GenerationBase { revision: revision.0, time_us: time.0, text_revision }
+}
+
+/// Reads the base of a generation.
+#[must_use]
+pub fn read_generation_base(base: stored::GenerationBase) -> GenerationBase {
+    let stored::GenerationBase { revision, time_us, text_revision } = base;
+    GenerationBase { revision: Revision(revision), time: Timestamp(time_us), text_revision }
+}
+
 /// Reads an annotation from its bytes, which leave nothing to a base.
 ///
 /// # Errors

@@ -40,15 +40,11 @@ pub fn revision(view: &dyn View) -> Result<Revision> {
 /// As every read.
 pub fn put(draft: &mut Draft<'_>, schema: Option<&ProjectSchema>) -> Result<()> {
     let key = Bytes::from_static(keys::LABEL_SCHEMA);
-    match schema {
-        Some(schema) => {
-            let revision = schema.revision.0.to_be_bytes();
-            draft.put(keys::LABEL_SCHEMA_REVISION, Bytes::copy_from_slice(&revision));
-            long_values::put(draft, &key, &schema_records::label_schema(schema).encode_to_vec())
-        }
-        None => {
-            draft.delete(keys::LABEL_SCHEMA_REVISION);
-            long_values::delete(draft, &key)
-        }
-    }
+    let Some(schema) = schema else {
+        draft.delete(keys::LABEL_SCHEMA_REVISION);
+        return long_values::delete(draft, &key);
+    };
+    let revision = schema.revision.0.to_be_bytes();
+    draft.put(keys::LABEL_SCHEMA_REVISION, Bytes::copy_from_slice(&revision));
+    long_values::put(draft, &key, &schema_records::label_schema(schema).encode_to_vec())
 }

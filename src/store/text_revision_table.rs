@@ -14,7 +14,7 @@ use super::{
     engine::{Draft, Revision, Rows, Stamp, Timestamp, View},
     keys::{self, ArticleNumber, Generation, KeyRange},
     layer_table,
-    records::{self, StoredArticle, StoredTextRevision, decode},
+    records::{self, GenerationBase, StoredArticle, StoredTextRevision, decode},
     sort_key::SortKey,
 };
 use crate::domain::{
@@ -73,6 +73,12 @@ pub fn rows(
     })
 }
 
+/// The commits that gave an article another text. What they made of its annotations is not named one by one in the log.
+pub(super) fn switches(view: &dyn View, number: ArticleNumber) -> impl Iterator<Item = Revision> + '_ {
+    const SECOND: u32 = 2;
+    rows(view, number, SECOND).map_while(Result::ok).map(|text| text.text_revision.revision)
+}
+
 /// Writes the row of a text that an article has or had.
 pub fn put(draft: &mut Draft<'_>, number: ArticleNumber, stored: &StoredTextRevision) {
     let key = keys::text_revision(number, stored.text_revision.text.revision);
@@ -108,7 +114,12 @@ pub fn switch(
     let (text_generation, annotation_generation) = (after.text_generation, after.annotation_generation);
     put(draft, number, &StoredTextRevision { text_revision, text_generation, annotation_generation });
     let (old, new) = (ArticlePlace::of(number, before), ArticlePlace::of(number, after));
-    new.annotations().set_base(draft, after.article.text.revision)?;
+    let base = GenerationBase {
+        revision: stamp.revision,
+        time: stamp.time,
+        text_revision: after.article.text.revision,
+    };
+    new.annotations().set_base(draft, base)?;
     layer_table::subtract_all(draft, &old.annotations().layer_counts(draft)?)?;
     layer_table::add_all(draft, &new.annotations().layer_counts(draft)?)?;
     article_table::put(draft, number, after)?;

@@ -93,8 +93,10 @@ impl Logs {
                     let label = |one: domain_annotations::Annotation| one.label.to_string();
                     (before.map(label), after.map(label))
                 }
-                // No client there declares or submits any.
-                ResourceChange::Layer { .. } | ResourceChange::ArticleLayer { .. } => (None, None),
+                // No client there sets, declares or submits any.
+                ResourceChange::LabelSchema { .. }
+                | ResourceChange::Layer { .. }
+                | ResourceChange::ArticleLayer { .. } => (None, None),
             };
             if before == after { None } else { after }
         });

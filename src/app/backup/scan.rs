@@ -11,7 +11,7 @@ use crate::{
         engine::View,
         keys::ArticleNumber,
         layer_table,
-        records::StoredArticle,
+        records::{GenerationBase, StoredArticle},
         sort_key::DocumentPosition,
         text_revision_table,
     },
@@ -66,7 +66,7 @@ pub(super) struct Scanned {
     pub(super) records: Vec<Record>,
     /// Where it goes on, unless this was all.
     pub(super) next: Option<Cursor>,
-    /// The articles that were changed, or created, after the base revision, and the revisions that they stood at.
+    /// The articles that were begun, and changed or created after the base revision, and the revisions that they stood at.
     pub(super) changed: Vec<(ArticleNumber, Revision)>,
 }
 
@@ -101,8 +101,10 @@ pub(super) fn scan(view: &dyn View, cursor: Cursor, base: Revision, mut room: Ro
         let (number, stored) = article?;
         // The cursor's article may have been deleted, and this may be the next one.
         let place = resume.take().filter(|_| number == cursor.article).unwrap_or(Place::Article);
+        let begins = matches!(place, Place::Article);
         let stopped = scan_article(view, number, &stored, place, &mut room, &mut scanned.records)?;
-        if !matches!(stopped, Some(Place::Article)) && stored.article.revision > base {
+        // What was begun earlier may have been of another text.
+        if begins && !matches!(stopped, Some(Place::Article)) && stored.article.revision > base {
             scanned.changed.push((number, stored.article.revision));
         }
         if let Some(place) = stopped {
@@ -294,7 +296,7 @@ fn annotations(
     room: &mut Room,
 ) -> Result<(Option<Record>, Option<DocumentPosition>)> {
     let ArticlePlace { number, annotation_generation: generation } = article;
-    let (mut annotations, mut last) = (Vec::new(), after);
+    let (mut annotations, mut base, mut last) = (Vec::new(), None, after);
     let mut stopped = false;
     for entry in article.annotations().in_document_order(view, None, after)? {
         let entry = entry?;
@@ -302,12 +304,12 @@ fn annotations(
             stopped = true;
             break;
         }
-        let record = entry.resolved_record()?;
-        room.take(1, record.len());
+        room.take(1, entry.value.len());
+        base = Some(entry.base).filter(|base| *base != GenerationBase::default());
         last = Some(entry.key.position());
-        annotations.push((entry.key.id(), record));
+        annotations.push((entry.key.id(), entry.value));
     }
-    let record = Record::Annotations { number, generation, annotations };
+    let record = Record::Annotations { number, generation, base, annotations };
     let is_empty = matches!(&record, Record::Annotations { annotations, .. } if annotations.is_empty());
     Ok(((!is_empty).then_some(record), last.filter(|_| stopped)))
 }

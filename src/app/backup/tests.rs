@@ -16,7 +16,8 @@ use crate::{
         annotations::{Annotation, Label},
         articles::{Article, ArticleDetails},
         details::Mask,
-        ids::{AnnotationId, ArticleId, ArticleName, ProjectId},
+        ids::{AnnotationId, ArticleId, ArticleName, LayerId, ProjectId},
+        layers::{ArticleLayer, Layer},
         projects::ProjectDetails,
         requests::{Method, Request, RequestId},
         spans::SpanRequest,
@@ -28,9 +29,10 @@ use crate::{
         catalog,
         committer::{Backend, Committer, Options, PartitionView},
         engine::{Attempt, Clock, Mode, Origin, Partition, View},
-        keys,
+        keys, layer_table,
         memory::{Disk, MemoryBackend},
         rebuild::{Rebuild, RestoredProject},
+        records::StoredArticle,
     },
 };
 
@@ -130,7 +132,9 @@ async fn check(seed: u64) {
     let view = PartitionView::new(&*backend, Partition(1));
     let (expected, found) = (State::at(revision, &busy.journal), State::stored(&view));
     assert_eq!(found, expected, "seed {seed} at {revision:?}");
-    assert_eq!(view.ascending(&keys::sweep(ArticleNumber(0)), &[0x41]).count(), 0);
+    assert_eq!(view.ascending(&keys::sweep(ArticleNumber(0)), &[0x42]).count(), 0);
+    let report = crate::store::verify::verify(&*backend, &mut |_| {}).unwrap();
+    assert_eq!(report.problems, Vec::<String>::new(), "seed {seed} at {revision:?}");
     let uid = project_table::get(&view).unwrap().unwrap().uid;
     let catalog = PartitionView::new(&*backend, Partition::CATALOG);
     let entry = catalog::find(&catalog, &project("p").project).unwrap().unwrap();
@@ -140,7 +144,7 @@ async fn check(seed: u64) {
     assert_eq!(projects[0].articles, u64::try_from(found.articles.len()).unwrap());
 
     // What nobody can reach is not there, neither.
-    for (key, _) in view.ascending(&[0x22], &[0x34]).map(Result::unwrap) {
+    for (key, _) in view.ascending(&[0x22], &[0x36]).map(Result::unwrap) {
         let number = ArticleNumber(keys::number_of(&key).unwrap());
         assert!(article_table::get(&view, number).unwrap().is_some(), "{key:02x?} is nobody's");
     }

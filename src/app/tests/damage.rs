@@ -105,9 +105,9 @@ fn keys_and_rows_that_nobody_writes_are_found() {
         rows.put(Partition(9), keys::HEAD, vec![0; 24]);
         rows.put(Partition(9), keys::PROJECT, "x");
     });
-    check("projects/p: the row at b\"A\" belongs to nothing", |rows| rows.put(P, &[0x41], "x"));
+    check("projects/p: the row at b\"O\" belongs to nothing", |rows| rows.put(P, &[0x4f], "x"));
     check("the catalog: the row at b\" \" belongs to nothing", |rows| rows.put(C, &[0x20], "x"));
-    check("once projects/q: the row at b\"A\" belongs to nothing", |rows| rows.put(Q, &[0x41], "x"));
+    check("once projects/q: the row at b\"O\" belongs to nothing", |rows| rows.put(Q, &[0x4f], "x"));
     check("belongs to nothing", |rows| {
         let key = [&keys::sweep(ArticleNumber(1))[..], &[0]].concat();
         rows.put(P, &key, "");
@@ -451,7 +451,7 @@ fn mention(annotation: &mut Annotation) -> &mut Mention {
 fn a_thousand_problems_are_listed_and_all_are_counted() {
     let mut rows = healthy();
     for number in 0..1_500_u64 {
-        rows.put(P, &[&[0x41][..], &number.to_be_bytes()].concat(), "x");
+        rows.put(P, &[&[0x4f][..], &number.to_be_bytes()].concat(), "x");
     }
     let report = rows.verify();
     assert_eq!((report.problem_count, report.problems.len()), (1_500, 1_000));

@@ -12,9 +12,9 @@ use crate::{
         details::too_many,
         ids::LayerId,
         layers::{LayerCounts, Tally},
-        revisions::{Revision, Timestamp},
+        revisions::Revision,
     },
-    proto::stored::{self, AnnotationStatistics, LayerTallies, LayerTally},
+    proto::stored::{AnnotationStatistics, LayerTallies, LayerTally},
     store::{
         keys, records,
         records::GenerationBase,
@@ -135,21 +135,18 @@ impl AnnotationIndex {
     ///
     /// See [`AnnotationIndex`].
     pub fn base(&self, view: &dyn View) -> Result<Option<GenerationBase>> {
-        Ok(self.head(view)?.base.map(|base| read_base(&base)))
+        Ok(self.head(view)?.base.map(records::read_generation_base))
     }
 
-    /// Says what the annotations stand for that were staged: the commit of `draft`, which switches to this generation
-    /// and makes `text_revision`.
+    /// Says what the annotations stand for that were staged: the commit that switches to this generation.
     ///
     /// # Errors
     ///
     /// See [`AnnotationIndex`].
-    pub fn set_base(&self, draft: &mut Draft<'_>, text_revision: u32) -> Result<()> {
+    pub fn set_base(&self, draft: &mut Draft<'_>, base: GenerationBase) -> Result<()> {
         let mut statistics = self.statistics(draft)?;
-        let stamp = draft.stamp();
-        let (revision, time_us) = (stamp.revision.0, stamp.time.0);
-        statistics.head.base = Some(stored::GenerationBase { revision, time_us, text_revision });
-        statistics.head.changed_revision = statistics.head.changed_revision.max(revision);
+        statistics.head.base = Some(records::generation_base(base));
+        statistics.head.changed_revision = statistics.head.changed_revision.max(base.revision.0);
         self.put_statistics(draft, &statistics)
     }
 
@@ -231,12 +228,7 @@ pub(super) fn count_class_up(head: &mut AnnotationStatistics, key: SortKey) {
 }
 
 pub(super) fn base_of(head: &AnnotationStatistics) -> GenerationBase {
-    head.base.as_ref().map_or_else(GenerationBase::default, read_base)
-}
-
-fn read_base(base: &stored::GenerationBase) -> GenerationBase {
-    let stored::GenerationBase { revision, time_us, text_revision } = *base;
-    GenerationBase { revision: Revision(revision), time: Timestamp(time_us), text_revision }
+    head.base.map_or_else(GenerationBase::default, records::read_generation_base)
 }
 
 fn position(layers: &[LayerTally], layer: &LayerId) -> std::result::Result<usize, usize> {

@@ -83,6 +83,7 @@ fn records(seed: u64, bytes: &Bytes) -> Vec<Record> {
         Record::Annotations {
             number,
             generation,
+            base: None,
             annotations: vec![(AnnotationId::from_bytes([9; 16]), bytes.clone())],
         },
         Record::Commits(vec![part(true), part(false)]),

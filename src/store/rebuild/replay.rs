@@ -15,9 +15,9 @@ use crate::{
         annotation_index::AnnotationIndex,
         article_table::{self, ArticlePlace},
         engine::{Change, Draft},
-        keys::{self, ArticleNumber, Generation},
+        keys::{self, ArticleNumber},
         layer_table, long_values,
-        records::{self, ResourceChange},
+        records::{self, GenerationBase, ResourceChange},
         schema_table,
         sort_key::SortKey,
     },
@@ -139,12 +139,14 @@ pub(super) fn put_article_layer(
 /// Puts an annotation that was copied.
 pub(super) fn put_annotation(
     draft: &mut Draft<'_>,
-    (number, generation): (ArticleNumber, Generation),
+    index: &AnnotationIndex,
+    base: Option<GenerationBase>,
     id: AnnotationId,
     value: &Bytes,
 ) -> Result<()> {
-    let annotation = records::decode_annotation(id, value)?;
-    put_newer(draft, &AnnotationIndex::new(number, generation), &annotation, value)
+    let mut record = records::decode(value)?;
+    records::resolve(&mut record, base.unwrap_or_default());
+    put_newer(draft, index, &records::read_annotation(id, record)?, value)
 }
 
 fn put_newer(

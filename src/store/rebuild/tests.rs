@@ -93,6 +93,7 @@ fn backup() -> Vec<Record> {
         Record::Annotations {
             number: ARTICLE,
             generation: Generation::FIRST,
+            base: None,
             annotations: vec![(id, annotation(3))],
         },
         commit(1, vec![created(None, Some(project()))]),
@@ -130,6 +131,7 @@ fn the_newer_revision_wins() {
     let copied = |revision| Record::Annotations {
         number: ARTICLE,
         generation: Generation::FIRST,
+        base: None,
         annotations: vec![(AnnotationId::from_bytes(ID), annotation(revision))],
     };
     let deleted = || {
@@ -220,7 +222,7 @@ fn what_cannot_be_is_refused() {
                 head: stamp(4),
                 numbers_below: 1,
                 generations_below: Generation::FIRST_STAGED,
-            })
+            });
         },
         "a number that was never given",
     );

@@ -11,7 +11,7 @@ use crate::{
         spans::Anchor,
         text::{Position, TextRange},
     },
-    store::{records::GenerationBase, testing::MemoryRows},
+    store::testing::MemoryRows,
 };
 
 const NUMBER: ArticleNumber = ArticleNumber(7);
@@ -37,7 +37,7 @@ fn annotation(id: u8, start: u32, text_revision: u32) -> Annotation {
     let range = TextRange { start: position(start), end: position(start + 3) };
     Annotation {
         id: AnnotationId::from_bytes([id; 16]),
-        layer: LayerId::parse("", if id % 2 == 0 { "gold" } else { "default" }).unwrap(),
+        layer: LayerId::parse("", if id.is_multiple_of(2) { "gold" } else { "default" }).unwrap(),
         label: Label::parse("", "PER").unwrap(),
         target: Target::Spans(Mention {
             anchor: Anchor::from_ranges(vec![range]).unwrap(),

@@ -1,5 +1,7 @@
 //! An article's annotations, against its text.
 
+use std::collections::HashSet;
+
 use super::{
     super::{
         annotation_index::{AnnotationIndex, Entry},
@@ -7,6 +9,7 @@ use super::{
         committer::Head,
         records::{self, GenerationBase, ResourceChange},
         sort_key::SortKey,
+        text_revision_table,
     },
     Checker,
     articles::CheckedArticle,
@@ -44,6 +47,7 @@ pub(super) fn check(
             format!("its annotations were changed by revision {changed}, and the last revision is {last}");
         checker.problem(&article.name, &what);
     }
+    let switches: HashSet<_> = text_revision_table::switches(view, article.number).collect();
     for entry in index.stored(view) {
         // What is wrong with the rows was just said.
         let Ok(entry) = entry else {
@@ -57,8 +61,8 @@ pub(super) fn check(
                 if let Err(error) = super::guarded(|| check_one(article, &entry, &annotation, text)) {
                     checker.noted::<()>(&name, Err(error));
                 }
-                // The log does not name what went to a new generation with its article.
-                if entry.was_staged() {
+                // The log does not name what came to a new text with its article.
+                if switches.contains(&annotation.revision) {
                     Tally::check(checker, &name, head, &annotation);
                 } else {
                     tally.count(checker, &name, head, &annotation);

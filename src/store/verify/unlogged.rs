@@ -9,7 +9,7 @@ use super::{
         committer::Head,
         engine::View,
         keys::ArticleNumber,
-        layer_table, project_table, records,
+        layer_table, project_table, records, text_revision_table,
     },
     Checker, Place,
     guard::GuardedView,
@@ -33,9 +33,13 @@ pub(super) fn name(checker: &mut Checker<'_>, place: &Place, head: Head, view: &
     for (number, stored) in article_table::articles(view, ArticleNumber(0)).filter_map(Result::ok) {
         let id = &stored.article.id;
         log.check(checker, &format!("{place}/articles/{id}"), &stored, || log::article_name(number));
+        let switches: HashSet<_> = text_revision_table::switches(view, number).collect();
         let index = ArticlePlace::of(number, &stored).annotations();
-        for entry in index.stored(view).filter_map(Result::ok).filter(|entry| !entry.was_staged()) {
+        for entry in index.stored(view).filter_map(Result::ok) {
             let Ok(annotation) = entry.annotation() else { continue };
+            if switches.contains(&annotation.revision) {
+                continue;
+            }
             let name = format!("{place}/articles/{id}/annotations/{}", annotation.id);
             log.check(checker, &name, &annotation, || log::annotation_name(id, annotation.id));
         }

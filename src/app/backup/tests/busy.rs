@@ -1,5 +1,7 @@
 //! An application to which everything is done that can be, and what it acknowledged.
 
+mod revising;
+
 use super::*;
 
 /// What was acknowledged, with its revision.
@@ -9,16 +11,24 @@ pub(super) enum Event {
     Annotation(ArticleId, AnnotationId, Option<Annotation>),
     /// An article is there again, with all that it had.
     Back(ArticleId, Box<ArticleState>),
+    /// An article has another text, and annotations in it.
+    Revised(ArticleId, Box<(Article, String, Annotations)>),
+    Layer(LayerId, Option<Box<Layer>>),
+    ArticleLayer(ArticleId, Box<ArticleLayer>),
 }
 
-/// An article with its text and annotations.
-pub(super) type ArticleState = (Article, String, BTreeMap<[u8; 16], Annotation>);
+pub(super) type Annotations = BTreeMap<[u8; 16], Annotation>;
+
+/// An article with its text and annotations, those that it had before, and the layers that were submitted.
+pub(super) type ArticleState =
+    (Article, String, Annotations, Vec<(String, Annotations)>, BTreeMap<String, ArticleLayer>);
 
 /// A project as it stands at a revision.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct State {
     pub(super) details: ProjectDetails,
     pub(super) articles: BTreeMap<String, ArticleState>,
+    pub(super) layers: BTreeMap<String, Layer>,
 }
 
 impl State {
@@ -35,13 +45,29 @@ impl State {
             Event::Project(details) => self.details = details.clone(),
             Event::Article(id, None) => drop(self.articles.remove(id.as_str())),
             Event::Article(id, Some((article, Some(text)))) => {
-                let content = (article.clone(), text.clone(), BTreeMap::new());
+                let content = (article.clone(), text.clone(), BTreeMap::new(), Vec::new(), BTreeMap::new());
                 self.articles.insert(id.to_string(), content);
             }
             Event::Article(id, Some((article, None))) => {
                 self.articles.get_mut(id.as_str()).unwrap().0 = article.clone();
             }
             Event::Back(id, content) => drop(self.articles.insert(id.to_string(), (**content).clone())),
+            Event::Revised(id, revised) => {
+                let (article, text, annotations) = (**revised).clone();
+                let state = self.articles.get_mut(id.as_str()).unwrap();
+                state.0 = article;
+                let before =
+                    (std::mem::replace(&mut state.1, text), std::mem::replace(&mut state.2, annotations));
+                state.3.push(before);
+            }
+            Event::Layer(id, Some(layer)) => {
+                self.layers.insert(id.to_string(), (**layer).clone());
+            }
+            Event::Layer(id, None) => drop(self.layers.remove(id.as_str())),
+            Event::ArticleLayer(article, layer) => {
+                let layers = &mut self.articles.get_mut(article.as_str()).unwrap().4;
+                layers.insert(layer.layer.to_string(), (**layer).clone());
+            }
             Event::Annotation(article, id, annotation) => {
                 let annotations = &mut self.articles.get_mut(article.as_str()).unwrap().2;
                 match annotation {
@@ -61,24 +87,40 @@ impl State {
             let id = &stored.article.id;
             let place = article_table::ArticlePlace::of(number, &stored);
             assert_eq!(article_table::place(view, id), Ok(Some(place)));
-            let mut text = BytesMut::new();
-            let bytes = usize::try_from(stored.article.text.length.utf8).unwrap();
-            let whole =
-                article_table::read_text(view, number, stored.text_generation, &mut text, bytes, usize::MAX);
-            assert_eq!(whole, Ok(Some(true)), "the text of {id}");
-            let index = place.annotations();
-            index.verify(view).unwrap();
-            let annotations = index.in_document_order(view, None, None).unwrap().map(|entry| {
-                let entry = entry.unwrap();
-                let id = entry.key.id();
-                (*id.as_bytes(), entry.annotation().unwrap())
-            });
-            let content =
-                (stored.article.clone(), String::from_utf8(text.to_vec()).unwrap(), annotations.collect());
+            let (text, annotations) = text_and_annotations(view, number, &stored);
+            let texts = text_revision_table::list(view, number, &stored, 0).map(Result::unwrap);
+            let mut earlier: Vec<_> =
+                texts.map(|text| text_and_annotations(view, number, &text.article(&stored))).collect();
+            assert_eq!(earlier.pop().unwrap(), (text.clone(), annotations.clone()));
+            let layers = layer_table::article_layers(view, number).map(Result::unwrap);
+            let layers = layers.map(|layer| (layer.layer.to_string(), layer)).collect();
+            let content = (stored.article.clone(), text, annotations, earlier, layers);
             articles.insert(id.to_string(), content);
         }
-        Self { details, articles }
+        let layers = layer_table::declared(view).map(Result::unwrap);
+        let layers = layers.map(|layer| (layer.id.to_string(), layer)).collect();
+        Self { details, articles, layers }
     }
+}
+
+/// What stands in a text of an article, which is checked.
+fn text_and_annotations(
+    view: &dyn View,
+    number: ArticleNumber,
+    stored: &StoredArticle,
+) -> (String, Annotations) {
+    let mut text = BytesMut::new();
+    let bytes = usize::try_from(stored.article.text.length.utf8).unwrap();
+    let whole = article_table::read_text(view, number, stored.text_generation, &mut text, bytes, usize::MAX);
+    assert_eq!(whole, Ok(Some(true)), "the text of {}", stored.article.id);
+    let index = article_table::ArticlePlace::of(number, stored).annotations();
+    index.verify(view).unwrap();
+    let annotations = index.in_document_order(view, None, None).unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        let id = entry.key.id();
+        (*id.as_bytes(), entry.annotation().unwrap())
+    });
+    (String::from_utf8(text.to_vec()).unwrap(), annotations.collect())
 }
 
 /// An application whose calls are written down.
@@ -173,7 +215,7 @@ impl Busy {
 
     /// Does one thing, whatever comes.
     pub(super) async fn act(&mut self) {
-        match (self.seeded.below(23), self.known()) {
+        match (self.seeded.below(28), self.known()) {
             (20, _) if !self.deleted.is_empty() => {
                 let deletion = self.seeded.below(self.deleted.len());
                 self.undo_deletion(deletion).await;
@@ -191,6 +233,9 @@ impl Busy {
                 self.delete_article(id.clone()).await;
                 self.create_article_called(id, TEXT.to_owned()).await;
             }
+            (23..=24, Some((id, _))) => self.revise(id).await,
+            (25, _) => self.change_layer().await,
+            (26..=27, Some((id, _))) => self.submit_layer(id).await,
             (4, Some((id, _))) => self.update_article(id).await,
             (5, Some(_)) => self.update_project().await,
             (6..=10, Some((id, _))) => {
@@ -235,7 +280,9 @@ impl Busy {
         let (start, end) = if one == other { (0, 3) } else { (one.min(other), one.max(other)) };
         let utf8 = Some(Utf8Range { start, end });
         let label = "x".repeat(1 + self.seeded.below(200));
+        let layer = *self.seeded.pick(&["default", "gold", "model"]);
         Content {
+            layer: Some(LayerId::parse("layer", layer).unwrap()),
             label: Some(Label::parse("label", &label).unwrap()),
             target: Some(TargetRequest::Spans(vec![SpanRequest { utf8, ..SpanRequest::default() }])),
             ..Content::default()
