@@ -355,7 +355,8 @@ impl Decision for SchemaCommit {
         project_table::require(draft, &project.name())?;
         let current = project.schema(draft)?;
         let name = name(&project.name());
-        let standing = || Standing::LabelSchema(project.name(), project.uid, Box::new(current.as_ref().clone()));
+        let standing =
+            || Standing::LabelSchema(project.name(), project.uid, Box::new(current.as_ref().clone()));
         let etag = current.etag(project.uid);
         // What the mask leaves of it was read before, too.
         let read = if self.etag.is_empty() { old.etag(project.uid).to_string() } else { self.etag.clone() };

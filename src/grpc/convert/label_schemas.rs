@@ -403,7 +403,7 @@ mod tests {
         check(|schema| schema.attributes[0].kind = 0, "attributes[0].kind: is missing; name one");
         check(
             |schema| schema.attributes[0].default_value = Some(v1::AttributeValue { kind: None }),
-            "attributes[0].default_value: is missing",
+            "attributes[0].default_value: has no value; send a bool, int, double or string, or a list of strings",
         );
     }
 
