@@ -19,6 +19,22 @@ pub const ANNOTATION_SPANS_MAX: usize = 64;
 pub const ANNOTATION_QUOTE_CODE_POINTS_MAX: usize = 1_024;
 /// A prefix or suffix that tells equal quotes apart.
 pub const QUOTE_CONTEXT_BYTES_MAX: usize = 1_024;
+/// Steps of searching for the difference of two texts, under a second of work; beyond it, searches are narrow.
+pub const DIFF_STEPS: u64 = 60_000_000;
+/// Replaced text whose characters are compared, on either side; longer text is replaced as a whole.
+pub const DIFF_REPLACED_BYTES_MAX: usize = 512;
+/// Lines or words of a text that are compared with another's; if there are more, they are replaced as a whole.
+pub const DIFF_TOKENS_MAX: usize = 4 * MIB;
+/// Inserted text that is searched for what was moved, and deleted text too; of more than that nothing is moved.
+pub const MOVED_TEXT_BYTES_MAX: usize = 4 * MIB;
+/// A quote that is looked for in inserted text.
+pub const MOVED_QUOTE_BYTES_MAX: usize = 64 * KIB;
+/// Places at which a moved quote is compared; one that may stand at more is not unique enough.
+pub const MOVED_CANDIDATES_MAX: usize = 256;
+/// Code points of a quote that is known by itself where it was moved to.
+pub const MOVED_QUOTE_CODE_POINTS_MIN: usize = 4;
+/// Code points on either side of a moved quote that tell it from equal ones.
+pub const MOVED_CONTEXT_CODE_POINTS: usize = 32;
 /// Bytes of text that a call may search or hash on the thread that serves other calls, too.
 pub const RUNTIME_WORK_BYTES_MAX: usize = 64 * KIB;
 /// Writes of a commit that are prepared before other calls get their turn.

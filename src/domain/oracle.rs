@@ -1,6 +1,10 @@
 //! Texts that break careless counting, and the slow and obvious answers that the quick ones are held against.
 
-use proptest::{collection::vec, prelude::*, sample::select};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{Index, select},
+};
 
 use super::text::{Position, TextRange};
 
@@ -36,6 +40,36 @@ pub(super) fn texts() -> impl Strategy<Value = String> {
     let mixed = vec(piece, 0..60).prop_map(|pieces| pieces.concat());
     let ascii = (0..200_usize).prop_map(|times| "plain ASCII\r\n".repeat(times));
     prop_oneof![9 => mixed, 1 => ascii]
+}
+
+/// A text, and the same after some edits: pieces deleted, inserted, replaced or moved.
+pub(super) fn revisions() -> impl Strategy<Value = (String, String)> {
+    let edit = (any::<Index>(), any::<Index>(), 0..4_u8, select(&PIECES[..]), any::<Index>());
+    let old = prop_oneof![
+        3 => vec(select(&PIECES[..]), 0..40).prop_map(|pieces| pieces.concat()),
+        2 => vec(select(&["The ", "cat ", "sat. ", "on ", "a ", "mat\n", "Huawei ", "é"][..]), 0..60)
+            .prop_map(|words| words.concat()),
+        1 => texts(),
+    ];
+    (old, vec(edit, 0..5)).prop_map(|(old, edits)| {
+        let mut characters: Vec<char> = old.chars().collect();
+        for (start, length, kind, piece, to) in edits {
+            let start = start.index(characters.len() + 1);
+            let end = start + length.index((characters.len() - start).min(12) + 1);
+            let taken: Vec<char> = match kind {
+                0 => characters.splice(start..start, piece.chars()).collect(),
+                1 => characters.drain(start..end).collect(),
+                2 => characters.splice(start..end, piece.chars()).collect(),
+                _ => {
+                    let taken: Vec<char> = characters.drain(start..end).collect();
+                    let to = to.index(characters.len() + 1);
+                    characters.splice(to..to, taken).collect()
+                }
+            };
+            drop(taken);
+        }
+        (old, characters.into_iter().collect())
+    })
 }
 
 /// Every position between two characters of `content`, its start and its end.

@@ -58,7 +58,7 @@ impl Position {
     }
 
     /// The end of `part`, which starts here.
-    fn after(self, part: &str) -> Self {
+    pub(super) fn after(self, part: &str) -> Self {
         // A character takes a surrogate pair exactly when its UTF-8 is four bytes long, whose first is 0xF0 or more.
         let pairs: u32 = part.bytes().map(|byte| u32::from(byte >= 0xF0)).sum();
         let characters = to_offset(part.chars().count());
@@ -66,6 +66,15 @@ impl Position {
             utf8: self.utf8 + to_offset(part.len()),
             utf16: self.utf16 + characters + pairs,
             code_points: self.code_points + characters,
+        }
+    }
+
+    /// What is from `start` to `end` elsewhere, put here: where it ends.
+    pub(super) fn shifted(self, start: Self, end: Self) -> Self {
+        Self {
+            utf8: self.utf8 + (end.utf8 - start.utf8),
+            utf16: self.utf16 + (end.utf16 - start.utf16),
+            code_points: self.code_points + (end.code_points - start.code_points),
         }
     }
 

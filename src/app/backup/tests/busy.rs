@@ -300,7 +300,13 @@ impl Busy {
         self.write(article, vec![update]).await;
     }
 
-    pub(super) async fn write(&mut self, id: ArticleId, ops: Vec<WriteOp>) {
+    pub(super) async fn write(&mut self, id: ArticleId, mut ops: Vec<WriteOp>) {
+        let latest = self.now.articles[id.as_str()].0.text.revision;
+        for op in &mut ops {
+            if let WriteOp::Create { content, .. } | WriteOp::Update { content, .. } = op {
+                content.text_revision = latest;
+            }
+        }
         let name = project("p").article(id.clone());
         let writes = ops.into_iter().map(|op| Write { path: String::new(), article: name.clone(), op });
         let attempt = self.attempt(Method::CommitAnnotations);
