@@ -27,7 +27,7 @@ use std::{
 use spandrel::domain::{
     annotations::AnchoringResult,
     reanchoring::{Reanchored, Reanchoring},
-    spans::{Anchor, SpanRequest},
+    spans::{Anchor, Empty, SpanRequest},
     text::{CodePointRange, Text, Utf8Range, Utf16Range},
 };
 
@@ -206,7 +206,7 @@ fn anchor(text: &Text, ranges: &[(u32, u32)]) -> Anchor {
         code_points: Some(CodePointRange { start: *start, end: *end }),
         ..Default::default()
     };
-    Anchor::resolve(text, &ranges.iter().map(request).collect::<Vec<_>>()).unwrap()
+    Anchor::resolve(text, &ranges.iter().map(request).collect::<Vec<_>>(), Empty::Refused).unwrap()
 }
 
 /// What needs no review covers the same quotes; every range is the same place in all units.
@@ -227,7 +227,7 @@ fn check(old: &Text, before: &Anchor, new: &Text, reanchored: &Reanchored) {
             code_points: Some(CodePointRange { start: code_points.start, end: code_points.end }),
             ..Default::default()
         };
-        assert_eq!(Anchor::resolve(new, &[request]).unwrap().spans(), [*after]);
+        assert_eq!(Anchor::resolve(new, &[request], Empty::Refused).unwrap().spans(), [*after]);
     }
     assert_eq!(Anchor::from_ranges(after.spans().to_vec()).as_ref(), Some(after));
 }

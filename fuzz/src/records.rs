@@ -16,7 +16,7 @@ use spandrel::{
         self, Problem,
         annotations::{State, TargetKind},
         ids::{AnnotationId, ArticleId, LayerId, ProjectId},
-        layers::Tally,
+        layers::{LayerCounts, Tally},
     },
     grpc::convert::changes::RENDERERS,
     proto::stored,
@@ -290,7 +290,16 @@ fn index(input: &mut Unstructured<'_>) -> Result<()> {
         let (key, value) = row_of_index(input)?;
         if input.ratio(1, 4)? { drop(rows.0.remove(&key)) } else { drop(rows.0.insert(key, value)) }
     }
-    let mut whole = unless_damaged(index.verify(&rows)).is_some();
+    // What is no annotation is not held against the counts, which changes are.
+    let is_counted = |rows: &StoredRows| {
+        let counts =
+            index.counted(rows).ok().flatten().map(|layers| layers.into_iter().map(|(_, counts)| counts));
+        let one = tally().counts();
+        let expected =
+            (0..index.count(rows).unwrap_or(0)).fold(LayerCounts::default(), |sum, _| sum.plus(one));
+        counts.is_some_and(|counts| counts.fold(LayerCounts::default(), LayerCounts::plus) == expected)
+    };
+    let mut whole = unless_damaged(index.verify(&rows)).is_some() && is_counted(&rows);
     for _ in 0..input.int_in_range(0..=8)? {
         let (key, value) = (sort_key(input)?, rows::bytes(input)?);
         let done = match input.int_in_range(0..=4)? {

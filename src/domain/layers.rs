@@ -197,10 +197,10 @@ impl<'a> Tally<'a> {
     pub fn of(annotation: &'a Annotation) -> Self {
         Self {
             layer: &annotation.layer,
-            kind: TargetKind::Spans,
-            is_orphaned: false,
-            state: State::default(),
-            needs_review: false,
+            kind: annotation.target.kind(),
+            is_orphaned: annotation.is_orphan(),
+            state: annotation.state,
+            needs_review: annotation.anchoring.is_some_and(|anchoring| anchoring.needs_review),
         }
     }
 

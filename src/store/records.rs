@@ -14,7 +14,6 @@ use crate::{
         ids::{AnnotationId, ArticleId, LayerId, ProjectId},
         layers::{ArticleLayer, Layer},
         projects::{Project, ProjectDetails},
-        requests::{Method, Request, RequestId},
         revisions::{ProjectUid, Revision, Timestamp},
         schema::ProjectSchema,
         spans::Anchor,
@@ -23,17 +22,20 @@ use crate::{
     proto::stored,
     store::{
         annotation_records,
-        engine::Origin,
         keys::{ArticleNumber, Generation},
         schema_records,
     },
 };
 
 mod layers;
+mod requests;
+mod staged;
 mod text_revisions;
 
 pub use layers::{article_layer, layer, layer_tally, read_article_layer, read_layer, read_layer_tally};
 
+pub use requests::{read_origin, request};
+pub use staged::{GenerationBase, generation_base, read_generation_base, resolve, staged_annotation};
 pub use text_revisions::{StoredTextRevision, read_text_revision, text_revision};
 
 /// An article and where its rows are.
@@ -45,24 +47,6 @@ pub struct StoredArticle {
     pub text_generation: Generation,
     /// The generation of its annotations.
     pub annotation_generation: Generation,
-}
-
-/// The commit that switched to a generation of annotations: what the annotations in it stand for that were staged before
-/// that commit was known. By default the first generation's, in which there are none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GenerationBase {
-    /// Its revision.
-    pub revision: Revision,
-    /// Its time.
-    pub time: Timestamp,
-    /// The text revision that it made.
-    pub text_revision: u32,
-}
-
-impl Default for GenerationBase {
-    fn default() -> Self {
-        Self { revision: Revision(0), time: Timestamp(0), text_revision: 1 }
-    }
 }
 
 /// What a commit did to one resource.
@@ -353,45 +337,6 @@ pub fn read_annotation(id: AnnotationId, record: stored::AnnotationRecord) -> Re
     })
 }
 
-/// Encodes an annotation of a generation that is staged for a commit that makes `text_revision`: revision and time of
-/// its last change, and that text revision, are left to the generation's base.
-#[must_use]
-pub fn staged_annotation(annotation: &Annotation, text_revision: u32) -> stored::AnnotationRecord {
-    let own = annotation.text_revision;
-    stored::AnnotationRecord {
-        text_revision: if own == text_revision { 0 } else { own },
-        revision: 0,
-        updated_after_us: 0,
-        ..self::annotation(annotation)
-    }
-}
-
-/// Says in the record of an annotation what it leaves to the base of its generation. Returns whether it left anything.
-pub fn resolve(record: &mut stored::AnnotationRecord, base: GenerationBase) -> bool {
-    let is_staged = record.revision == 0 && base.revision.0 != 0;
-    if is_staged {
-        let text_revision = if record.text_revision == 0 { base.text_revision } else { record.text_revision };
-        record.text_revision = if text_revision == 1 { 0 } else { text_revision };
-        record.revision = base.revision.0;
-        record.updated_after_us = base.time.0.saturating_sub(record.create_time_us);
-    }
-    is_staged
-}
-
-/// Encodes the base of a generation.
-#[must_use]
-pub fn generation_base(base: GenerationBase) -> stored::GenerationBase {
-    let GenerationBase { revision, time, text_revision } = base;
-    stored::GenerationBase { revision: revision.0, time_us: time.0, text_revision }
-}
-
-/// Reads the base of a generation.
-#[must_use]
-pub fn read_generation_base(base: stored::GenerationBase) -> GenerationBase {
-    let stored::GenerationBase { revision, time_us, text_revision } = base;
-    GenerationBase { revision: Revision(revision), time: Timestamp(time_us), text_revision }
-}
-
 /// Reads an annotation from its bytes, which leave nothing to a base.
 ///
 /// # Errors
@@ -535,36 +480,6 @@ pub fn read_change(bytes: &[u8]) -> Result<ResourceChange> {
         }),
         Resource::ArticleLayer(change) => layers::read_article_layer_change(change),
     }
-}
-
-/// Encodes what a retry is known by.
-#[must_use]
-pub fn request(request: &Request) -> stored::RequestRecord {
-    let Request { id, method, body } = request;
-    stored::RequestRecord {
-        id: Bytes::copy_from_slice(id.as_bytes()),
-        method: method.number().into(),
-        body_hash: Bytes::copy_from_slice(body),
-    }
-}
-
-/// Reads what a commit came from.
-///
-/// # Errors
-///
-/// STORAGE_CORRUPT.
-pub fn read_origin(request: Option<stored::RequestRecord>, undone_revision: u64) -> Result<Origin> {
-    let read = |stored::RequestRecord { id, method, body_hash }| {
-        let id = id.as_ref().try_into().ok().and_then(RequestId::from_bytes);
-        let id = id.ok_or_else(|| Error::corrupt("a request's id is no UUID"))?;
-        let method = Method::of_number(method);
-        let method = method.ok_or_else(|| Error::corrupt("a request's method is none that there is"))?;
-        let body = body_hash.as_ref().try_into();
-        let body = body.map_err(|_| Error::corrupt("the hash of a request is not 16 bytes"))?;
-        Ok::<_, Error>(Request { id, method, body })
-    };
-    let request = request.map(read).transpose()?;
-    Ok(Origin { request, undone: Some(Revision(undone_revision)).filter(|revision| revision.0 > 0) })
 }
 
 /// Decodes a stored message.

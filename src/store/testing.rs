@@ -4,15 +4,28 @@ use std::{
     cell::Cell,
     collections::{BTreeMap, btree_map},
     ops::Bound,
+    sync::LazyLock,
 };
 
 use bytes::Bytes;
 
 use super::engine::{Draft, Revision, Row, Rows, Stamp, Timestamp, View};
 use crate::{
-    domain::Result,
+    domain::{
+        Result,
+        annotations::{State, TargetKind},
+        ids::LayerId,
+        layers::Tally,
+    },
     limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX},
 };
+
+/// What an annotation counts as that is like most.
+pub(crate) fn tally() -> Tally<'static> {
+    static LAYER: LazyLock<LayerId> = LazyLock::new(|| LayerId::parse("", LayerId::DEFAULT).unwrap());
+    let (kind, state) = (TargetKind::Spans, State::Accepted);
+    Tally { layer: &LAYER, kind, is_orphaned: false, state, needs_review: false }
+}
 
 /// The key without its partition, which the engine puts before it.
 const KEY_WITHOUT_PARTITION_BYTES_MAX: usize = KEY_BYTES_MAX - 4;

@@ -39,6 +39,7 @@ use crate::{
 use super::*;
 
 mod busy;
+mod revised;
 #[path = "../../../tests/support/seeded.rs"]
 #[allow(missing_docs, dead_code, unreachable_pub, reason = "it is shared with the tests of the binary")]
 mod seeded;

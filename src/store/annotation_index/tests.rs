@@ -1,35 +1,18 @@
-use std::{cmp::Reverse, sync::LazyLock};
+use std::cmp::Reverse;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    domain::{
-        Problem,
-        annotations::{State, TargetKind},
-        ids::LayerId,
-    },
+    domain::Problem,
     limits::RUN_BYTES_MAX,
-    store::testing::{CountingView, MemoryRows},
+    store::testing::{CountingView, MemoryRows, tally},
 };
 
 const INDEX: AnnotationIndex = AnnotationIndex { article: ArticleNumber(7), generation: Generation::FIRST };
 
-static LAYER: LazyLock<LayerId> = LazyLock::new(|| LayerId::parse("", "default").unwrap());
-
-/// What every annotation here counts as.
-fn tally() -> Tally<'static> {
-    Tally {
-        layer: &LAYER,
-        kind: TargetKind::Spans,
-        is_orphaned: false,
-        state: State::Accepted,
-        needs_review: false,
-    }
-}
-
 fn verify(view: &dyn View) -> Result<()> {
-    INDEX.verify_as(view, |_| Some((LAYER.clone(), tally().counts())))
+    INDEX.verify_as(view, |_| Some((tally().layer.clone(), tally().counts())))
 }
 
 fn id(number: u32) -> AnnotationId {

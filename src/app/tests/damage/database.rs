@@ -18,7 +18,6 @@ use crate::{
         ids::AnnotationId,
         requests::{Method, Request, RequestId},
     },
-    proto::stored::{AnnotationStatistics, LayerTallies},
     store::{
         article_table,
         committer::{Backend, PartitionView, full_key},
@@ -50,6 +49,49 @@ pub(super) struct LogEntry {
     pub(super) request: Option<Bytes>,
     #[prost(uint64, tag = "4")]
     pub(super) undone: u64,
+}
+
+/// `AnnotationStatistics`, the same on the wire.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct AnnotationStatistics {
+    #[prost(uint64, repeated, tag = "1")]
+    pub(super) by_length_class: Vec<u64>,
+    #[prost(bool, tag = "2")]
+    pub(super) has_directory: bool,
+    #[prost(uint64, tag = "3")]
+    pub(super) changed_revision: u64,
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub(super) base: Option<Bytes>,
+}
+
+/// `LayerTallies`, the same on the wire.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct LayerTallies {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) layers: Vec<LayerTally>,
+}
+
+/// `LayerTally`, the same on the wire.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct LayerTally {
+    #[prost(string, tag = "1")]
+    pub(super) layer: String,
+    #[prost(uint64, tag = "2")]
+    pub(super) spans: u64,
+    #[prost(uint64, tag = "3")]
+    pub(super) relations: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) article_labels: u64,
+    #[prost(uint64, tag = "5")]
+    pub(super) orphans: u64,
+    #[prost(uint64, tag = "6")]
+    pub(super) suggested: u64,
+    #[prost(uint64, tag = "7")]
+    pub(super) accepted: u64,
+    #[prost(uint64, tag = "8")]
+    pub(super) rejected: u64,
+    #[prost(uint64, tag = "9")]
+    pub(super) needs_review: u64,
 }
 
 /// What statistics of one row say.
