@@ -3,36 +3,30 @@
 //! ```text
 //!     7  2026-11-25T16:49:49Z  +  annotation move/0190163d…ad91  PER         Zoë Müller
 //!     8  2026-11-25T16:50:02Z  ~  annotation move/0190163d…ad91  PER → ORG   Zoë Müller
-//!     9  2026-11-25T16:51:40Z  −  article move                               move.txt  with its annotations
+//!     9  2026-11-25T16:51:40Z  ~  annotation move/0190163d…ad91  ORG         Zoë Müller  state suggested → accepted
+//!    10  2026-11-25T16:52:03Z  −  article move                               move.txt  with its annotations
 //! ```
+
+mod annotations;
+
+use std::collections::HashMap;
 
 use anstyle::{AnsiColor, Style};
 
 use super::{
     render::{self, columns_of, printable, shortened},
     table::{counted, moment, thousands},
+    wording::{self, TEXT_COLUMNS_MAX},
 };
-use crate::{
-    domain::ids::LayerId,
-    proto::v1::{self, annotation::Target, resource::Kind},
-};
+use crate::proto::v1::{self, resource::Kind};
 
 /// The message's name in the API.
 pub(super) const CHANGES: &str = "spandrel.v1.Changes";
 /// What changes leave out of their articles.
 pub(super) const NOT_SENT: &[&str] = &["article.text"];
 
-/// Columns of a label.
-const LABEL_COLUMNS_MAX: usize = 24;
-/// Columns of a quote or a title.
-const TEXT_COLUMNS_MAX: usize = 48;
 /// Columns of a revision before the columns beside it have to move.
 const REVISION_COLUMNS_MIN: usize = 5;
-/// Digits that are left of an annotation's id: those of its time, and some that are random, since many are made in one
-/// minute.
-const ID_START: usize = 8;
-const ID_END: usize = 4;
-
 /// Writes lines; none has narrower columns than those before it.
 #[derive(Debug)]
 pub(super) struct Lines {
@@ -51,6 +45,18 @@ enum Mark {
     Changed,
     Deleted,
 }
+
+/// What a resource says, or what of it was changed.
+#[derive(Debug, Default)]
+struct Said {
+    label: String,
+    labelled: String,
+    text: String,
+    aside: Vec<String>,
+}
+
+/// What the annotations of a commit stand on, by their names.
+type Quotes<'c> = HashMap<&'c str, String>;
 
 /// What a line says of a resource.
 #[derive(Debug)]
@@ -114,8 +120,9 @@ impl Lines {
         changes: &[v1::Change],
         undone: u64,
     ) -> String {
+        let quotes = quotes(changes);
         let rows = changes.iter().map(|change| {
-            let mut row = changed(change);
+            let mut row = changed(change, &quotes);
             if undone != 0 {
                 row.aside.push(format!("undoes {}", thousands(undone)));
             }
@@ -134,8 +141,8 @@ impl Lines {
                 Kind::Annotation(it) => (&it.name, it.revision, it.update_time),
                 Kind::LabelSchema(it) => (&it.name, it.revision, it.update_time),
             };
-            let (label, labelled, text) = standing(kind);
-            let row = Row { mark: Mark::There, what: what(name), label, labelled, text, aside: Vec::new() };
+            let Said { label, labelled, text, aside } = standing(kind, &HashMap::new());
+            let row = Row { mark: Mark::There, what: what(name), label, labelled, text, aside };
             Some((thousands(revision), moment(time), row))
         });
         self.lines(rows.collect())
@@ -172,8 +179,23 @@ impl Lines {
     }
 }
 
+/// What the annotations that were created or changed stand on: relations of the same commit are about them.
+fn quotes(changes: &[v1::Change]) -> Quotes<'_> {
+    let mut quotes = HashMap::new();
+    for change in changes {
+        let kind = change.after.as_ref().or(change.before.as_ref()).and_then(|it| it.kind.as_ref());
+        if let Some(Kind::Annotation(annotation)) = kind {
+            let quote = wording::quoted(annotation, wording::LABEL_COLUMNS_MAX);
+            if !quote.is_empty() {
+                quotes.insert(change.name.as_str(), quote);
+            }
+        }
+    }
+    quotes
+}
+
 /// What a change did.
-fn changed(change: &v1::Change) -> Row {
+fn changed(change: &v1::Change, quotes: &Quotes<'_>) -> Row {
     let v1::Change { name, before, after, cascaded } = change;
     let before = before.as_ref().and_then(|resource| resource.kind.as_ref());
     let after = after.as_ref().and_then(|resource| resource.kind.as_ref());
@@ -182,14 +204,16 @@ fn changed(change: &v1::Change) -> Row {
         (Some(_), Some(_)) => Mark::Changed,
         (Some(_), None) => Mark::Deleted,
     };
-    let (label, labelled, text) = match (before, after) {
-        (Some(Kind::Annotation(before)), Some(Kind::Annotation(after))) => annotation(before, after),
+    let said = match (before, after) {
+        (Some(Kind::Annotation(before)), Some(Kind::Annotation(after))) => {
+            annotations::changed(before, after, quotes)
+        }
         (Some(Kind::Article(before)), Some(Kind::Article(after))) => untitled(article(before, after)),
         (Some(Kind::Project(before)), Some(Kind::Project(after))) => untitled(project(before, after)),
-        (_, Some(kind)) | (Some(kind), None) => standing(kind),
-        (None, None) => untitled(String::new()),
+        (_, Some(kind)) | (Some(kind), None) => standing(kind, quotes),
+        (None, None) => Said::default(),
     };
-    let mut aside = Vec::new();
+    let Said { label, labelled, text, mut aside } = said;
     if *cascaded {
         let with = if name.contains("/annotations/") { "with its article" } else { "with its annotations" };
         aside.push(with.to_owned());
@@ -204,81 +228,24 @@ fn what(name: &str) -> String {
         ["projects", _, "labelSchema"] => "label schema".to_owned(),
         ["projects", _, "articles", article] => format!("article {}", printable(article)),
         ["projects", _, "articles", article, "annotations", id] => {
-            let (start, end) = (id.get(..ID_START), id.get(id.len().saturating_sub(ID_END)..));
-            let id = match (start, end) {
-                (Some(start), Some(end)) if id.len() > ID_START + ID_END => format!("{start}…{end}"),
-                _ => (*id).to_owned(),
-            };
-            printable(&format!("annotation {article}/{id}"))
+            format!("annotation {}/{}", printable(article), wording::short_id(id))
         }
         _ => printable(name),
     }
 }
 
-fn untitled(text: String) -> (String, String, String) {
-    (String::new(), String::new(), text)
+fn untitled(text: String) -> Said {
+    Said { text, ..Said::default() }
 }
 
 /// A resource that is created, there, or deleted.
-fn standing(kind: &Kind) -> (String, String, String) {
+fn standing(kind: &Kind, quotes: &Quotes<'_>) -> Said {
     match kind {
         Kind::Project(project) => untitled(shortened(&project.display_name, TEXT_COLUMNS_MAX)),
         Kind::Article(article) => untitled(shortened(&article.title, TEXT_COLUMNS_MAX)),
         Kind::LabelSchema(schema) => untitled(counted(schema.labels.len(), "label")),
-        Kind::Annotation(annotation) => {
-            let labelled = shortened(&annotation.label, LABEL_COLUMNS_MAX) + &layer(annotation);
-            (annotation.label.clone(), labelled, quoted(annotation))
-        }
+        Kind::Annotation(annotation) => annotations::standing(annotation, quotes),
     }
-}
-
-/// The layer, unless it is the one that needs no name.
-fn layer(annotation: &v1::Annotation) -> String {
-    match annotation.layer.as_str() {
-        LayerId::DEFAULT => String::new(),
-        layer => format!("@{}", shortened(layer, LABEL_COLUMNS_MAX)),
-    }
-}
-
-/// What an annotation stands on, or where if that is not told.
-fn quoted(annotation: &v1::Annotation) -> String {
-    let spans = spans(annotation);
-    if spans.iter().all(|span| span.quote.is_empty()) {
-        return ranges(annotation);
-    }
-    let quotes: Vec<_> = spans.iter().map(|span| span.quote.as_str()).collect();
-    shortened(&quotes.join(" … "), TEXT_COLUMNS_MAX)
-}
-
-fn spans(annotation: &v1::Annotation) -> &[v1::Span] {
-    match &annotation.target {
-        Some(Target::Anchor(anchor)) => &anchor.spans,
-        Some(Target::Relation(_) | Target::Article(_)) | None => &[],
-    }
-}
-
-/// `code points 3..9`; nothing for what stands on no span.
-fn ranges(annotation: &v1::Annotation) -> String {
-    let ranges = spans(annotation).iter().filter_map(|span| span.code_points);
-    let ranges: Vec<_> = ranges.map(|range| format!("{}..{}", range.start, range.end)).collect();
-    if ranges.is_empty() { String::new() } else { format!("code points {}", ranges.join(", ")) }
-}
-
-/// An annotation that was changed: its labels and its places where they are others.
-fn annotation(before: &v1::Annotation, after: &v1::Annotation) -> (String, String, String) {
-    let mut label = shortened(&after.label, LABEL_COLUMNS_MAX);
-    if before.label != after.label {
-        label = format!("{} → {label}", shortened(&before.label, LABEL_COLUMNS_MAX));
-    }
-    let moved = ranges(before) != ranges(after);
-    let mut text = quoted(after);
-    if moved && text != ranges(after) {
-        let to = ranges(after);
-        text = format!("{text}  {} → {}", ranges(before), to.trim_start_matches("code points "));
-    } else if moved {
-        text = format!("{} → {}", ranges(before), text.trim_start_matches("code points "));
-    }
-    (after.label.clone(), label + &layer(after), text)
 }
 
 /// An article that was changed: its titles if they are others, and which of its fields are.

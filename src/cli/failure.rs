@@ -280,7 +280,12 @@ fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
         .then(|| "is that a Spandrel server? --server says which one is asked".to_owned());
     };
     let hint = match info.reason.as_str() {
-        "HAS_CHILDREN" => "--force deletes all that it holds".to_owned(),
+        "HAS_CHILDREN" => {
+            let held = details.precondition_failure().and_then(|it| it.violations.first());
+            let is_annotation = held.is_some_and(|it| it.subject.contains("/annotations/"));
+            let held = if is_annotation { "the relations that use it, too" } else { "all that it holds" };
+            format!("--force deletes {held}")
+        }
         "QUOTE_AMBIGUOUS" => "say which one with --prefix, --suffix, or a range beside the quote".to_owned(),
         "QUOTE_MISMATCH" => {
             let flag = match info.metadata.get("matches_in_unit")?.as_str() {
@@ -297,20 +302,8 @@ fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
         "LIMIT_EXCEEDED" if fields(details).contains(&"article.text") => {
             "the server's limit is that of spandrel serve --max-text".to_owned()
         }
-        "RESOURCE_EXISTS" if details.resource_info()?.resource_name.contains("/articles/") => {
-            "choose another id with --id".to_owned()
-        }
-        "RESOURCE_NOT_FOUND" => {
-            let name = &details.resource_info()?.resource_name;
-            match name.split('/').collect::<Vec<_>>().as_slice() {
-                ["projects", project] => format!(
-                    "create it with: spandrel project create {project}; see what is there with: spandrel project list"
-                ),
-                ["projects", project, "articles", _] => {
-                    format!("see what is there with: spandrel article list {project}")
-                }
-                _ => return None,
-            }
+        "RESOURCE_EXISTS" | "RESOURCE_NOT_FOUND" | "ETAG_MISMATCH" => {
+            return resource_hint(&info.reason, &details.resource_info()?.resource_name);
         }
         "UNDO_CONFLICT" => {
             let subject = &details.precondition_failure()?.violations.first()?.subject;
@@ -321,6 +314,27 @@ fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
         "FEED_RESET" | "REVISION_COMPACTED" if fields(details).contains(&"after_revision") => {
             "spandrel watch begins with what is left of the log with --earliest, with what there is with --snapshot"
                 .to_owned()
+        }
+        _ => return None,
+    };
+    Some(hint)
+}
+
+/// What to do about a resource that is there, is not, or is another than it was.
+fn resource_hint(reason: &str, name: &str) -> Option<String> {
+    let hint = match (reason, name.split('/').collect::<Vec<_>>().as_slice()) {
+        ("RESOURCE_EXISTS", ["projects", _, "articles", ..]) => "choose another id with --id".to_owned(),
+        ("RESOURCE_NOT_FOUND", ["projects", project]) => format!(
+            "create it with: spandrel project create {project}; see what is there with: spandrel project list"
+        ),
+        ("RESOURCE_NOT_FOUND", ["projects", project, "articles", _]) => {
+            format!("see what is there with: spandrel article list {project}")
+        }
+        ("RESOURCE_NOT_FOUND", ["projects", project, "articles", article, "annotations", _]) => {
+            format!("see what is there with: spandrel annotation list {project} {article}")
+        }
+        ("ETAG_MISMATCH", ["projects", project, "articles", article, "annotations", id]) => {
+            format!("see how it is now with: spandrel annotation show {project} {article} {id}")
         }
         _ => return None,
     };

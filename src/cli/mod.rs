@@ -5,14 +5,18 @@
 
 mod add;
 mod annotate;
+mod annotation;
 mod arguments;
 mod article;
+mod attribute;
 mod backup;
 mod changes;
+mod detail_arguments;
 mod failure;
 mod json;
 mod log;
 mod output;
+mod page;
 mod part_file;
 mod progress;
 mod project;
@@ -21,9 +25,11 @@ mod restore;
 mod serve;
 mod source;
 mod table;
+mod target_arguments;
 mod undo;
 mod verify;
 mod watch;
+mod wording;
 
 use std::process::ExitCode;
 
@@ -86,6 +92,7 @@ enum Command {
 
 /// What a client asks of a server.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
 enum Ask {
     /// Create, list, show and delete projects.
     #[command(subcommand)]
@@ -93,11 +100,14 @@ enum Ask {
     /// Add, list, show and delete articles.
     #[command(subcommand)]
     Article(article::Article),
-    /// Mark a span of an article, by its quote, its place, or both.
+    /// Say something of an article: of a span by its quote, its place or both, of other annotations, or of the whole.
     ///
-    /// Each flag that says where may be given several times: the first of each is about the first part of a
+    /// Each flag that says where a span is may be given several times: the first of each is about the first part of a
     /// discontinuous mention, the second about the second, and so on.
     Annotate(annotate::Annotate),
+    /// List, show, change, review and delete annotations.
+    #[command(subcommand)]
+    Annotation(annotation::Annotation),
     /// Follow what is changed in a project, a line a change, until Ctrl-C.
     ///
     /// A server that is gone is waited for, and then nothing is missed and nothing told twice. + is what was created,
@@ -155,6 +165,7 @@ impl Ask {
                 Self::Project(project) => project.run(server, output).await,
                 Self::Article(article) => article.run(server, output).await,
                 Self::Annotate(annotate) => annotate.run(server, output).await,
+                Self::Annotation(annotation) => annotation.run(server, output).await,
                 Self::Watch(watch) => watch.run(server, output).await,
                 Self::Log(log) => log.run(server, output).await,
                 Self::Undo(undo) => undo.run(server, output).await,
@@ -192,6 +203,17 @@ mod tests {
         check("spandrel annotate p a --label L --prefix x --utf8 1..2", 2);
         check("spandrel annotate p a --label L --utf8 2..1", 2);
         check("spandrel annotate p a --label L --quote q --id 7", 2);
+        check("spandrel annotate p a --label L --relation Agent=7", 2);
+        check("spandrel annotate p a --label L --whole-article --score 2", 2);
+        check("spandrel annotate p a --label L --whole-article --state good", 2);
+        check("spandrel annotate p a --label L --whole-article --attribute x", 2);
+        check("spandrel annotation", 2);
+        check("spandrel annotation list p", 2);
+        check("spandrel annotation show p a", 2);
+        check("spandrel annotation show p a 7", 2);
+        check("spandrel annotation accept p a", 2);
+        check("spandrel annotation update p a x --label L", 2);
+        check("spandrel article show p a --layers apart", 2);
         check("spandrel project list --server https://example.org", 2);
         check("spandrel watch", 2);
         check("spandrel watch p --after 7 --earliest", 2);
@@ -229,6 +251,25 @@ mod tests {
         check("spandrel annotate demo a --label ORG --utf8 1..2 --utf16 1..2 --code-points 1..2 --quote x");
         check("spandrel annotate demo a --label ORG --utf8 1..2 --utf8 5..8 --validate-only");
         check("spandrel annotate demo a --label ORG --quote q --id 0190163d-8694-739b-aea5-966c26f8ad91");
+        let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+        check(&format!(
+            "spandrel annotate demo a --label R --relation Arg1={id} --relation {id} --layer gold"
+        ));
+        check(
+            "spandrel annotate demo a --label L --whole-article --attribute a=1 --attribute b=[x] --note - --score 1",
+        );
+        check("spandrel annotate demo a --label L --utf8 1..2 --text-revision 2 --state suggested");
+        check("spandrel annotation list demo a --layer gold --label ORG --json");
+        check(&format!("spandrel annotation show demo a {id}"));
+        check(&format!("spandrel annotation show demo a projects/demo/articles/a/annotations/{id}"));
+        check(&format!("spandrel annotation update demo a {id} --label ORG --quote q --no-score --etag x"));
+        check(&format!(
+            "spandrel annotation update demo a {id} --no-attribute a --no-derived-from --validate-only"
+        ));
+        check(&format!("spandrel annotation accept demo a {id} {id}"));
+        check(&format!("spandrel annotation reject demo a {id} --reason -"));
+        check(&format!("spandrel annotation delete demo a {id} --force"));
+        check("spandrel article show demo a --layers side-by-side --layer x --layer y");
         check("spandrel watch demo");
         check("spandrel watch demo --article a --layer gold --after 7 --json");
         check("spandrel watch projects/demo --earliest");

@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod annotations;
 mod backup;
 mod changes;
 mod command;

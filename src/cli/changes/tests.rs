@@ -1,6 +1,10 @@
 //! What is said of each change.
 
 use super::*;
+use crate::{
+    cli::attribute,
+    proto::v1::{AnchoringResult, State, annotation::Target},
+};
 
 const A: &str = "projects/p/articles/move";
 const ID: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
@@ -92,6 +96,110 @@ fn a_change_is_a_line() {
     check(None, Some(project("")), "+  project");
     check(Some(project("")), Some(project("Demo")), "~  project    → Demo");
     check(None, None, "+  projects/p/articles/a␛/else/x");
+}
+
+fn check_changed(line: &str, edit: impl FnOnce(&mut v1::Annotation, &mut v1::Annotation)) {
+    let Kind::Annotation(mut before) = marked("PER", "default", vec![span(0, "Zoë")]) else {
+        unreachable!()
+    };
+    let mut after = before.clone();
+    edit(&mut before, &mut after);
+    let change = change(Some(Kind::Annotation(before)), Some(Kind::Annotation(after)), false);
+    let written = Lines::new(false).commit(&commit(7, 0, vec![change]));
+    let (_, said) = written.split_once("annotation move/0190163d…ad91  ").unwrap();
+    assert_eq!(said, format!("{line}\n"));
+}
+
+#[test]
+fn what_of_an_annotation_was_changed_is_said() {
+    fn set(annotation: &mut v1::Annotation, attributes: &[&str]) {
+        let attributes = attributes.iter().map(|it| attribute::parse(it).unwrap());
+        annotation.attributes = attributes.map(|it| (it.name, it.value)).collect();
+    }
+    let needs_review = |result: AnchoringResult, needs_review| {
+        Some(v1::Anchoring { result: result.into(), similarity: 0.6, from_text_revision: 1, needs_review })
+    };
+    check_changed("PER  Zoë", |_, _| {});
+    check_changed("PER  Zoë  state suggested → accepted", |before, after| {
+        before.set_state(State::Suggested);
+        after.set_state(State::Accepted);
+    });
+    check_changed("PER  Zoë  state accepted → rejected  note “no↵way”", |before, after| {
+        before.set_state(State::Accepted);
+        after.set_state(State::Rejected);
+        after.note = "no\nway".into();
+    });
+    check_changed("PER  Zoë  score none → 0.5  no note any more  other sources", |before, after| {
+        after.score = Some(0.5);
+        before.note = "n".into();
+        after.derived_from = vec!["x".into()];
+    });
+    check_changed("PER  Zoë  − lost  + new=[a, b]  tense=past → present", |before, after| {
+        set(before, &["tense=past", "lost=1", "same=1"]);
+        set(after, &["tense=present", "new=[a, b]", "same=1"]);
+    });
+    check_changed("PER  Zoë  + a=1  + b=1  + c=1  + d=1  2 more attributes", |_, after| {
+        set(after, &["a=1", "b=1", "c=1", "d=1", "e=1", "f=1"]);
+    });
+    check_changed("PER  Zoë  modified, needs review", |_, after| {
+        after.anchoring = needs_review(AnchoringResult::Modified, true);
+    });
+    check_changed("PER  Zoë  shifted", |_, after| {
+        after.anchoring = needs_review(AnchoringResult::Shifted, false);
+    });
+    check_changed("PER  Zoë  reviewed", |before, _| {
+        before.anchoring = needs_review(AnchoringResult::Modified, true);
+    });
+    check_changed("PER  Zoë  →  (the article)", |_, after| {
+        after.target = Some(Target::Article(v1::WholeArticle {}));
+    });
+}
+
+#[test]
+fn relations_and_what_is_said_of_articles_are_told() {
+    let argument = |role: &str, id: &str| v1::Argument {
+        role: role.to_owned(),
+        annotation: format!("{A}/annotations/{id}"),
+    };
+    let relation = |arguments: Vec<v1::Argument>| v1::Annotation {
+        name: format!("{A}/annotations/r"),
+        label: "Located".into(),
+        layer: "default".into(),
+        target: Some(Target::Relation(v1::Relation { arguments })),
+        ..v1::Annotation::default()
+    };
+    let (here, other) = (argument("Arg1", ID), argument("Arg2", "0190163d-8694-739b-aea5-966c26f80000"));
+    let one = relation(vec![here.clone(), other.clone()]);
+    let lines = |changes: Vec<v1::Change>| {
+        let written = Lines::new(false).commit(&commit(7, 0, changes));
+        written.lines().map(|line| line.split_once("  annotation ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let created = |annotation: v1::Annotation| change(None, Some(Kind::Annotation(annotation)), false);
+    assert_eq!(
+        lines(vec![created(one.clone())]),
+        ["move/r  Located  Arg1 0190163d…ad91 → Arg2 0190163d…0000"]
+    );
+    // What is made together is called by its text.
+    let span = change(None, Some(marked("PER", "default", vec![span(0, "Zoë")])), false);
+    assert_eq!(
+        lines(vec![span, created(one.clone())]),
+        ["move/0190163d…ad91  PER      Zoë", "move/r              Located  Arg1 Zoë → Arg2 0190163d…0000"]
+    );
+    let turned = relation(vec![v1::Argument { role: String::new(), ..other }, here]);
+    let turn = change(Some(Kind::Annotation(one)), Some(Kind::Annotation(turned)), false);
+    assert_eq!(
+        lines(vec![turn]),
+        ["move/r  Located  Arg1 0190163d…ad91 → Arg2 0190163d…0000  →  0190163d…0000 → Arg1 0190163d…ad91"]
+    );
+    let whole = v1::Annotation {
+        label: "news".into(),
+        target: Some(Target::Article(v1::WholeArticle {})),
+        state: State::Suggested.into(),
+        score: Some(0.25),
+        note: "n".into(),
+        ..relation(Vec::new())
+    };
+    assert_eq!(lines(vec![created(whole)]), ["move/r  news  (the article)  suggested  score 0.25  “n”"]);
 }
 
 #[test]

@@ -14,17 +14,58 @@ fn reason(reason: &str, facts: &[(&str, &str)]) -> ErrorDetails {
     ErrorDetails::with_error_info(reason, "spandrel", facts)
 }
 
+#[track_caller]
+fn check(failure: &Failure, lines: &[&str]) {
+    assert_eq!(failure.message(false, false), lines.join("\n") + "\n");
+    assert_eq!(failure.exit_code(), ExitCode::from(1));
+}
+
+#[test]
+fn what_to_do_about_an_annotation_is_said() {
+    let name = "projects/p/articles/a/annotations/x";
+    let mut details = reason("RESOURCE_NOT_FOUND", &[]);
+    details.set_resource_info("spandrel.v1.Annotation", name, "", "");
+    check(
+        &refused(Code::NotFound, &format!("{name} does not exist"), details),
+        &[
+            "error: projects/p/articles/a/annotations/x does not exist",
+            "  reason  RESOURCE_NOT_FOUND",
+            "  hint    see what is there with: spandrel annotation list p a",
+        ],
+    );
+    let mut details = reason("ETAG_MISMATCH", &[("current_etag", "e2")]);
+    details.set_resource_info("spandrel.v1.Annotation", name, "", "");
+    check(
+        &refused(Code::Aborted, &format!("{name} was changed: its etag is e2"), details),
+        &[
+            "error: projects/p/articles/a/annotations/x was changed: its etag is e2",
+            "  reason  ETAG_MISMATCH",
+            "  hint    see how it is now with: spandrel annotation show p a x",
+        ],
+    );
+    let mut details = reason("HAS_CHILDREN", &[]);
+    details.add_precondition_failure_violation("HAS_CHILDREN", name, "");
+    check(
+        &refused(Code::FailedPrecondition, &format!("{name} has 2 relations"), details),
+        &[
+            "error: projects/p/articles/a/annotations/x has 2 relations",
+            "  reason  HAS_CHILDREN",
+            "  hint    --force deletes the relations that use it, too",
+        ],
+    );
+}
+
 #[test]
 fn a_refusal_says_the_message_the_field_the_reason_the_facts_and_what_to_do() {
-    let check = |failure: Failure, lines: &[&str]| {
-        assert_eq!(failure.message(false, false), lines.join("\n") + "\n");
-        assert_eq!(failure.exit_code(), ExitCode::from(1));
-    };
     let positions = r#"[{"utf8":3,"utf16":3,"code_points":3},{"utf8":90,"utf16":80,"code_points":70}]"#;
     let mut details = reason("QUOTE_AMBIGUOUS", &[("positions", positions), ("count", "2")]);
     details.add_bad_request_violation("annotation.anchor.spans[0].quote", "the quote stands 2 times");
     check(
-        refused(Code::InvalidArgument, "annotation.anchor.spans[0].quote: the quote stands 2 times", details),
+        &refused(
+            Code::InvalidArgument,
+            "annotation.anchor.spans[0].quote: the quote stands 2 times",
+            details,
+        ),
         &[
             "error: the quote stands 2 times",
             "  field      annotation.anchor.spans[0].quote",
@@ -37,7 +78,7 @@ fn a_refusal_says_the_message_the_field_the_reason_the_facts_and_what_to_do() {
     let mut details = reason("RESOURCE_NOT_FOUND", &[]);
     details.set_resource_info("spandrel.v1.Project", "projects/demo", "", "");
     check(
-        refused(Code::NotFound, "projects/demo does not exist", details),
+        &refused(Code::NotFound, "projects/demo does not exist", details),
         &[
             "error: projects/demo does not exist",
             "  reason  RESOURCE_NOT_FOUND",
@@ -45,7 +86,7 @@ fn a_refusal_says_the_message_the_field_the_reason_the_facts_and_what_to_do() {
         ],
     );
     check(
-        refused(
+        &refused(
             Code::InvalidArgument,
             "differs",
             reason("QUOTE_MISMATCH", &[("matches_in_unit", "utf16"), ("limit", "10")]),
@@ -59,7 +100,7 @@ fn a_refusal_says_the_message_the_field_the_reason_the_facts_and_what_to_do() {
         ],
     );
     check(
-        Status::internal("transport \u{1b}[31merror").into(),
+        &Status::internal("transport \u{1b}[31merror").into(),
         &[
             "error: transport ␛[31merror",
             "  code  INTERNAL",

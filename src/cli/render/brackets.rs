@@ -3,7 +3,8 @@
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{
-    Mention, cells::glyph, lines::styled, names, palette::Palette, rows::Boundaries, segments::Segment,
+    Layers, Mention, cells::glyph, digits, lines::styled, names, palette::Palette, rows::Boundaries,
+    segments::Segment,
 };
 
 /// The text with a bracket where each span begins, and one with its label where it ends. Spans that cross have
@@ -11,10 +12,10 @@ use super::{
 pub(super) fn brackets(text: &str, mentions: &[Mention], palette: &Palette) -> String {
     let segments = Segment::all(text, mentions);
     let numbers = crossing_numbers(&segments);
-    let labels = names(mentions);
+    let labels = names(mentions, Layers::Together);
     let number = |index: usize| numbers.get(index).map_or("", String::as_str);
     let style = |segment: &Segment| {
-        mentions.get(segment.mention).map_or_else(anstyle::Style::new, |mention| palette.bar(&mention.label))
+        mentions.get(segment.mention).map_or_else(anstyle::Style::new, |mention| palette.mention(mention))
     };
     let label = |segment: &Segment| labels.get(segment.mention).map_or("", String::as_str);
 
@@ -74,9 +75,7 @@ fn crossing_numbers(segments: &[Segment]) -> Vec<String> {
 }
 
 fn superscript(number: usize) -> String {
-    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    let digit = |digit: char| digit.to_digit(10).and_then(|digit| DIGITS.get(usize::try_from(digit).ok()?));
-    number.to_string().chars().filter_map(digit).collect()
+    digits(number, ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'])
 }
 
 /// Appends text with its lines and tabs as they are, and what a terminal would obey as pictures.

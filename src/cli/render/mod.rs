@@ -5,15 +5,19 @@
 //!
 //! ```text
 //! 1  Bank of China, Caracas
-//!            ╰GPE╯  ╰─GPE─╯
-//!    ╰─── ORG ───╯
+//!            ╰GPE╯  ╰GPE₂?╯
+//!    ╰── ORG₁ ───╯
 //! ```
+//!
+//! A number beside a label is what the lists under the text call the span by. `?` is what nobody has looked at yet, `✗`
+//! what was rejected, `!` what has to be looked at since its text was revised.
 //!
 //! A text is untrusted: what a terminal would obey is shown as a picture.
 
 mod bars;
 mod brackets;
 mod cells;
+mod legend;
 mod lines;
 mod palette;
 mod rails;
@@ -22,11 +26,12 @@ mod segments;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt::Write as _, ops::Range};
+use std::ops::Range;
 
 pub(crate) use cells::{columns_of, printable, shortened};
-use lines::styled;
-use palette::Palette;
+pub(crate) use legend::legend;
+pub(crate) use lines::styled;
+pub(crate) use palette::Palette;
 
 use crate::domain::ids::LayerId;
 
@@ -42,6 +47,35 @@ pub(crate) struct Mention {
     pub(crate) layer: String,
     /// Where, in bytes of the text; several ranges are one discontinuous mention.
     pub(crate) ranges: Vec<Range<usize>>,
+    /// What the lists under the text call it by, from 1; 0 when they do not.
+    pub(crate) number: usize,
+    /// How far the review got with it.
+    pub(crate) standing: Standing,
+}
+
+/// How far a review got with an annotation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Nobody has looked at it yet.
+    pub(crate) is_suggested: bool,
+    /// It does not hold.
+    pub(crate) is_rejected: bool,
+    /// Its text was revised, and somebody has to look at it.
+    pub(crate) needs_review: bool,
+}
+
+impl Standing {
+    /// The mark beside a label.
+    pub(crate) fn mark(self) -> &'static str {
+        match (self.is_rejected, self.is_suggested, self.needs_review) {
+            (true, _, true) => "✗!",
+            (true, _, false) => "✗",
+            (false, true, true) => "?!",
+            (false, true, false) => "?",
+            (false, false, true) => "!",
+            (false, false, false) => "",
+        }
+    }
 }
 
 /// How spans are shown.
@@ -53,11 +87,23 @@ pub(crate) enum Marks {
     Brackets,
 }
 
+/// How the spans of several layers are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Layers {
+    /// Among each other.
+    #[default]
+    Together,
+    /// The bars of each layer for themselves; ≠ marks the rows in which layers differ.
+    SideBySide,
+}
+
 /// How a text is shown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     /// How spans are shown.
     pub(crate) marks: Marks,
+    /// How layers are shown, for bars.
+    pub(crate) layers: Layers,
     /// Whether there are colours.
     pub(crate) color: bool,
     /// Columns of the terminal, for bars; brackets leave lines as long as they are.
@@ -65,46 +111,11 @@ pub(crate) struct Options {
 }
 
 /// The text with its spans; ends with a line break unless it is empty.
-pub(crate) fn text(text: &str, mentions: &[Mention], options: &Options) -> String {
-    let palette = palette(mentions, options);
+pub(crate) fn text(text: &str, mentions: &[Mention], palette: &Palette, options: &Options) -> String {
     match options.marks {
-        Marks::Bars => lines::lines(text, mentions, &palette, options),
-        Marks::Brackets => brackets::brackets(text, mentions, &palette),
+        Marks::Bars => lines::lines(text, mentions, palette, options),
+        Marks::Brackets => brackets::brackets(text, mentions, palette),
     }
-}
-
-/// The labels with their colours and counts, the most frequent first; empty when there are none.
-pub(crate) fn legend(mentions: &[Mention], options: &Options) -> String {
-    let palette = palette(mentions, options);
-    let mut labels: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-    for mention in mentions {
-        *labels.entry(&mention.label).or_default().entry(&mention.layer).or_default() += 1;
-    }
-    let mut labels: Vec<_> =
-        labels.into_iter().map(|(label, layers)| (layers.values().sum::<usize>(), label, layers)).collect();
-    labels.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(right.1)));
-    let name_columns = labels.iter().map(|(_, label, _)| columns_of(&printable(label))).max().unwrap_or(0);
-    let count_columns = labels.first().map_or(0, |(count, ..)| count.to_string().len());
-
-    let mut out = String::new();
-    for (count, label, layers) in labels {
-        let name = printable(label);
-        let pad = name_columns.saturating_sub(columns_of(&name));
-        styled(palette.text(label), &format!(" {name} "), &mut out);
-        // Writing to a String does not fail.
-        let _ = write!(out, "{:pad$} {count:>count_columns$}", "");
-        if has_layers(mentions) {
-            let layers: Vec<String> =
-                layers.iter().map(|(layer, count)| format!("{} {count}", printable(layer))).collect();
-            styled(palette.aside(), &format!("  {}", layers.join(", ")), &mut out);
-        }
-        out.push('\n');
-    }
-    if mentions.iter().any(|mention| mention.ranges.len() > 1) {
-        styled(palette.aside(), " #1, #2 ... mark the parts of one mention", &mut out);
-        out.push('\n');
-    }
-    out
 }
 
 /// The colour of a label that stands alone: the one it has in a text where no other label has it.
@@ -112,23 +123,29 @@ pub(crate) fn label(label: &str) -> anstyle::Style {
     Palette::of(std::iter::once(label)).bar(label)
 }
 
-fn palette(mentions: &[Mention], options: &Options) -> Palette {
-    if options.color {
-        Palette::of(mentions.iter().map(|mention| mention.label.as_str()))
-    } else {
-        Palette::default()
-    }
+/// A number that a thing is called by, as linguists write it: IBM₁ ... it₁.
+pub(crate) fn subscript(number: usize) -> String {
+    const DIGITS: [char; 10] = ['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉'];
+    if number == 0 { String::new() } else { digits(number, DIGITS) }
 }
 
-/// What each mention is called in the text: its label, its layer where there are several and it is not the one that
-/// needs no name, and a number where it has several parts.
-fn names(mentions: &[Mention]) -> Vec<String> {
-    let has_layers = has_layers(mentions);
+/// A number in digits of another shape.
+fn digits(number: usize, shapes: [char; 10]) -> String {
+    let shape = |digit: char| digit.to_digit(10).and_then(|digit| shapes.get(usize::try_from(digit).ok()?));
+    number.to_string().chars().filter_map(shape).collect()
+}
+
+/// What each mention is called in the text: its label, its number, how far the review got with it, its layer where
+/// layers are told apart by their names and it is not the one that needs none, and a number where it has several parts.
+fn names(mentions: &[Mention], layers: Layers) -> Vec<String> {
+    let has_layers = layers == Layers::Together && has_layers(mentions);
     let mut parted = 0_usize;
     mentions
         .iter()
         .map(|mention| {
             let mut name = shortened(&mention.label, LABEL_COLUMNS_MAX);
+            name.push_str(&subscript(mention.number));
+            name.push_str(mention.standing.mark());
             if has_layers && mention.layer != LayerId::DEFAULT {
                 name.push('@');
                 name.push_str(&shortened(&mention.layer, LABEL_COLUMNS_MAX));

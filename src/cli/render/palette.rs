@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use anstyle::{Ansi256Color, Style};
 
+use super::Mention;
+
 /// Backgrounds that black text is read on, each with a tone of it that is read on black and on white.
 const COLOURS: [(u8, u8); 12] = [
     (153, 32),
@@ -23,11 +25,11 @@ const BLACK: u8 = 16;
 
 /// The colours of a text's labels; none when nothing is coloured.
 #[derive(Debug, Default)]
-pub(super) struct Palette(Option<BTreeMap<String, (u8, u8)>>);
+pub(crate) struct Palette(Option<BTreeMap<String, (u8, u8)>>);
 
 impl Palette {
     /// Gives each label the colour that its name hashes to, or the next one that is free.
-    pub(super) fn of<'l>(labels: impl Iterator<Item = &'l str>) -> Self {
+    pub(crate) fn of<'l>(labels: impl Iterator<Item = &'l str>) -> Self {
         let mut names: Vec<&str> = labels.collect();
         names.sort_unstable();
         names.dedup();
@@ -45,7 +47,7 @@ impl Palette {
     }
 
     /// How text with the label is shown.
-    pub(super) fn text(&self, label: &str) -> Style {
+    pub(crate) fn text(&self, label: &str) -> Style {
         self.colour(label).map_or_else(Style::new, |(background, _)| {
             Style::new()
                 .fg_color(Some(Ansi256Color(BLACK).into()))
@@ -54,13 +56,19 @@ impl Palette {
     }
 
     /// How the label's bars and its name are shown.
-    pub(super) fn bar(&self, label: &str) -> Style {
+    pub(crate) fn bar(&self, label: &str) -> Style {
         self.colour(label)
             .map_or_else(Style::new, |(_, tone)| Style::new().fg_color(Some(Ansi256Color(tone).into())))
     }
 
+    /// How a mention's bars and its name are shown: struck through where it was rejected.
+    pub(super) fn mention(&self, mention: &Mention) -> Style {
+        let style = self.bar(&mention.label);
+        if self.0.is_some() && mention.standing.is_rejected { style.strikethrough() } else { style }
+    }
+
     /// How what is not the text is shown.
-    pub(super) fn aside(&self) -> Style {
+    pub(crate) fn aside(&self) -> Style {
         if self.0.is_some() { Style::new().dimmed() } else { Style::new() }
     }
 

@@ -43,6 +43,11 @@ impl Rails {
         Self { long, tracks }
     }
 
+    /// No rails: each span has a bar under each of its rows.
+    pub(super) fn none() -> Self {
+        Self { long: BTreeSet::new(), tracks: Vec::new() }
+    }
+
     /// How many columns they take.
     pub(super) fn columns(&self) -> usize {
         self.tracks.len()

@@ -6,16 +6,24 @@ use super::{
     *,
 };
 
-/// A mention from `label start..end` or `label@layer start..end,start..end`, in bytes.
+/// A mention from `label start..end` or `label@layer start..end,start..end`, in bytes; a label may be followed by marks
+/// and a number: `label?!✗=7`.
 fn mention(line: &str) -> Mention {
-    let (name, ranges) = line.split_once(' ').unwrap();
+    let (name, ranges) = line.rsplit_once(' ').unwrap();
     let (label, layer) = name.split_once('@').unwrap_or((name, "default"));
+    let (label, number) = label.split_once('=').unwrap_or((label, "0"));
+    let standing = Standing {
+        is_suggested: label.contains('?'),
+        is_rejected: label.contains('✗'),
+        needs_review: label.contains('!'),
+    };
     let range = |range: &str| {
         let (start, end) = range.split_once("..").unwrap();
         start.parse().unwrap()..end.parse().unwrap()
     };
     let ranges = ranges.split(',').map(range).collect();
-    Mention { label: label.to_owned(), layer: layer.to_owned(), ranges }
+    let label = label.trim_end_matches(['?', '✗', '!']).to_owned();
+    Mention { label, layer: layer.to_owned(), ranges, number: number.parse().unwrap(), standing }
 }
 
 fn mentions(lines: &[&str]) -> Vec<Mention> {
@@ -23,7 +31,20 @@ fn mentions(lines: &[&str]) -> Vec<Mention> {
 }
 
 fn options(marks: Marks, color: bool, width: usize) -> Options {
-    Options { marks, color, width }
+    Options { marks, layers: Layers::Together, color, width }
+}
+
+/// The text in the colours of its own labels.
+fn text(article: &str, marked: &[Mention], options: &Options) -> String {
+    super::text(article, marked, &palette(marked, options), options)
+}
+
+fn legend(marked: &[Mention], options: &Options) -> String {
+    super::legend(marked, &palette(marked, options), options)
+}
+
+fn palette(marked: &[Mention], options: &Options) -> Palette {
+    if options.color { Palette::of(marked.iter().map(|it| it.label.as_str())) } else { Palette::default() }
 }
 
 #[track_caller]
@@ -188,6 +209,64 @@ fn layers_are_named_where_there_are_two() {
 }
 
 #[test]
+fn a_label_says_its_number_and_how_far_the_review_got() {
+    check(
+        "IBM has its seat in Armonk",
+        &["ORG=1 0..3", "LOC?=12 20..26", "X✗ 4..26", "Y!@b 8..11", "Z?! 12..16"],
+        &[
+            "1  IBM has its seat in Armonk",
+            "   ╰─╯ORG₁ ╰─╯Y!@b     ╰────╯LOC₁₂?",
+            "               ╰──╯Z?!",
+            "       ╰──────── X✗ ────────╯",
+        ],
+        "[IBM](ORG₁) [has [its](Y!@b) [seat](Z?!) in [Armonk](LOC₁₂?)](X✗)\n",
+    );
+}
+
+#[test]
+fn what_was_rejected_is_struck_through_and_has_no_colour_in_the_text() {
+    let marked = mentions(&["A 0..4", "B✗ 1..3"]);
+    let shown = text("abcd", &marked, &options(Marks::Bars, true, 80));
+    let palette = Palette::of(["A", "B"].into_iter());
+    let (a, bar, struck) = (palette.text("A"), palette.bar("A"), palette.bar("B").strikethrough());
+    let dim = anstyle::Style::new().dimmed();
+    let expected = format!("{dim}1{dim:#}  {a}abcd{a:#}\n    {struck}╰╯B✗{struck:#}\n   {bar}╰A─╯{bar:#}\n");
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn layers_stand_side_by_side_with_a_mark_where_they_differ() {
+    let check = |article: &str, marked: &[&str], bars: &[&str]| {
+        let options = Options { layers: Layers::SideBySide, ..options(Marks::Bars, false, 60) };
+        let shown = text(article, &mentions(marked), &options);
+        assert_eq!(shown.lines().collect::<Vec<_>>(), bars, "\n{shown}");
+    };
+    check(
+        "Maduro spoke.\nHe left Caracas.\nNothing.",
+        &[
+            "PER@alice 0..6",
+            "PER@bob 0..6",
+            "PER@alice 14..16",
+            "GPE@alice 22..29",
+            "LOC@bob 22..29",
+            "X✗@bob 31..38",
+        ],
+        &[
+            "    1   Maduro spoke.",
+            "alice   ╰PER─╯",
+            "  bob   ╰PER─╯",
+            "    2 ≠ He left Caracas.",
+            "alice   ╰╯PER   ╰─GPE─╯",
+            "  bob           ╰─LOC─╯",
+            "    3   Nothing.",
+            "  bob   ╰─X✗──╯",
+        ],
+    );
+    check("ab", &["A 0..1"], &["      1   ab", "default   ┴A"]);
+    check("ab", &[], &["1  ab"]);
+}
+
+#[test]
 fn an_empty_article_has_no_rows() {
     check("", &[], &[], "");
     check("\n", &[], &["1"], "\n");
@@ -277,8 +356,15 @@ fn the_legend_counts_labels_and_layers() {
     let marked = mentions(&["ORG@a 0..1", "ORG@b 0..1", "場所@a 0..1,2..3"]);
     assert_eq!(
         legend(&marked, &options(Marks::Bars, false, 80)),
+        "          a  b\n ORG   2  1  1\n 場所  1  1  ·\n #1, #2 ... mark the parts of one mention\n"
+    );
+    // Where the terminal is too narrow for them, layers have no columns.
+    assert_eq!(
+        legend(&marked, &options(Marks::Bars, false, 12)),
         " ORG   2  a 1, b 1\n 場所  1  a 1\n #1, #2 ... mark the parts of one mention\n"
     );
+    let marked = mentions(&["A? 0..1", "A! 0..1"]);
+    assert_eq!(legend(&marked, &options(Marks::Bars, false, 80)), " A  2\n ? suggested   ! needs review\n");
     assert_eq!(legend(&[], &options(Marks::Bars, true, 80)), "");
 }
 
@@ -312,8 +398,15 @@ fn hard_article() -> impl Strategy<Value = (String, Vec<Mention>)> {
         "[x](Y)",
     ]);
     let range = (0_usize..80, 0_usize..30).prop_map(|(start, length)| start..start + length);
-    let mention = ("[A-C]", "[ab]", prop::collection::vec(range, 1..3))
-        .prop_map(|(label, layer, ranges)| Mention { label, layer, ranges });
+    let standing =
+        prop::array::uniform3(any::<bool>()).prop_map(|[is_suggested, is_rejected, needs_review]| Standing {
+            is_suggested,
+            is_rejected,
+            needs_review,
+        });
+    let mention = ("[A-C]", "[ab]", prop::collection::vec(range, 1..3), 0_usize..30, standing).prop_map(
+        |(label, layer, ranges, number, standing)| Mention { label, layer, ranges, number, standing },
+    );
     let text = prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat());
     (text, prop::collection::vec(mention, 0..8))
 }
@@ -321,11 +414,16 @@ fn hard_article() -> impl Strategy<Value = (String, Vec<Mention>)> {
 proptest! {
     #[test]
     fn nothing_that_a_terminal_obeys_comes_out((article, marked) in hard_article(), width in 1_usize..60) {
-        for marks in [Marks::Bars, Marks::Brackets] {
-            let shown = text(&article, &marked, &options(marks, false, width));
+        for (marks, layers) in [
+            (Marks::Bars, Layers::Together),
+            (Marks::Bars, Layers::SideBySide),
+            (Marks::Brackets, Layers::Together),
+        ] {
+            let options = |color| Options { layers, ..options(marks, color, width) };
+            let shown = text(&article, &marked, &options(false));
             let obeyed = |c: char| c.is_control() && c != '\n' && !(c == '\t' && marks == Marks::Brackets);
             prop_assert!(!shown.contains(|c: char| obeyed(c) || c == '\u{202e}'), "{shown:?}");
-            let colored = text(&article, &marked, &options(marks, true, width));
+            let colored = text(&article, &marked, &options(true));
             let stripped = anstream::adapter::strip_str(&colored).to_string();
             let trimmed = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
             prop_assert_eq!(trimmed(&stripped), trimmed(&shown), "colours change nothing else");
