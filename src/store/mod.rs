@@ -2,7 +2,6 @@
 
 mod acknowledged;
 pub mod annotation_index;
-mod annotation_records;
 pub mod annotation_table;
 pub mod article_table;
 pub mod backup_file;

@@ -9,31 +9,30 @@ use uuid::Uuid;
 use crate::{
     domain::{
         Error, Result,
-        annotations::{Annotation, Label, TargetKind},
+        annotations::Annotation,
         articles::{Article, ArticleDetails, TextIdentity},
         ids::{AnnotationId, ArticleId, LayerId, ProjectId},
         layers::{ArticleLayer, Layer},
         projects::{Project, ProjectDetails},
         revisions::{ProjectUid, Revision, Timestamp},
         schema::ProjectSchema,
-        spans::Anchor,
-        text::{Position, TextRange},
+        text::Position,
     },
     proto::stored,
     store::{
-        annotation_records,
         keys::{ArticleNumber, Generation},
         schema_records,
     },
 };
 
+mod annotations;
 mod layers;
 mod requests;
 mod staged;
 mod text_revisions;
 
+pub use annotations::{annotation, read_annotation};
 pub use layers::{article_layer, layer, layer_tally, read_article_layer, read_layer, read_layer_tally};
-
 pub use requests::{read_origin, request};
 pub use staged::{GenerationBase, generation_base, read_generation_base, resolve, staged_annotation};
 pub use text_revisions::{StoredTextRevision, read_text_revision, text_revision};
@@ -242,101 +241,6 @@ pub fn read_article(record: stored::ArticleRecord) -> Result<StoredArticle> {
     })
 }
 
-/// Encodes an annotation; its id is kept beside it.
-#[must_use]
-pub fn annotation(annotation: &Annotation) -> stored::AnnotationRecord {
-    let Annotation {
-        id: _,
-        layer,
-        label,
-        target,
-        attributes,
-        note,
-        score,
-        state,
-        anchoring,
-        derived_from,
-        text_revision,
-        revision,
-        create_time,
-        update_time,
-    } = annotation;
-    let mention = target.mention();
-    stored::AnnotationRecord {
-        layer: if layer.as_str() == LayerId::DEFAULT { String::new() } else { layer.as_str().to_owned() },
-        label: label.as_str().to_owned(),
-        spans: mention.map_or_else(Vec::new, |mention| distances(mention.anchor.spans())),
-        quotes: mention.map_or_else(Vec::new, |mention| mention.quotes.clone()),
-        text_revision: if *text_revision == 1 { 0 } else { *text_revision },
-        revision: revision.0,
-        create_time_us: create_time.0,
-        updated_after_us: update_time.0 - create_time.0,
-        arguments: annotation_records::arguments(target.arguments()),
-        is_of_article: target.kind() == TargetKind::Article,
-        attributes: annotation_records::attributes(attributes),
-        note: note.clone(),
-        score: *score,
-        state: annotation_records::state(*state).into(),
-        anchoring: anchoring.map(annotation_records::anchoring),
-        derived_from: derived_from.iter().map(ToString::to_string).collect(),
-        splits_graphemes: mention.is_some_and(|mention| mention.splits_graphemes),
-    }
-}
-
-/// Reads an annotation.
-///
-/// # Errors
-///
-/// STORAGE_CORRUPT.
-pub fn read_annotation(id: AnnotationId, record: stored::AnnotationRecord) -> Result<Annotation> {
-    let stored::AnnotationRecord {
-        layer,
-        label,
-        spans,
-        quotes,
-        text_revision,
-        revision,
-        create_time_us,
-        updated_after_us,
-        arguments,
-        is_of_article,
-        attributes,
-        note,
-        score,
-        state,
-        anchoring,
-        derived_from,
-        splits_graphemes,
-    } = record;
-    let layer = if layer.is_empty() { LayerId::DEFAULT } else { &layer };
-    let read_anchor = || {
-        let anchor = ranges(&spans).and_then(Anchor::from_ranges);
-        anchor.ok_or_else(|| Error::corrupt(format!("the spans of annotation {id} are not in order")))
-    };
-    let anchor = if spans.is_empty() { None } else { Some(read_anchor()?) };
-    Ok(Annotation {
-        id,
-        layer: LayerId::parse("layer", layer).map_err(damaged)?,
-        label: Label::parse("label", &label).map_err(damaged)?,
-        target: annotation_records::read_target(
-            anchor,
-            (quotes, splits_graphemes),
-            arguments,
-            is_of_article,
-        )?,
-        attributes: annotation_records::read_attributes(attributes)?,
-        note,
-        score,
-        state: annotation_records::read_state(state)?,
-        anchoring: anchoring.map(annotation_records::read_anchoring).transpose()?,
-        derived_from: annotation_records::read_derived_from(&derived_from)?,
-        text_revision: text_revision.max(1),
-        revision: Revision(revision),
-        create_time: Timestamp(create_time_us),
-        update_time: Timestamp(create_time_us.saturating_add(updated_after_us)),
-    })
-}
-
 /// Reads an annotation from its bytes, which leave nothing to a base.
 ///
 /// # Errors
@@ -504,38 +408,6 @@ pub fn uid_bytes(uid: ProjectUid) -> Bytes {
 /// STORAGE_CORRUPT.
 pub fn read_uid(bytes: &[u8]) -> Result<ProjectUid> {
     Uuid::from_slice(bytes).map(ProjectUid).map_err(|_| Error::corrupt("a project's uid is not 16 bytes"))
-}
-
-/// Start and end of each span in each unit, each as its distance from the number before it in the same unit.
-fn distances(spans: &[TextRange]) -> Vec<u32> {
-    let mut last = Position::default();
-    let mut distances = Vec::with_capacity(spans.len() * 6);
-    for position in spans.iter().flat_map(|span| [span.start, span.end]) {
-        distances.extend([
-            position.utf8.wrapping_sub(last.utf8),
-            position.utf16.wrapping_sub(last.utf16),
-            position.code_points.wrapping_sub(last.code_points),
-        ]);
-        last = position;
-    }
-    distances
-}
-
-fn ranges(distances: &[u32]) -> Option<Vec<TextRange>> {
-    let mut last = Position::default();
-    let mut positions = Vec::with_capacity(distances.len() / 3);
-    for distance in distances.chunks(3) {
-        let [utf8, utf16, code_points] = distance.try_into().ok()?;
-        last = Position {
-            utf8: last.utf8.checked_add(utf8)?,
-            utf16: last.utf16.checked_add(utf16)?,
-            code_points: last.code_points.checked_add(code_points)?,
-        };
-        positions.push(last);
-    }
-    let pair =
-        |pair: &[Position]| <[Position; 2]>::try_from(pair).ok().map(|[start, end]| TextRange { start, end });
-    positions.chunks(2).map(pair).collect()
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is mapped over errors")]

@@ -5,10 +5,12 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::domain::{
     Problem,
-    annotations::{Anchoring, AnchoringResult, Argument, Mention, Relation, State, Target},
+    annotations::{Anchoring, AnchoringResult, Argument, Label, Mention, Relation, State, Target},
     attributes::{AttributeValue, Attributes},
     ids::AnnotationName,
     layers::LayerCounts,
+    spans::Anchor,
+    text::TextRange,
 };
 
 const TIME: Timestamp = Timestamp(1_700_000_000_000_000);

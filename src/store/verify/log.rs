@@ -372,35 +372,43 @@ impl Walk<'_> {
                 };
                 Ok(judged(after.as_ref(), stored.as_ref(), revision, is_deleted))
             }
-            ResourceChange::Annotation { number: written, article, id, before: _, after, cascaded: _ } => {
-                if after.is_none() {
-                    deleted.push(annotation_name(article, *id));
-                }
-                let (current, kept) = (self.place(article)?, self.kept.get(written));
-                let is_its_number = current.map(|place| place.number) == Some(*written)
-                    || self.deleted.contains(&life_of(article, *written));
-                if written.0 != 0 && !is_its_number {
-                    return Ok(Err(format!(
-                        "revision {} says article number {} of it",
-                        revision.0, written.0
-                    )));
-                }
-                let kept = kept
-                    .map(|generation| ArticlePlace { number: *written, annotation_generation: *generation });
-                let (place, is_kept) = (kept.or(current), kept.is_some());
-                if place.is_some_and(|place| self.unsound.contains(&place.number)) {
-                    return Ok(Ok(false));
-                }
-                // An earlier article of the same id was deleted since. (0 is what was written before there were numbers.)
-                let place = place.filter(|place| written.0 == 0 || place.number == *written);
-                let stored = place.map(|place| self.annotation(place, *id)).transpose()?.flatten();
-                let is_deleted = || {
-                    let went_with_it = !is_kept && self.deleted.contains(&annotations_of(article));
-                    went_with_it || self.deleted.contains(&annotation_name(article, *id))
-                };
-                Ok(judged(after.as_ref(), stored.as_ref(), revision, is_deleted))
+            ResourceChange::Annotation { number, article, id, before: _, after, cascaded: _ } => {
+                self.judge_annotation((*number, article, *id), after.as_ref(), revision, deleted)
             }
         }
+    }
+
+    /// As [`Self::judge`], of an annotation, of which the log says the article's number and id, and its own.
+    fn judge_annotation(
+        &mut self,
+        (written, article, id): (ArticleNumber, &ArticleId, AnnotationId),
+        after: Option<&Annotation>,
+        revision: Revision,
+        deleted: &mut Vec<NameHash>,
+    ) -> Result<Result<bool, String>> {
+        if after.is_none() {
+            deleted.push(annotation_name(article, id));
+        }
+        let (current, kept) = (self.place(article)?, self.kept.get(&written));
+        let is_its_number = current.map(|place| place.number) == Some(written)
+            || self.deleted.contains(&life_of(article, written));
+        if written.0 != 0 && !is_its_number {
+            return Ok(Err(format!("revision {} says article number {} of it", revision.0, written.0)));
+        }
+        let kept =
+            kept.map(|generation| ArticlePlace { number: written, annotation_generation: *generation });
+        let (place, is_kept) = (kept.or(current), kept.is_some());
+        if place.is_some_and(|place| self.unsound.contains(&place.number)) {
+            return Ok(Ok(false));
+        }
+        // An earlier article of the same id was deleted since. (0 is what was written before there were numbers.)
+        let place = place.filter(|place| written.0 == 0 || place.number == written);
+        let stored = place.map(|place| self.annotation(place, id)).transpose()?.flatten();
+        let is_deleted = || {
+            let went_with_it = !is_kept && self.deleted.contains(&annotations_of(article));
+            went_with_it || self.deleted.contains(&annotation_name(article, id))
+        };
+        Ok(judged(after, stored.as_ref(), revision, is_deleted))
     }
 
     fn place(&mut self, article: &ArticleId) -> Result<Option<ArticlePlace>> {
