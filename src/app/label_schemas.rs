@@ -21,7 +21,7 @@ use crate::{
         errors::{Broken, Standing},
         ids::{AnnotationId, ArticleId, ProjectName},
         revisions::Revision,
-        schema::{LabelSchema, ProjectSchema, SchemaDefinition, SchemaField},
+        schema::{LabelSchema, Overlap, ProjectSchema, SchemaDefinition, SchemaField},
     },
     limits::{FEED_READ_BYTES, VIOLATIONS_LISTED_MAX},
     store::{
@@ -87,6 +87,9 @@ struct Cursor {
     article: ArticleNumber,
     after: Option<DocumentPosition>,
 }
+
+/// Looking at what shares characters with an annotation costs a view about as much as this many entries.
+const NEIGHBOURS_COST_ENTRIES: usize = 32;
 
 /// Commits that a decision looks through, at most.
 const COMMITS_LOOKED_THROUGH_MAX: u64 = 1_024;
@@ -196,7 +199,7 @@ impl App {
             while !annotations.is_empty() {
                 let project = Arc::clone(&replacement.project);
                 let read = project.read(self.engine.as_ref(), move |view| {
-                    for _ in 0..VIEW_ENTRIES_MAX / ARTICLE_COSTS_ENTRIES {
+                    for _ in 0..VIEW_ENTRIES_MAX / NEIGHBOURS_COST_ENTRIES {
                         let Some((number, id)) = annotations.pop_front() else { break };
                         replacement.look_at(view, number, id)?;
                     }
@@ -259,9 +262,12 @@ impl Replacement {
                 if entries_left == 0 {
                     return Ok(Some(Cursor { article: number, after: last }));
                 }
-                entries_left -= 1;
                 let entry = entry?;
-                self.judge(view, index, &stored.article.id, &entry.annotation()?)?;
+                let annotation = entry.annotation()?;
+                // Writers wait for a view, and the neighbours are looked at, too.
+                let alone = self.new.overlap_rule(annotation.label.as_str()) == Overlap::Any;
+                entries_left = entries_left.saturating_sub(if alone { 1 } else { NEIGHBOURS_COST_ENTRIES });
+                self.judge(view, index, &stored.article.id, &annotation)?;
                 last = Some(entry.key.position());
             }
             if entries_left == 0 {
