@@ -12,7 +12,7 @@ use super::fixture::{self, TEXT, annotation_id};
 
 const DEPTH_MAX: usize = 6;
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 17] = [
     "",
     "projects/p",
     "projects/q",
@@ -27,11 +27,19 @@ const NAMES: [&str; 14] = [
     "projects/p/articles/a/annotations/00000000-0000-4000-8000-000000000001",
     "projects/p/articles/a/annotations/00000000-0000-4000-8000-0000000000ff",
     "projects/p/articles/long/annotations/00000000-0000-4000-8000-000000000002",
+    "projects/p/labelSchema",
+    "projects/p/layers/gold",
+    "projects/p/articles/a/layers/default",
 ];
 const IDS: [&str; 7] = ["", "p", "q", "a", "b", "long", "new-1"];
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 17] = [
     "label",
     "anchor",
+    "relation",
+    "article",
+    "attributes",
+    "state",
+    "labels",
     "title",
     "language",
     "source_uri",
@@ -100,12 +108,7 @@ pub fn message(
             continue;
         }
         let value = if field.is_map() {
-            let mut entries = std::collections::HashMap::new();
-            for _ in 0..input.int_in_range(0..=2)? {
-                entries
-                    .insert(MapKey::String(text(input, words, "")?), Value::String(text(input, words, "")?));
-            }
-            Value::Map(entries)
+            map(input, words, &field, depth)?
         } else if field.is_list() {
             let count = input.int_in_range(0..=3)?;
             let value = |_| value(input, words, &field, depth);
@@ -116,6 +119,22 @@ pub fn message(
         message.set_field(&field, value);
     }
     Ok(message)
+}
+
+/// A map from strings, of whatever values.
+fn map(
+    input: &mut Unstructured<'_>,
+    words: &Words,
+    field: &FieldDescriptor,
+    depth: usize,
+) -> Result<Value> {
+    let mut entries = std::collections::HashMap::new();
+    let Kind::Message(entry) = field.kind() else { return Ok(Value::Map(entries)) };
+    for _ in 0..input.int_in_range(0..=2)? {
+        let value = value(input, words, &entry.map_entry_value_field(), depth + 1)?;
+        entries.insert(MapKey::String(text(input, words, "")?), value);
+    }
+    Ok(Value::Map(entries))
 }
 
 fn value(
@@ -150,7 +169,8 @@ fn text(input: &mut Unstructured<'_>, words: &Words, field: &str) -> Result<Stri
     }
     let of = |input: &mut Unstructured<'_>, choices: &[&str]| input.choose(choices).map(ToString::to_string);
     match field {
-        "name" | "parent" | "names" => of(input, &NAMES),
+        "name" | "parent" | "names" | "annotation" | "derived_from" => of(input, &NAMES),
+        "role" => of(input, &["", "Agent", "from", "to"]),
         "project_id" | "article_id" => of(input, &IDS),
         "annotation_id" => Ok(annotation_id(input.int_in_range(0..=fixture::ANNOTATIONS + 9)?)),
         "layer" => of(input, &["", "gold", "default", "other"]),
