@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use spandrel::proto::v1;
+use spandrel::{proto::v1, store::data_dir::FORMAT};
 use tempfile::TempDir;
 
 use crate::support::{Server, by_utf8, refusal};
@@ -118,9 +118,10 @@ fn somebody_elses_folder_is_left_alone() {
 #[tokio::test]
 async fn a_newer_format_is_refused_and_left_alone() {
     let server = filled().await;
-    fs::write(server.data_dir().join("FORMAT"), "spandrel 4\n").unwrap();
+    let newer = FORMAT + 1;
+    fs::write(server.data_dir().join("FORMAT"), format!("spandrel {newer}\n")).unwrap();
     let before = contents(server.data_dir());
-    check_refused(server.data_dir(), &["format 4", "newer version"]);
+    check_refused(server.data_dir(), &[&format!("format {newer}"), "newer version"]);
     assert_eq!(contents(server.data_dir()), before);
 }
 
