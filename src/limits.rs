@@ -155,6 +155,18 @@ pub const FILTER_DEPTH_MAX: usize = 32;
 pub const FILTER_FUNCTION_DEPTH_MAX: usize = 4;
 /// Different arguments of a filter's functions: what passes each is gathered beforehand.
 pub const FILTER_FUNCTION_ARGUMENTS_MAX: usize = 8;
+/// Comparisons of a filter that cost about as much as reading an annotation.
+pub const FILTER_COMPARISONS_OF_ENTRY: usize = 8;
+/// Spans that all functions of a filter find in one article: about 100 bytes each, for as long as they are asked.
+pub const QUERY_SPANS_MAX: usize = 200_000;
+/// Such spans of all calls; a call that needs more is OVERLOADED.
+pub const QUERY_SPANS_HELD_MAX: usize = 10 * QUERY_SPANS_MAX;
+/// What a view copies of annotations for a filter with functions.
+pub const QUERY_COPY_BYTES_MAX: usize = 4 * MIB;
+/// Calls that hold such a copy at a time; others wait.
+pub const QUERY_COPIES_MAX: usize = 4;
+/// Annotations that a filter with functions is asked of before other work gets its turn.
+pub const QUERY_TURN_ANNOTATIONS_MAX: usize = 256;
 /// Positions that an error lists.
 pub const ERROR_POSITIONS_MAX: usize = 16;
 

@@ -12,8 +12,9 @@ use prost::Message;
 use spandrel::{
     app::{
         App, Settings,
-        annotation_reads::{AnnotationFilter, AnnotationQuery, StreamCursor},
+        annotation_reads::{AnnotationQuery, StreamCursor},
         answers::Versions,
+        article_lists::ArticleQuery,
     },
     domain::{
         ids::{ArticleName, ProjectName},
@@ -232,11 +233,18 @@ pub fn framed(message: &[u8]) -> Vec<u8> {
 pub async fn ask_everything(app: &Arc<App>) {
     let project = ProjectName::parse("", "projects/p").unwrap();
     let article = ArticleName::parse("", "projects/p/articles/a").unwrap();
-    let _ = app.list_articles(&project, 10, "", true).await;
+    let articles = ArticleQuery {
+        project: project.clone(),
+        filter: Arc::default(),
+        page_size: 10,
+        page_token: String::new(),
+        with_text: true,
+    };
+    let _ = app.list_articles(&articles).await;
     let _ = app.get_article(&article, true).await;
     let query = AnnotationQuery {
         article,
-        filter: AnnotationFilter::default(),
+        selection: Arc::default(),
         overlaps: None,
         text_revision: 0,
         page_size: 1_000,
@@ -244,6 +252,6 @@ pub async fn ask_everything(app: &Arc<App>) {
     };
     let _ = app.list_annotations(&query).await;
     if let Ok(project) = app.project(&project) {
-        let _ = app.stream_annotations(&project, &AnnotationFilter::default(), StreamCursor::START).await;
+        let _ = app.stream_annotations(&project, &Arc::default(), StreamCursor::START).await;
     }
 }

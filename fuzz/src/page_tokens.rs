@@ -1,16 +1,21 @@
 //! Page tokens that nobody gave out, and the arguments that they are bound to.
 
+use std::sync::Arc;
+
 use arbitrary::{Result, Unstructured};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use spandrel::{
     app::{
         App,
-        annotation_reads::{AnnotationFilter, AnnotationQuery},
+        annotation_reads::AnnotationQuery,
+        article_lists::ArticleQuery,
         pages::{self, Arguments},
+        selection::Selection,
     },
     domain::{
         self, Problem,
         annotations::Label,
+        filter::AnnotationFilter,
         ids::{ArticleName, LayerId, ProjectName},
         spans::SpanRequest,
         text::CodePointRange,
@@ -77,8 +82,10 @@ async fn page(
             (projects.collect(), page.next_page_token)
         }
         List::Articles => {
-            let parent = ProjectName::parse("", "projects/p").unwrap();
-            let page = app.list_articles(&parent, page_size, &page_token, with_text).await?;
+            let project = ProjectName::parse("", "projects/p").unwrap();
+            let filter = Arc::default();
+            let query = ArticleQuery { project, filter, page_size, page_token, with_text };
+            let page = app.list_articles(&query).await?;
             let articles = page.articles.iter().map(|article| article.name.to_string());
             (articles.collect(), page.next_page_token)
         }
@@ -93,6 +100,13 @@ async fn page(
 fn query(input: &mut Unstructured<'_>, page_size: i32) -> Result<AnnotationQuery> {
     let layer = *input.choose(&["", "gold", "default", "none"])?;
     let label = *input.choose(&["", "PER", "none"])?;
+    let filter = *input.choose(&[
+        "",
+        "",
+        "score >= 0.5 OR label = PER",
+        "overlaps(*)",
+        "NOT before(label = PER, 9)",
+    ])?;
     let window = input.arbitrary::<Option<(u8, u8)>>()?.map(|(start, length)| SpanRequest {
         code_points: Some(CodePointRange {
             start: u32::from(start % 64),
@@ -102,10 +116,11 @@ fn query(input: &mut Unstructured<'_>, page_size: i32) -> Result<AnnotationQuery
     });
     Ok(AnnotationQuery {
         article: ArticleName::parse("", "projects/p/articles/a").unwrap(),
-        filter: AnnotationFilter {
+        selection: Arc::new(Selection {
             layer: (!layer.is_empty()).then(|| LayerId::parse("", layer).unwrap()),
             label: (!label.is_empty()).then(|| Label::parse("", label).unwrap()),
-        },
+            filter: AnnotationFilter::parse("", filter).unwrap(),
+        }),
         overlaps: window,
         text_revision: if input.ratio(1, 16)? { input.arbitrary()? } else { 0 },
         page_size,

@@ -1,14 +1,18 @@
 //! Annotations are read one by one, in pages of an article, or in a stream of the whole project. What is read is
 //! rendered on the reader's thread and kept as bytes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{
     App,
+    annotation_queries::{Others, Query, Source},
     answers::{Scope, Seen},
     articles::require_text_revision,
     pages,
     projects::ProjectHandle,
+    selection::Selection,
 };
 use crate::{
     domain::{
@@ -30,35 +34,13 @@ use crate::{
 /// Entries that one view looks at: a millisecond or two, since writers wait for it.
 pub(super) const VIEW_ENTRIES_MAX: usize = 4_000;
 
-/// Which annotations are asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AnnotationFilter {
-    /// Only those of this layer.
-    pub layer: Option<LayerId>,
-    /// Only those with this label.
-    pub label: Option<Label>,
-}
-
-impl AnnotationFilter {
-    fn passes(&self, annotation: &Annotation) -> bool {
-        self.layer.as_ref().is_none_or(|layer| *layer == annotation.layer)
-            && self.label.as_ref().is_none_or(|label| *label == annotation.label)
-    }
-
-    fn arguments(&self) -> [&[u8]; 2] {
-        let layer = self.layer.as_ref().map_or("", LayerId::as_str);
-        let label = self.label.as_ref().map_or("", Label::as_str);
-        [layer.as_bytes(), label.as_bytes()]
-    }
-}
-
 /// What ListAnnotations asks for.
 #[derive(Debug, Clone)]
 pub struct AnnotationQuery {
     /// Whose annotations.
     pub article: ArticleName,
     /// Which of them.
-    pub filter: AnnotationFilter,
+    pub selection: Arc<Selection>,
     /// Only those that meet this part of the text.
     pub overlaps: Option<SpanRequest>,
     /// Which text; 0 is the latest.
@@ -81,22 +63,29 @@ pub struct AnnotationPage {
 }
 
 /// Where a stream of a project's annotations has come to.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct StreamCursor {
     article: ArticleNumber,
     after: Option<DocumentPosition>,
+    /// What the filter's functions find in the article, if it is too long to be looked through again for each message.
+    others: Option<Box<Others>>,
 }
 
 impl StreamCursor {
     /// Before the first annotation.
-    pub const START: Self = Self { article: ArticleNumber(0), after: None };
+    pub const START: Self = Self::at(ArticleNumber(0), None);
+
+    const fn at(article: ArticleNumber, after: Option<DocumentPosition>) -> Self {
+        Self { article, after, others: None }
+    }
 }
 
 /// Some annotations of a stream, rendered, and where it goes on; `None` at its end.
 pub type StreamChunk = (Vec<Bytes>, Option<StreamCursor>);
 
 /// A page that is being filled.
-struct Filling {
+#[derive(Debug)]
+pub(super) struct Filling {
     items: usize,
     bytes: usize,
     bytes_max: usize,
@@ -145,9 +134,11 @@ impl App {
     ///
     /// # Errors
     ///
-    /// RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID, FIELD_INVALID; what is wrong with the window, at `overlaps`.
+    /// RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID, FIELD_INVALID; what is wrong with the window, at `overlaps`; LIMIT_EXCEEDED at
+    /// `filter`, when its functions find too much.
     pub async fn list_annotations(&self, query: &AnnotationQuery) -> Result<(AnnotationPage, Seen<3>)> {
-        let AnnotationQuery { article: name, filter, overlaps, text_revision, page_size, page_token } = query;
+        let AnnotationQuery { article: name, selection, overlaps, text_revision, page_size, page_token } =
+            query;
         let items = pages::items(*page_size)?;
         let project = self.project(&name.parent())?;
         let seen = self.see(&project, &name.article);
@@ -161,20 +152,33 @@ impl App {
             }
             None => None,
         };
-        let arguments = list_arguments(name, filter, window);
+        let arguments = list_arguments(name, selection, window);
         let after =
             arguments.key(page_token)?.map(|key| DocumentPosition::decode(&key).ok_or_else(pages::damaged));
         let mut after = after.transpose()?;
+        if selection.has_functions() {
+            let source = Source::Article(name.clone(), article.number);
+            let filling = Filling::new(items, ANSWER_BYTES_MAX);
+            let mut query = Query::new(self, &project, selection, window, filling);
+            query.go_on(article.number, after, None);
+            let At { value: (query, more), revision } = self.ask(&project, &source, query).await?;
+            let next = query.reached().1.filter(|_| more);
+            let next_page_token = next.map_or_else(String::new, |after| arguments.token(&after.encode()));
+            return Ok((
+                AnnotationPage { annotations: query.into_annotations(), next_page_token, revision },
+                seen,
+            ));
+        }
         let mut first_revision = None;
         loop {
-            let (name, filter) = (name.clone(), filter.clone());
+            let (name, selection) = (name.clone(), Arc::clone(selection));
             let (uid, render, number) = (project.uid, self.render.annotation, article.number);
             let read = project.read(self.engine.as_ref(), move |view| {
                 let place = article_table::place(view, &name.article)?.filter(|place| place.number == number);
                 let place = place.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
                 let mut filling = Filling::new(items, ANSWER_BYTES_MAX);
-                let reached = filling.article(view, place, window, after, |annotation| {
-                    filter.passes(annotation).then(|| render(&name, uid, annotation))
+                let reached = filling.article(view, place, &selection, window, after, |annotation| {
+                    selection.passes(&name, annotation).then(|| render(&name, uid, annotation))
                 })?;
                 Ok((filling.annotations, reached))
             });
@@ -197,35 +201,46 @@ impl App {
     ///
     /// # Errors
     ///
-    /// RESOURCE_NOT_FOUND: the project was deleted, though another may have its name by now.
+    /// RESOURCE_NOT_FOUND: the project was deleted, though another may have its name by now; LIMIT_EXCEEDED at `filter`,
+    /// when its functions find too much in an article.
     pub async fn stream_annotations(
         &self,
         project: &ProjectHandle,
-        filter: &AnnotationFilter,
+        selection: &Arc<Selection>,
         cursor: StreamCursor,
     ) -> Result<At<StreamChunk>> {
         const ITEMS: usize = 1_000;
-        let (name, filter) = (project.name(), filter.clone());
+        let mut filling = Filling::new(ITEMS, STREAM_MESSAGE_BYTES_MAX);
+        let StreamCursor { article: first, after, others } = cursor;
+        if selection.has_functions() {
+            let mut query = Query::new(self, project, selection, None, filling);
+            query.go_on(first, after, others);
+            let source = Source::Project(project.name());
+            let At { value: (mut query, more), revision } = self.ask(project, &source, query).await?;
+            let (article, after) = query.reached();
+            let cursor = more.then(|| StreamCursor { article, after, others: query.take_others() });
+            return Ok(At { value: (query.into_annotations(), cursor), revision });
+        }
+        let (name, selection) = (project.name(), Arc::clone(selection));
         let (uid, render) = (project.uid, self.render.annotation);
         let read = project.read(self.engine.as_ref(), move |view| {
-            let mut filling = Filling::new(ITEMS, STREAM_MESSAGE_BYTES_MAX);
-            let mut resume = cursor.after;
-            for article in article_table::articles(view, cursor.article) {
+            let mut resume = after;
+            for article in article_table::articles(view, first) {
                 let (number, stored) = article?;
                 // The cursor's article may have been deleted, and this may be the next one.
-                let after = resume.take().filter(|_| number == cursor.article);
+                let after = resume.take().filter(|_| number == first);
                 let name = name.article(stored.article.id.clone());
-                let reached =
-                    filling.article(view, ArticlePlace::of(number, &stored), None, after, |annotation| {
-                        filter.passes(annotation).then(|| render(&name, uid, annotation))
-                    })?;
+                let place = ArticlePlace::of(number, &stored);
+                let reached = filling.article(view, place, &selection, None, after, |annotation| {
+                    selection.passes(&name, annotation).then(|| render(&name, uid, annotation))
+                })?;
                 if let Reached::Position(after) = reached {
-                    return Ok((filling.annotations, Some(StreamCursor { article: number, after })));
+                    return Ok((filling.annotations, Some(StreamCursor::at(number, after))));
                 }
                 filling.entries_left = filling.entries_left.saturating_sub(ARTICLE_COSTS_ENTRIES);
                 if filling.entries_left == 0 || filling.annotations.len() >= filling.items {
                     let article = ArticleNumber(number.0.saturating_add(1));
-                    return Ok((filling.annotations, Some(StreamCursor { article, after: None })));
+                    return Ok((filling.annotations, Some(StreamCursor::at(article, None))));
                 }
             }
             Ok((filling.annotations, None))
@@ -253,50 +268,71 @@ impl Filling {
         &mut self,
         view: &dyn View,
         place: ArticlePlace,
+        selection: &Selection,
         window: Option<(u32, u32)>,
         after: Option<DocumentPosition>,
         render: impl Fn(&Annotation) -> Option<Bytes>,
     ) -> Result<Reached> {
-        // What an item takes in the answer beside its own bytes.
-        const ITEM: usize = 8;
+        if !selection.may_be_in(view, place.annotations())? {
+            return Ok(Reached::End);
+        }
+        let costs = selection.entry_costs();
         let mut last = after;
         for entry in place.annotations().in_document_order(view, window, after)? {
             let entry = entry?;
             if self.entries_left == 0 {
                 return Ok(Reached::Position(last));
             }
-            self.entries_left -= 1;
+            self.entries_left = self.entries_left.saturating_sub(costs);
             let annotation = entry.annotation()?;
             let position = entry.key.position();
             let wanted = meets(&annotation, window).then(|| render(&annotation)).flatten();
-            if let Some(bytes) = wanted {
-                let more = bytes.len() + ITEM;
-                let full = self.annotations.len() >= self.items || self.bytes + more > self.bytes_max;
-                if full && !self.annotations.is_empty() {
-                    return Ok(Reached::Position(last));
-                }
-                self.bytes += more;
-                self.annotations.push(bytes);
+            if wanted.is_some_and(|bytes| !self.take(bytes)) {
+                return Ok(Reached::Position(last));
             }
             last = Some(position);
         }
         Ok(Reached::End)
     }
+
+    /// Takes one more, if there is room for it.
+    pub(super) fn take(&mut self, annotation: Bytes) -> bool {
+        // What an item takes in the answer beside its own bytes.
+        const ITEM: usize = 8;
+        let more = annotation.len() + ITEM;
+        let is_full = self.annotations.len() >= self.items || self.bytes + more > self.bytes_max;
+        if is_full && !self.annotations.is_empty() {
+            return false;
+        }
+        self.bytes += more;
+        self.annotations.push(annotation);
+        true
+    }
+
+    /// What it was filled with.
+    pub(super) fn into_annotations(self) -> Vec<Bytes> {
+        self.annotations
+    }
 }
 
 /// Whether one of the annotation's spans meets the window: the index has compared the hull alone.
-fn meets(annotation: &Annotation, window: Option<(u32, u32)>) -> bool {
+pub(super) fn meets(annotation: &Annotation, window: Option<(u32, u32)>) -> bool {
     let Some(window) = window else { return true };
     let spans = annotation.target.mention().map_or(&[][..], |mention| mention.anchor.spans());
     spans.iter().any(|span| sort_key::meets(window, (span.start.utf8, span.end.utf8)))
 }
 
-fn list_arguments(
-    name: &ArticleName,
-    filter: &AnnotationFilter,
-    window: Option<(u32, u32)>,
-) -> pages::Arguments {
-    let [layer, label] = filter.arguments();
+fn list_arguments(name: &ArticleName, selection: &Selection, window: Option<(u32, u32)>) -> pages::Arguments {
+    let name = name.to_string();
     let window = window.map_or_else(String::new, |(start, end)| format!("{start}..{end}"));
-    pages::Arguments::of("ListAnnotations", &[name.to_string().as_bytes(), layer, label, window.as_bytes()])
+    let mut arguments = vec![name.as_bytes()];
+    let Selection { layer, label, filter } = selection;
+    arguments.push(layer.as_ref().map_or("", LayerId::as_str).as_bytes());
+    arguments.push(label.as_ref().map_or("", Label::as_str).as_bytes());
+    arguments.push(window.as_bytes());
+    let filter = filter.to_string();
+    if !filter.is_empty() {
+        arguments.push(filter.as_bytes());
+    }
+    pages::Arguments::of("ListAnnotations", &arguments)
 }

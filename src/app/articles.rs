@@ -1,8 +1,8 @@
-//! Articles as they are read: one, several, in pages, and positions in their texts.
+//! Articles as they are read: one, several, and positions in their texts.
 
 use std::sync::Arc;
 
-use super::{App, calculate, pages, projects::ProjectHandle};
+use super::{App, calculate, projects::ProjectHandle};
 use crate::{
     domain::{
         Error, Problem, Result,
@@ -13,12 +13,7 @@ use crate::{
         text::{Position, Text, Unit},
     },
     limits,
-    store::{
-        article_table,
-        engine::{At, View},
-        keys::ArticleNumber,
-        records::StoredArticle,
-    },
+    store::{article_table, engine::At, records::StoredArticle},
 };
 
 /// An article as it is answered.
@@ -94,47 +89,6 @@ impl App {
         Ok(At { value: answers, revision })
     }
 
-    /// Lists a project's articles in the order of their creation.
-    ///
-    /// # Errors
-    ///
-    /// RESOURCE_NOT_FOUND (the project), PAGE_TOKEN_INVALID, FIELD_INVALID.
-    pub async fn list_articles(
-        &self,
-        project: &ProjectName,
-        page_size: i32,
-        page_token: &str,
-        with_text: bool,
-    ) -> Result<ArticlePage> {
-        let items = pages::items(page_size)?;
-        let view_name: &[u8] = if with_text { b"full" } else { b"basic" };
-        let arguments =
-            pages::Arguments::of("ListArticles", &[project.project.as_str().as_bytes(), view_name]);
-        let after = match arguments.key(page_token)? {
-            Some(key) => u64::from_be_bytes(key.try_into().map_err(|_| pages::damaged())?),
-            None => 0,
-        };
-        let project = self.project(project)?;
-        let from = ArticleNumber(after.saturating_add(1));
-        let read = project.read(self.engine.as_ref(), move |view| page(view, from, items, with_text));
-        let At { value: (found, more), revision } = read.await?;
-        let next = found.last().filter(|_| more);
-        let next_page_token =
-            next.map_or_else(String::new, |(number, _)| arguments.token(&number.0.to_be_bytes()));
-        let mut articles = Vec::with_capacity(found.len());
-        for (number, stored) in found {
-            let text =
-                if with_text { self.text_of(&project, number, &stored).await.map(Some) } else { Ok(None) };
-            match text {
-                Ok(text) => articles.push(answer(&project, stored, text)),
-                // Deleted since the page was read: what follows the page's revision says so, too.
-                Err(error) if matches!(error.problem, Problem::ResourceNotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(ArticlePage { articles, next_page_token, revision })
-    }
-
     /// Converts positions in an article's text to all units.
     ///
     /// # Errors
@@ -169,30 +123,8 @@ pub(super) fn require_text_revision(name: &ArticleName, asked: u32, latest: u32)
     Err(Error::at("text_revision", Problem::ResourceNotFound { name }))
 }
 
-/// The articles of a page, and whether there are more. With texts a page ends at what one answer holds.
-fn page(
-    view: &dyn View,
-    from: ArticleNumber,
-    items: usize,
-    with_text: bool,
-) -> Result<(Vec<(ArticleNumber, StoredArticle)>, bool)> {
-    let mut found = Vec::new();
-    let mut bytes = 0_usize;
-    for article in article_table::articles(view, from) {
-        let (number, stored) = article?;
-        let more = answer_bytes(&stored, with_text);
-        let full = found.len() == items || (bytes + more > limits::ANSWER_BYTES_MAX && !found.is_empty());
-        if full {
-            return Ok((found, true));
-        }
-        bytes += more;
-        found.push((number, stored));
-    }
-    Ok((found, false))
-}
-
 /// What an article takes in an answer, at most.
-fn answer_bytes(stored: &StoredArticle, with_text: bool) -> usize {
+pub(super) fn answer_bytes(stored: &StoredArticle, with_text: bool) -> usize {
     const FIXED: usize = 512;
     let text =
         if with_text { usize::try_from(stored.article.text.length.utf8).unwrap_or(usize::MAX) } else { 0 };

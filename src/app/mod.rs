@@ -2,11 +2,13 @@
 //! decision commit it, and answers from what was committed. Knows nothing of gRPC.
 
 pub mod annotation_commits;
+mod annotation_queries;
 pub mod annotation_reads;
 mod annotation_rows;
 mod annotation_rules;
 pub mod answers;
 pub mod article_commits;
+pub mod article_lists;
 pub mod articles;
 pub mod backup;
 pub mod changes;
@@ -18,6 +20,7 @@ mod project_handle;
 pub mod projects;
 mod recovery;
 mod schema_rules;
+pub mod selection;
 pub mod snapshots;
 #[cfg_attr(not(test), allow(dead_code, reason = "no call revises a text yet"))]
 mod staging;
@@ -43,6 +46,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     app::{
+        annotation_queries::Queries,
         answers::{HotAnswers, Scope, Versions},
         feed::Feeds,
         projects::ProjectHandle,
@@ -123,6 +127,7 @@ pub struct App {
     sweeps: mpsc::UnboundedSender<Sweep>,
     /// Places for backups.
     backups: Arc<Semaphore>,
+    queries: Queries,
 }
 
 impl App {
@@ -144,6 +149,7 @@ impl App {
         let app = Self {
             sweeps,
             backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
+            queries: Queries::new(),
             clock,
             settings,
             projects: RwLock::new(projects),

@@ -14,10 +14,12 @@ use tokio::sync::watch;
 
 use super::{
     annotation_commits::{Write, WriteOp},
-    annotation_reads::{AnnotationFilter, AnnotationQuery, StreamCursor},
+    annotation_reads::{AnnotationQuery, StreamCursor},
     article_commits::NewArticle,
+    article_lists::ArticleQuery,
     contents::{Content, TargetRequest},
     projects::Deletion,
+    selection::Selection,
     *,
 };
 use crate::{
@@ -215,11 +217,21 @@ impl App {
         let (mut cursor, mut count) = (Some(StreamCursor::START), 0);
         while let Some(from) = cursor {
             let At { value: (annotations, next), .. } =
-                self.stream_annotations(&project, &AnnotationFilter::default(), from).await?;
+                self.stream_annotations(&project, &Arc::new(Selection::default()), from).await?;
             count += annotations.len();
             cursor = next;
         }
         Ok(count)
+    }
+}
+
+fn every_article() -> ArticleQuery {
+    ArticleQuery {
+        project: project("p"),
+        filter: Arc::default(),
+        page_size: 0,
+        page_token: String::new(),
+        with_text: false,
     }
 }
 
@@ -248,7 +260,7 @@ async fn nothing_is_read_of_a_project_once_its_delete_is_durable() {
     check_missing(app.get_annotation(&name).await);
     let query = AnnotationQuery {
         article: article("a"),
-        filter: AnnotationFilter::default(),
+        selection: Arc::default(),
         overlaps: None,
         text_revision: 0,
         page_size: 0,
@@ -258,7 +270,7 @@ async fn nothing_is_read_of_a_project_once_its_delete_is_durable() {
     check_missing(app.stream_all().await);
     check_missing(app.get_article(&article("a"), true).await);
     check_missing(app.get_articles(&project("p"), vec![article("a")], false).await);
-    check_missing(app.list_articles(&project("p"), 0, "", false).await);
+    check_missing(app.list_articles(&every_article()).await);
     check_missing(app.convert_offsets(&article("a"), 0, crate::domain::text::Unit::Utf8, vec![0]).await);
     engine.held.send_replace(None);
     delete.await.unwrap().unwrap();
@@ -309,7 +321,7 @@ async fn a_stream_ends_with_its_project_and_does_not_go_on_with_its_namesake() {
     let first = app.project(&project("p")).unwrap();
     app.delete_project(deletion(project("p")), Mode::Apply).await.unwrap();
     app.add_project(ProjectDetails::default()).await.unwrap();
-    check_missing(app.stream_annotations(&first, &AnnotationFilter::default(), StreamCursor::START).await);
+    check_missing(app.stream_annotations(&first, &Arc::new(Selection::default()), StreamCursor::START).await);
     assert_eq!(app.stream_all().await, Ok(0));
 }
 

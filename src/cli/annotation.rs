@@ -99,6 +99,9 @@ pub(super) struct List {
     /// Only annotations with this label.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     label: Option<String>,
+    /// Only annotations that pass this filter, such as 'score < 0.5 AND overlaps(layer = gold)'.
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
+    filter: Option<String>,
 }
 
 impl InArticle {
@@ -126,12 +129,13 @@ impl Annotation {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output) -> Result<(), Failure> {
-        let Self { article, layer, label } = self;
+        let Self { article, layer, label, filter } = self;
         let mut request = v1::ListAnnotationsRequest {
             parent: article.name().to_string(),
             page_size: PAGE_ITEMS,
             layer: layer.map_or_else(String::new, |layer| layer.to_string()),
             label: label.unwrap_or_default(),
+            filter: filter.unwrap_or_default(),
             ..v1::ListAnnotationsRequest::default()
         };
         let mut table = Table::new(["ANNOTATION", "LABEL", "STATE", "ABOUT", "MORE"]);

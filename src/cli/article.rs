@@ -32,6 +32,9 @@ pub(super) enum Article {
         /// The project's id.
         #[arg(value_parser = arguments::project)]
         project: ProjectName,
+        /// Only articles that pass this filter, such as 'language:"en" AND labels:"PER"'.
+        #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
+        filter: Option<String>,
     },
     /// Show an article's text with its spans, and below it relations and what else is said.
     ///
@@ -81,7 +84,9 @@ impl Article {
     pub(super) async fn run(self, server: &Server, output: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Add(add) => add.run(server, output).await,
-            Self::List { project } => list(&Client::connect(server).await?, &project, output).await,
+            Self::List { project, filter } => {
+                list(&Client::connect(server).await?, &project, filter, output).await
+            }
             Self::Show(show) => show.run(server, output).await,
             Self::Delete { project, article, force } => {
                 let client = Client::connect(server).await?;
@@ -101,8 +106,14 @@ impl Article {
     }
 }
 
-async fn list(client: &Client, project: &ProjectName, output: &mut Output) -> Result<(), Failure> {
+async fn list(
+    client: &Client,
+    project: &ProjectName,
+    filter: Option<String>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let mut table = Table::new(["ARTICLE", " CHARACTERS", "LANGUAGE", "UPDATED", "TITLE"]);
+    let filter = filter.unwrap_or_default();
     let mut page_token = String::new();
     loop {
         let request = v1::ListArticlesRequest {
@@ -110,6 +121,7 @@ async fn list(client: &Client, project: &ProjectName, output: &mut Output) -> Re
             page_size: PAGE_ITEMS,
             page_token,
             view: v1::ArticleView::Basic.into(),
+            filter: filter.clone(),
         };
         let page = client.call(request).await?;
         if output.json {

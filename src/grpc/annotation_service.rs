@@ -16,11 +16,8 @@ use super::{
 };
 use crate::{
     app::{
-        App,
-        annotation_commits::Write,
-        annotation_reads::{AnnotationFilter, StreamCursor},
-        answers::AnswerKey,
-        projects::ProjectHandle,
+        App, annotation_commits::Write, annotation_reads::StreamCursor, answers::AnswerKey,
+        projects::ProjectHandle, selection::Selection,
     },
     domain::{Error, Result, ids::AnnotationName, revisions::Revision},
     proto::v1,
@@ -155,12 +152,12 @@ impl AnnotationService for Annotations {
         request: Request<v1::StreamAnnotationsRequest>,
     ) -> Reply<Self::StreamAnnotationsStream> {
         reply(async {
-            let (project, filter) = convert::stream(request.into_inner())?;
+            let (project, selection) = convert::stream(request.into_inner())?;
             let project = self.app.project(&project)?;
             let (sender, receiver) = mpsc::channel(STREAM_MESSAGES_AHEAD);
             let app = Arc::clone(&self.app);
             tokio::spawn(async move {
-                if let Err(error) = stream(&app, &project, &filter, &sender).await {
+                if let Err(error) = stream(&app, &project, &selection, &sender).await {
                     let _ = sender.send(Err(status(&error))).await;
                 }
             });
@@ -174,17 +171,18 @@ impl AnnotationService for Annotations {
 async fn stream(
     app: &App,
     project: &ProjectHandle,
-    filter: &AnnotationFilter,
+    selection: &Arc<Selection>,
     sender: &mpsc::Sender<Streamed>,
 ) -> Result<()> {
     let mut cursor = Some(StreamCursor::START);
     let mut sent_revision = Revision(0);
     while let Some(from) = cursor {
         // A stream that finds nothing to send would not notice otherwise that nobody waits for it.
-        if sender.is_closed() {
-            return Ok(());
-        }
-        let chunk = app.stream_annotations(project, filter, from).await?;
+        let chunk = tokio::select! {
+            biased;
+            () = sender.closed() => return Ok(()),
+            chunk = app.stream_annotations(project, selection, from) => chunk?,
+        };
         let (annotations, next) = chunk.value;
         // An empty project is answered, too: with the revision that it was empty at.
         let last_word = next.is_none() && sent_revision < chunk.revision;

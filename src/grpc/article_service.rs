@@ -53,8 +53,8 @@ impl ArticleService for Articles {
         request: Request<v1::ListArticlesRequest>,
     ) -> Reply<v1::ListArticlesResponse> {
         reply(async {
-            let (project, page_size, page_token, with_text) = convert::list(request.into_inner())?;
-            self.app.list_articles(&project, page_size, &page_token, with_text).await.map(convert::page)
+            let query = convert::list(request.into_inner())?;
+            self.app.list_articles(&query).await.map(convert::page)
         })
         .await
     }

@@ -94,8 +94,13 @@ async fn listed(client: &Client, page_size: i32, view: v1::ArticleView) -> Vec<v
     let mut all = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request =
-            v1::ListArticlesRequest { parent: P.to_owned(), page_size, page_token, view: view.into() };
+        let request = v1::ListArticlesRequest {
+            parent: P.to_owned(),
+            page_size,
+            page_token,
+            view: view.into(),
+            ..Default::default()
+        };
         let page = client.send(request).await.unwrap();
         all.extend(page.articles);
         page_token = page.next_page_token;
@@ -322,7 +327,7 @@ async fn articles_are_listed_in_the_order_of_their_creation() {
         parent: P.to_owned(),
         page_size,
         page_token: page_token.to_owned(),
-        view: 0,
+        ..Default::default()
     };
     let first = client.send(page(2, "")).await.unwrap();
     assert_eq!(
@@ -346,8 +351,7 @@ async fn a_page_with_texts_ends_early_so_that_a_client_can_read_it() {
         client.send(create(&index.to_string(), with_text(text))).await.unwrap();
     }
     let full = v1::ArticleView::Full.into();
-    let request =
-        v1::ListArticlesRequest { parent: P.to_owned(), page_size: 0, page_token: String::new(), view: full };
+    let request = v1::ListArticlesRequest { parent: P.to_owned(), view: full, ..Default::default() };
     let first = client.send(request).await.unwrap();
     assert!(first.articles.len() < 4 && !first.next_page_token.is_empty());
     let all = listed(&client, 0, v1::ArticleView::Full).await;

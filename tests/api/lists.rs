@@ -410,6 +410,7 @@ async fn stream(client: &Client, layer: &str, label: &str) -> Vec<v1::StreamAnno
         parent: P.to_owned(),
         layer: layer.to_owned(),
         label: label.to_owned(),
+        ..Default::default()
     };
     let mut stream = client.annotations.clone().stream_annotations(request).await.unwrap().into_inner();
     let mut messages: Vec<v1::StreamAnnotationsResponse> = Vec::new();

@@ -18,6 +18,7 @@ mod annotations;
 mod articles;
 mod changes;
 mod commits;
+mod filters;
 mod lists;
 mod projects;
 mod refusals;

@@ -88,6 +88,10 @@ async fn annotations_of_every_kind_are_made_listed_and_shown() {
     assert!(line(NEWS).contains("(the article)") && line(NEWS).ends_with("“why not”"), "{out}");
     assert_eq!(ids(&terminal.out("annotation list p a --label ORG").await), [IBM, IT]);
     assert_eq!(terminal.out("annotation list p a --layer gold").await.lines().count(), 1);
+    let before = "annotation list p a --filter before(label=LOC)";
+    assert_eq!(ids(&terminal.out(before).await), [IBM]);
+    assert_eq!(ids(&terminal.out("article list p --filter labels:LOC").await), ["a"]);
+    assert_eq!(ids(&terminal.out("article list p --filter -labels:LOC").await), [""; 0]);
 
     let out = terminal.out(&format!("annotation show p a {LOCATED}")).await;
     assert!(out.contains(&format!("  argument     Arg1  {IBM}  ORG IBM\n")), "{out}");

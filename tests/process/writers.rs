@@ -91,6 +91,7 @@ pub(crate) async fn stored(client: &mut Client, project: &str) -> State {
             page_size: 2,
             page_token,
             view: v1::ArticleView::Full.into(),
+            filter: String::new(),
         };
         let page = client.send(list).await.unwrap();
         for article in page.articles {

@@ -7,12 +7,14 @@ use spandrel::{
     app::{
         App, Renderers,
         annotation_commits::{Write, WriteOp},
-        annotation_reads::{AnnotationFilter, AnnotationQuery, StreamCursor},
+        annotation_reads::{AnnotationQuery, StreamCursor},
         answers::AnswerKey,
         article_commits::{ArticleUpdate, NewArticle},
+        article_lists::ArticleQuery,
         articles::ArticleAnswer,
         contents::{Content, TargetRequest},
         projects::{Deletion, ProjectUpdate},
+        selection::Selection,
     },
     domain::{
         Error, Problem, Result,
@@ -188,8 +190,14 @@ async fn read(app: &Arc<App>, call: &Call) -> Result<Given> {
             Ok((articles_of(value), Some(revision.0), None))
         }
         Call::ListArticles { project, size, text, after } => {
-            let token = after.as_ref().map_or("", |after| &after.token);
-            let page = app.list_articles(&project_name(project), *size, token, *text).await?;
+            let query = ArticleQuery {
+                project: project_name(project),
+                filter: Arc::default(),
+                page_size: *size,
+                page_token: after.as_ref().map_or_else(String::new, |after| after.token.clone()),
+                with_text: *text,
+            };
+            let page = app.list_articles(&query).await?;
             let articles = page.articles.into_iter().map(article_of).collect();
             let answer = Answer::ArticlePage(articles, !page.next_page_token.is_empty());
             Ok((answer, Some(page.revision.0), Some(page.next_page_token)))
@@ -210,9 +218,9 @@ async fn read(app: &Arc<App>, call: &Call) -> Result<Given> {
         Call::ListAnnotations { .. } => list_annotations(app, call).await,
         Call::StreamAnnotations { project } => {
             let project = app.project(&project_name(project))?;
-            let filter = AnnotationFilter::default();
+            let selection = Arc::default();
             let At { value: (annotations, next), revision } =
-                app.stream_annotations(&project, &filter, StreamCursor::START).await?;
+                app.stream_annotations(&project, &selection, StreamCursor::START).await?;
             assert!(next.is_none(), "a simulated project fits one message");
             Ok((Answer::Annotations(annotations.iter().map(rendered).collect()), Some(revision.0), None))
         }
@@ -224,7 +232,7 @@ async fn list_annotations(app: &Arc<App>, call: &Call) -> Result<Given> {
     let Call::ListAnnotations { project, article, label, window, size, after } = call else { unreachable!() };
     let query = AnnotationQuery {
         article: article_name(project, article),
-        filter: AnnotationFilter { layer: None, label: label.as_deref().map(label_of) },
+        selection: Arc::new(Selection { label: label.as_deref().map(label_of), ..Selection::default() }),
         overlaps: window.map(span),
         text_revision: 0,
         page_size: *size,

@@ -206,6 +206,7 @@ impl Client {
             }
             Call::ListArticles { project, size, text, after } => {
                 let request = v1::ListArticlesRequest {
+                    filter: String::new(),
                     parent: project_name(project),
                     page_size: *size,
                     page_token: token(after.as_ref()),

@@ -9,55 +9,17 @@ use super::{
     lexer::{Parsed, Wrong},
     parser::{self, Parser, Vocabulary, shown},
     span_set::{SpanRelation, SpanSet},
+    subject::AnnotationSubject,
     value::Number,
 };
 use crate::{
     domain::{
         annotations::{Anchoring, AnchoringResult, State, TargetKind},
-        attributes::Attributes,
         errors::Result,
-        ids::{AnnotationId, AnnotationName, ArticleName},
-        revisions::Timestamp,
-        text::TextRange,
+        ids::ArticleName,
     },
     limits,
 };
-
-/// What a filter looks at in an annotation.
-pub trait AnnotationSubject {
-    /// Its id.
-    fn id(&self) -> AnnotationId;
-    /// Its layer's id.
-    fn layer(&self) -> &str;
-    /// Its label.
-    fn label(&self) -> &str;
-    /// What it is about.
-    fn target(&self) -> TargetKind;
-    /// Where it stands, in the order of the text; empty if it is not about spans.
-    fn spans(&self) -> &[TextRange];
-    /// What its spans cover; empty if it is not about spans, or they are too long to be kept.
-    fn quotes(&self) -> &[String];
-    /// Its attributes.
-    fn attributes(&self) -> &Attributes;
-    /// Its note, or empty.
-    fn note(&self) -> &str;
-    /// Its score, if it has one.
-    fn score(&self) -> Option<f64>;
-    /// What the review says.
-    fn state(&self) -> State;
-    /// What a new text made of it, if there was one.
-    fn anchoring(&self) -> Option<Anchoring>;
-    /// Who created it, or empty.
-    fn creator(&self) -> &str;
-    /// What it is derived from.
-    fn derived_from(&self) -> &[AnnotationName];
-    /// The text revision that its spans count in.
-    fn text_revision(&self) -> u32;
-    /// When it was created.
-    fn create_time(&self) -> Timestamp;
-    /// When it was last changed.
-    fn update_time(&self) -> Timestamp;
-}
 
 /// Which annotations pass. Parsed once; the language is described in [`super`].
 ///
@@ -76,7 +38,7 @@ pub struct InnerQuery<'f> {
     expression: &'f Expression<Test>,
 }
 
-/// For each argument of a filter's functions, in the order of [`AnnotationFilter::inner_queries`], what passes it among
+/// For each argument of a filter's functions, by its number in [`AnnotationFilter::inner_queries`], what passes it among
 /// one article's annotations.
 #[derive(Debug, Default)]
 pub struct SpanSets {
@@ -112,6 +74,13 @@ enum Field {
     AnchoringSimilarity,
     AnchoringFromTextRevision,
     AnchoringNeedsReview,
+}
+
+impl Test {
+    /// Whether it is a function whose argument is the query of this number.
+    fn asks(&self, number: usize) -> bool {
+        matches!(self, Self::Stands(_, query) if *query == number)
+    }
 }
 
 const STATES: [&str; 3] = ["SUGGESTED", "ACCEPTED", "REJECTED"];
@@ -314,6 +283,37 @@ impl AnnotationFilter {
         self.queries.iter().map(|expression| InnerQuery { expression })
     }
 
+    /// The inner query of this number.
+    #[must_use]
+    pub fn inner_query(&self, number: usize) -> Option<InnerQuery<'_>> {
+        self.queries.get(number).map(|expression| InnerQuery { expression })
+    }
+
+    /// The numbers of its inner queries in rounds: those of a round need only the sets of rounds before, so that a walk
+    /// through an article's annotations can gather them together.
+    #[must_use]
+    pub fn rounds(&self) -> Vec<Vec<usize>> {
+        let mut round_of: Vec<usize> = Vec::with_capacity(self.queries.len());
+        let mut rounds: Vec<Vec<usize>> = Vec::new();
+        for (number, expression) in self.queries.iter().enumerate() {
+            let inner = (0..number).filter(|inner| expression.has(&|test| test.asks(*inner)));
+            let before = inner.filter_map(|inner| round_of.get(inner)).max();
+            let round = before.map_or(0, |before| before + 1);
+            round_of.push(round);
+            match rounds.get_mut(round) {
+                Some(queries) => queries.push(number),
+                None => rounds.push(vec![number]),
+            }
+        }
+        rounds
+    }
+
+    /// How many comparisons and functions it has, without those in functions: asking it takes time in this number.
+    #[must_use]
+    pub fn tests(&self) -> usize {
+        self.expression.tests()
+    }
+
     /// What passes its inner queries among all annotations of an article: goes through them once for each query.
     pub fn sets<'s, S: AnnotationSubject + 's>(
         &self,
@@ -321,10 +321,10 @@ impl AnnotationFilter {
         annotations: &(impl Iterator<Item = &'s S> + Clone),
     ) -> SpanSets {
         let mut sets = SpanSets::default();
-        for query in self.inner_queries() {
+        for (number, query) in self.inner_queries().enumerate() {
             let passing = annotations.clone().filter(|subject| query.passes(article, *subject, &sets));
             let set = SpanSet::new(passing.map(|subject| (subject.id(), subject.spans())));
-            sets.push(set);
+            sets.put(number, set);
         }
         sets
     }
@@ -356,9 +356,14 @@ impl<'f> InnerQuery<'f> {
 }
 
 impl SpanSets {
-    /// Adds the set of the next query.
-    pub fn push(&mut self, set: SpanSet) {
-        self.sets.push(set);
+    /// Puts the set of the query of this number. Until then nothing is in it.
+    pub fn put(&mut self, query: usize, set: SpanSet) {
+        if self.sets.len() <= query {
+            self.sets.resize_with(query + 1, SpanSet::default);
+        }
+        if let Some(place) = self.sets.get_mut(query) {
+            *place = set;
+        }
     }
 }
 

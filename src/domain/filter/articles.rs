@@ -1,6 +1,6 @@
 //! Filters of articles.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{
     comparison::{Comparison, Held},
@@ -24,7 +24,7 @@ pub trait ArticleAnnotations {
 ///
 /// Its text, by `Display`, is the same for filters that mean the same by their form: however they are spaced, quoted or
 /// put in parentheses. It is parsed to an equal filter, unless it is longer than a filter may be.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ArticleFilter {
     expression: Expression<Test>,
 }
@@ -64,6 +64,12 @@ const FIELDS: [(&str, Field, Kind); 11] = [
     ("labels", Field::Labels, Kind::Set),
     ("layers", Field::Layers, Kind::Set),
 ];
+
+impl Default for Expression<Test> {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
+}
 
 /// Nothing is gathered while a filter of articles is parsed.
 #[derive(Debug)]
@@ -120,13 +126,57 @@ impl ArticleFilter {
     /// Whether it passes everything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.expression == Expression::All(Vec::new())
+        self.expression == Expression::default()
     }
 
     /// Whether it asks about the articles' annotations; otherwise whatever answers is never asked.
     #[must_use]
     pub fn needs_annotations(&self) -> bool {
         self.expression.has(&|test| matches!(test.field, Field::Labels | Field::Layers))
+    }
+
+    /// The labels that it asks the articles' annotations for, each once.
+    #[must_use]
+    pub fn labels(&self) -> BTreeSet<&str> {
+        self.asked(&Field::Labels)
+    }
+
+    /// The layers that it asks the articles' annotations for, each once.
+    #[must_use]
+    pub fn layers(&self) -> BTreeSet<&str> {
+        self.asked(&Field::Layers)
+    }
+
+    fn asked(&self, asked: &Field) -> BTreeSet<&str> {
+        let mut values = BTreeSet::new();
+        self.expression.each(&mut |Test { field, comparison }| {
+            values.extend(comparison.exact().filter(|_| field == asked));
+        });
+        values
+    }
+
+    /// How many comparisons it has: asking it takes time in this number.
+    #[must_use]
+    pub fn tests(&self) -> usize {
+        self.expression.tests()
+    }
+
+    /// Whether the article of `project` may pass, whatever annotations it has: so that some need not be looked at.
+    #[must_use]
+    pub fn may_pass(&self, project: &ProjectId, article: &Article) -> bool {
+        self.expression.required().all(|Test { field, comparison }| match field {
+            Field::Labels | Field::Layers => true,
+            Field::Id
+            | Field::Name
+            | Field::Title
+            | Field::Language
+            | Field::SourceUri
+            | Field::Metadata(_)
+            | Field::TextRevision
+            | Field::Length
+            | Field::CreateTime
+            | Field::UpdateTime => comparison.holds(&held(field, project, article)),
+        })
     }
 
     /// Whether the article of `project` passes, which has these annotations.

@@ -76,6 +76,24 @@ impl<T> Expression<T> {
         }
     }
 
+    /// How many tests it has.
+    pub(super) fn tests(&self) -> usize {
+        match self {
+            Self::Test(_) => 1,
+            Self::Not(inner) => inner.tests(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::tests).sum(),
+        }
+    }
+
+    /// Calls `look` with each of its tests.
+    pub(super) fn each<'e>(&'e self, look: &mut impl FnMut(&'e T)) {
+        match self {
+            Self::Test(test) => look(test),
+            Self::Not(inner) => inner.each(look),
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.each(look)),
+        }
+    }
+
     /// Writes it as a filter that is parsed to the same expression.
     pub(super) fn write(
         &self,

@@ -135,9 +135,9 @@
 //! - **Empty spans** cover no character, so they overlap nothing. `[p,p)` is within what it stands in or at an end of:
 //!   within `[a,b)` if `a <= p <= b`. It equals another `[p,p)`. At an end it is also before or after, at a distance of
 //!   0, and two empty spans at one place are both before and after each other.
-//! - **Relations and labels of the article** have no spans. Every function is false of them and none finds them, but
-//!   `cooccurs(F)` without a distance, which asks for no spans: `label = PER AND cooccurs(label = "sports")` finds the
-//!   persons in articles about sports.
+//! - **Relations, labels of the article, and what lost its place** in a new text have no spans. Every function is false
+//!   of them and none finds them, but `cooccurs(F)` without a distance, which asks for no spans:
+//!   `label = PER AND cooccurs(label = "sports")` finds the persons in articles about sports.
 //!
 //! ```
 //! # use spandrel::domain::filter::AnnotationFilter;
@@ -179,7 +179,8 @@
 //! # Evaluation
 //!
 //! Pure. A filter without functions is asked of one annotation after the other. One with functions needs an article's
-//! annotations twice: [`AnnotationFilter::sets`] gathers what passes the functions' arguments, and
+//! annotations several times: what passes the functions' arguments is gathered first, those of
+//! [a round](AnnotationFilter::rounds) at a time, or by [`AnnotationFilter::sets`] where all annotations are at hand, and
 //! [`AnnotationFilter::passes`] is then asked with these sets.
 //!
 //! Grammar, as AIP-160 has it:
@@ -205,11 +206,13 @@ mod kind;
 mod lexer;
 mod parser;
 mod span_set;
+mod subject;
 mod value;
 
-pub use annotations::{AnnotationFilter, AnnotationSubject, InnerQuery, SpanSets};
+pub use annotations::{AnnotationFilter, InnerQuery, SpanSets};
 pub use articles::{ArticleAnnotations, ArticleFilter};
 pub use span_set::{SpanRelation, SpanSet};
+pub use subject::AnnotationSubject;
 
 #[cfg(test)]
 mod tests;

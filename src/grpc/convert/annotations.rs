@@ -1,6 +1,6 @@
 //! Annotations.
 
-use std::mem;
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
@@ -9,12 +9,14 @@ use super::{attempt, attributes, check_batch, contents, id_or_name, not_alone, r
 use crate::{
     app::{
         annotation_commits::{Write, WriteOp, Written},
-        annotation_reads::{AnnotationFilter, AnnotationPage, AnnotationQuery},
+        annotation_reads::{AnnotationPage, AnnotationQuery},
+        selection::Selection,
     },
     domain::{
         Error, Result,
         annotations::{self, Annotation, Label},
         details::Mask,
+        filter::AnnotationFilter,
         ids::{AnnotationId, AnnotationName, ArticleName, LayerId, ProjectName},
         requests::Method,
         revisions::{ProjectUid, Revision},
@@ -102,11 +104,19 @@ pub fn commit(mut request: v1::CommitAnnotationsRequest) -> Result<(ProjectName,
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
 pub fn list(request: v1::ListAnnotationsRequest) -> Result<AnnotationQuery> {
-    let v1::ListAnnotationsRequest { parent, page_size, page_token, layer, label, text_revision, overlaps } =
-        request;
+    let v1::ListAnnotationsRequest {
+        parent,
+        page_size,
+        page_token,
+        layer,
+        label,
+        text_revision,
+        overlaps,
+        filter,
+    } = request;
     Ok(AnnotationQuery {
         article: ArticleName::parse("parent", &parent)?,
-        filter: filter(&layer, &label)?,
+        selection: selection(&layer, &label, &filter)?,
         overlaps: overlaps.map(spans::request),
         text_revision,
         page_size,
@@ -119,9 +129,9 @@ pub fn list(request: v1::ListAnnotationsRequest) -> Result<AnnotationQuery> {
 /// # Errors
 ///
 /// FIELD_INVALID, LIMIT_EXCEEDED.
-pub fn stream(request: v1::StreamAnnotationsRequest) -> Result<(ProjectName, AnnotationFilter)> {
-    let v1::StreamAnnotationsRequest { parent, layer, label } = request;
-    Ok((ProjectName::parse("parent", &parent)?, filter(&layer, &label)?))
+pub fn stream(request: v1::StreamAnnotationsRequest) -> Result<(ProjectName, Arc<Selection>)> {
+    let v1::StreamAnnotationsRequest { parent, layer, label, filter } = request;
+    Ok((ProjectName::parse("parent", &parent)?, selection(&layer, &label, &filter)?))
 }
 
 /// An annotation as clients see it.
@@ -303,9 +313,10 @@ fn delete_write(request: v1::DeleteAnnotationRequest, path: String) -> Result<Wr
     Ok(Write { path, article, op: WriteOp::Delete { id, etag, allow_missing, force } })
 }
 
-/// A layer and a label, each none when it is empty.
-fn filter(layer: &str, label: &str) -> Result<AnnotationFilter> {
+/// A layer, a label and a filter, each none when it is empty.
+fn selection(layer: &str, label: &str, filter: &str) -> Result<Arc<Selection>> {
     let layer = if layer.is_empty() { None } else { Some(LayerId::parse("layer", layer)?) };
     let label = if label.is_empty() { None } else { Some(Label::parse("label", label)?) };
-    Ok(AnnotationFilter { layer, label })
+    let filter = AnnotationFilter::parse("filter", filter)?;
+    Ok(Arc::new(Selection { layer, label, filter }))
 }

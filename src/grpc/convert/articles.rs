@@ -1,11 +1,12 @@
 //! Articles.
 
-use std::mem;
+use std::{mem, sync::Arc};
 
 use super::{attempt, check_batch, id_or_name, not_alone, required, spans, timestamp};
 use crate::{
     app::{
         article_commits::{ArticleUpdate, NewArticle},
+        article_lists::ArticleQuery,
         articles::{ArticleAnswer, ArticlePage},
         projects::Deletion,
     },
@@ -13,6 +14,7 @@ use crate::{
         Error, Result,
         articles::{Article, ArticleDetails, TextIdentity},
         details::Mask,
+        filter::ArticleFilter,
         ids::{ArticleId, ArticleName, ProjectName},
         requests::Method,
         text::{Position, Unit},
@@ -94,14 +96,20 @@ pub fn get_batch(request: v1::BatchGetArticlesRequest) -> Result<(ProjectName, V
     Ok((parent, names, with_text(view, false)?))
 }
 
-/// What ListArticles asks for: the project, page size and token, and whether with the texts.
+/// What ListArticles asks for.
 ///
 /// # Errors
 ///
-/// FIELD_INVALID.
-pub fn list(request: v1::ListArticlesRequest) -> Result<(ProjectName, i32, String, bool)> {
-    let v1::ListArticlesRequest { parent, page_size, page_token, view } = request;
-    Ok((ProjectName::parse("parent", &parent)?, page_size, page_token, with_text(view, false)?))
+/// FIELD_INVALID, LIMIT_EXCEEDED.
+pub fn list(request: v1::ListArticlesRequest) -> Result<ArticleQuery> {
+    let v1::ListArticlesRequest { parent, page_size, page_token, view, filter } = request;
+    Ok(ArticleQuery {
+        project: ProjectName::parse("parent", &parent)?,
+        filter: Arc::new(ArticleFilter::parse("filter", &filter)?),
+        page_size,
+        page_token,
+        with_text: with_text(view, false)?,
+    })
 }
 
 /// What UpdateArticle asks for.

@@ -91,6 +91,16 @@ impl AnnotationIndex {
         layers.collect()
     }
 
+    /// Whether one of the annotations is on this layer; also if statistics of a format before 4 do not say it.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`].
+    pub fn has_layer(&self, view: &dyn View, layer: &str) -> Result<bool> {
+        let layers = self.statistics(view)?.layers;
+        Ok(layers.is_none_or(|layers| layers.iter().any(|tally| tally.layer == layer)))
+    }
+
     /// As [`AnnotationIndex::layer_counts`]; `None` for statistics of a format before 4, which do not say it.
     ///
     /// # Errors

@@ -1,7 +1,12 @@
 //! Comparisons of annotations, and what joins them.
 
 use super::*;
-use crate::domain::annotations::AnchoringResult;
+use crate::domain::{
+    annotations::{AnchoringResult, Annotation, Label, Mention, Target},
+    ids::LayerId,
+    revisions::Revision,
+    spans::Anchor,
+};
 
 fn attribute(annotation: &mut Plain, name: &str, value: AttributeValue) {
     annotation.attributes.insert(name.to_owned(), value);
@@ -241,4 +246,65 @@ fn what_all_need_that_pass_is_known() {
     let queries: Vec<_> =
         filter.inner_queries().map(|query| (query.required_layer(), query.required_label())).collect();
     assert_eq!(queries, [(Some("gold"), None), (None, Some("PER"))]);
+}
+
+#[test]
+fn functions_are_answered_from_the_innermost_on() {
+    let check = |filter: &str, expected: &[&[usize]]| {
+        assert_eq!(AnnotationFilter::parse("filter", filter).unwrap().rounds(), expected, "{filter}");
+    };
+    check("label = PER", &[]);
+    check("overlaps(label = PER)", &[&[0]]);
+    check("overlaps(*) AND before(*, 5)", &[&[0]]);
+    check("overlaps(label = PER) OR NOT after(label = ORG)", &[&[0, 1]]);
+    check("overlaps(label = PER AND within(layer = gold))", &[&[0], &[1]]);
+    check("equals(label = A AND within(label = B)) within(label = C)", &[&[0, 2], &[1]]);
+    check("equals(label = A AND within(label = B)) within(label = B)", &[&[0], &[1]]);
+    check("equals(within(overlaps(contains(label = A)))) AND after(label = B)", &[&[0, 4], &[1], &[2], &[3]]);
+    let tests = |filter| AnnotationFilter::parse("filter", filter).unwrap().tests();
+    assert_eq!(
+        [tests(""), tests("label = (A OR B) -note:x"), tests("overlaps(label = A AND score > 0)")],
+        [0, 3, 1]
+    );
+}
+
+#[test]
+fn what_lost_its_place_has_a_quote_and_no_place() {
+    let orphaned = |result| {
+        let anchoring = Anchoring { result, similarity: 0.0, from_text_revision: 1, needs_review: true };
+        let mention = Mention {
+            anchor: Anchor::from_ranges(vec![range((0, 5))]).unwrap(),
+            quotes: vec!["Hugo".to_owned()],
+            splits_graphemes: false,
+        };
+        Annotation {
+            id: id(1),
+            layer: LayerId::parse("", "gold").unwrap(),
+            label: Label::parse("", "PER").unwrap(),
+            target: Target::Spans(mention),
+            attributes: Attributes::new(),
+            note: String::new(),
+            score: None,
+            state: State::Accepted,
+            anchoring: Some(anchoring),
+            derived_from: Vec::new(),
+            text_revision: 1,
+            revision: Revision(1),
+            create_time: Timestamp(0),
+            update_time: Timestamp(0),
+        }
+    };
+    let check = |result, filter: &str, expected: bool| {
+        let filter = AnnotationFilter::parse("filter", filter).unwrap();
+        let (annotation, mut sets) = (orphaned(result), SpanSets::default());
+        sets.put(0, SpanSet::new([(id(2), &[range((0, 5))][..])]));
+        assert_eq!(filter.passes(&article(), &annotation, &sets), expected, "{filter} of {result:?}");
+    };
+    for result in [AnchoringResult::Moved, AnchoringResult::Orphaned] {
+        check(result, "quote = Hugo AND target = anchor AND layer = gold AND -creator:*", true);
+        check(result, "cooccurs(*)", true);
+    }
+    check(AnchoringResult::Moved, "equals(*)", true);
+    check(AnchoringResult::Orphaned, "equals(*)", false);
+    check(AnchoringResult::Orphaned, "anchoring.result = ORPHANED", true);
 }

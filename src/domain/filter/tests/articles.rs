@@ -107,3 +107,21 @@ fn articles_are_found_by_what_is_marked_in_them() {
     assert!(!needs("title:x OR NOT (language:en AND metadata.labels = PER)"));
     assert!(!needs(""));
 }
+
+#[test]
+fn what_is_asked_of_annotations_is_known() {
+    let check = |filter: &str, labels: &[&str], layers: &[&str], may_pass: [bool; 2]| {
+        let filter = ArticleFilter::parse("filter", filter).unwrap();
+        assert_eq!(Vec::from_iter(filter.labels()), labels, "{filter}");
+        assert_eq!(Vec::from_iter(filter.layers()), layers, "{filter}");
+        let project = ProjectId::parse("", "p").unwrap();
+        assert_eq!(articles().map(|(article, _)| filter.may_pass(&project, &article)), may_pass, "{filter}");
+    };
+    check("", &[], &[], [true, true]);
+    check("labels:PER", &["PER"], &[], [true, true]);
+    check("NOT labels:(PER AND ORG) OR layers:x labels:PER", &["ORG", "PER"], &["x"], [true, true]);
+    check("id = one AND labels:PER", &["PER"], &[], [true, false]);
+    check("labels:PER AND language:en AND length > 1000", &["PER"], &[], [false, false]);
+    check("id = one OR labels:PER", &["PER"], &[], [true, true]);
+    check("title = labels", &[], &[], [false, false]);
+}
