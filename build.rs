@@ -6,8 +6,16 @@ use std::{env, fs, path::PathBuf};
 use prost::Message as _;
 
 /// Methods whose answer the server may take from kept bytes instead of encoding it anew.
-const ENCODED_ANSWERS: [&str; 6] =
-    ["GetAnnotation", "ListAnnotations", "StreamAnnotations", "ListChanges", "UndoCommit", "WatchChanges"];
+const ENCODED_ANSWERS: [&str; 8] = [
+    "GetAnnotation",
+    "ListAnnotations",
+    "StreamAnnotations",
+    "GetArticleLayer",
+    "ListArticleLayers",
+    "ListChanges",
+    "UndoCommit",
+    "WatchChanges",
+];
 
 /// Generates servers whose answers to [`ENCODED_ANSWERS`] are `Encoded<T>` instead of `T`.
 struct EncodedAnswers(Box<dyn prost_build::ServiceGenerator>);
@@ -36,6 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "spandrel/v1/project_service.proto",
             "spandrel/v1/article_service.proto",
             "spandrel/v1/annotation_service.proto",
+            "spandrel/v1/layer_service.proto",
             "spandrel/v1/change_service.proto",
             "spandrel/v1/admin_service.proto",
             "spandrel/v1/error_reason.proto",

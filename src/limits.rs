@@ -97,6 +97,16 @@ pub const ID_BYTES_MAX: usize = 128;
 pub const DISPLAY_NAME_BYTES_MAX: usize = 256;
 /// A project's description.
 pub const DESCRIPTION_BYTES_MAX: usize = 4 * KIB;
+/// Who or what annotates on a layer.
+pub const ANNOTATOR_BYTES_MAX: usize = 256;
+/// Labels of a layer of an article that are counted one by one.
+pub const LAYER_LABELS_LISTED_MAX: usize = 1_000;
+/// Annotations that one copy of a layer makes.
+pub const COPY_ANNOTATIONS_MAX: usize = 2_000;
+/// Annotations that one copy of a layer makes, as they are stored: they stand in the log, too.
+pub const COPY_BYTES_MAX: usize = MIB;
+/// Labels that a copy of a layer may be asked to keep to.
+pub const COPY_LABELS_MAX: usize = 1_000;
 /// An article's title.
 pub const TITLE_BYTES_MAX: usize = 1_024;
 /// An article's language tag.

@@ -19,8 +19,9 @@ use crate::{
         generated::{
             admin_service_server::AdminServiceServer, annotation_service_server::AnnotationServiceServer,
             article_service_server::ArticleServiceServer, change_service_server::ChangeServiceServer,
-            project_service_server::ProjectServiceServer,
+            layer_service_server::LayerServiceServer, project_service_server::ProjectServiceServer,
         },
+        layer_service::Layers,
         project_service::Projects,
         server::{ServeError, Server},
         services::Services,
@@ -145,6 +146,7 @@ pub fn services(app: &Arc<App>, settings: Settings, drain: &Drain) -> Services {
         .with(ProjectServiceServer::new(projects).max_decoding_message_size(request_bytes_max))
         .with(ArticleServiceServer::new(articles).max_decoding_message_size(request_bytes_max))
         .with(AnnotationServiceServer::new(annotations).max_decoding_message_size(request_bytes_max))
+        .with(LayerServiceServer::new(Layers::new(Arc::clone(app))))
         .with(ChangeServiceServer::new(Changes::new(Arc::clone(app), drain.clone())))
         .with(AdminServiceServer::new(Admin::new(Arc::clone(app))))
 }

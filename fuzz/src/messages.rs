@@ -122,12 +122,7 @@ pub fn message(
 }
 
 /// A map from strings, of whatever values.
-fn map(
-    input: &mut Unstructured<'_>,
-    words: &Words,
-    field: &FieldDescriptor,
-    depth: usize,
-) -> Result<Value> {
+fn map(input: &mut Unstructured<'_>, words: &Words, field: &FieldDescriptor, depth: usize) -> Result<Value> {
     let mut entries = std::collections::HashMap::new();
     let Kind::Message(entry) = field.kind() else { return Ok(Value::Map(entries)) };
     for _ in 0..input.int_in_range(0..=2)? {

@@ -208,7 +208,7 @@ impl Query {
         window: Option<(u32, u32)>,
         filling: Filling,
     ) -> Self {
-        let Renderers { annotation: render, resource: _, change: _, changes: _ } = app.render;
+        let Renderers { annotation: render, resource: _, change: _, restored: _, changes: _ } = app.render;
         Self {
             selection: Arc::clone(selection),
             window,

@@ -18,6 +18,7 @@ use crate::{
     store::{
         engine::{Draft, View},
         keys::ArticleNumber,
+        layer_table,
     },
 };
 
@@ -55,8 +56,9 @@ impl<'t> Rules<'t> {
     ///
     /// # Errors
     ///
-    /// HAS_CHILDREN, RESOURCE_NOT_FOUND, FIELD_INVALID, SPAN_EMPTY.
+    /// LAYER_LOCKED, HAS_CHILDREN, RESOURCE_NOT_FOUND, FIELD_INVALID, SPAN_EMPTY.
     pub(super) fn judge(self, draft: &mut Draft<'_>) -> Result<()> {
+        self.judge_locks(draft)?;
         for touched in &self.touched {
             if touched.after.is_none() {
                 let judged = self.judge_deleted(draft, touched);
@@ -69,6 +71,22 @@ impl<'t> Rules<'t> {
             if let Some(after) = &touched.after {
                 let judged = self.judge_kept(draft, touched, after, &layers, &schema.schema);
                 judged.map_err(|error| error.within(touched.path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// No layer that the commit changes is submitted in its article. What goes with something else is of the same layer.
+    fn judge_locks(&self, draft: &Draft<'_>) -> Result<()> {
+        let mut open = HashSet::new();
+        for Touched { path, place, before, after, .. } in &self.touched {
+            for Annotation { layer, .. } in [before, after].into_iter().flatten() {
+                let number = place.index.article();
+                if open.insert((number, layer)) && layer_table::is_submitted(draft, number, layer)? {
+                    let article = self.project.name().article(place.article.clone());
+                    let name = article.layer(layer.clone()).to_string();
+                    return Err(Error::from(Problem::LayerLocked { name }).within(path));
+                }
             }
         }
         Ok(())

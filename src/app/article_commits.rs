@@ -29,7 +29,7 @@ use crate::{
         article_table::{self, ArticlePlace},
         engine::{At, Attempt, Commit, Decision, Draft, Maintenance, Mode, Partition},
         keys::{self, ArticleNumber, Generation},
-        project_table,
+        layer_table, project_table,
         records::{ResourceChange, StoredArticle},
     },
 };
@@ -429,8 +429,9 @@ fn article_deletion(project: Arc<ProjectHandle>, deletion: Deletion<ArticleName>
             let children = format!("{annotations} annotation{}", if annotations == 1 { "" } else { "s" });
             return Err(Problem::HasChildren { name: name.to_string(), children }.into());
         }
+        let was_submitted = layer_table::article_layers(draft, number).next().transpose()?.is_some();
         article_table::delete(draft, number, &name.article)?;
-        let cascaded = annotations > 0;
+        let cascaded = annotations > 0 || was_submitted;
         let change = ResourceChange::Article { number, before: Some(before), after: None, cascaded };
         draft.change(changed(Scope::article(project.partition, &name.article), &change));
         Ok(())

@@ -8,6 +8,7 @@ mod annotation_rows;
 mod annotation_rules;
 pub mod answers;
 pub mod article_commits;
+pub mod article_layers;
 pub mod article_lists;
 pub mod articles;
 pub mod backup;
@@ -15,6 +16,9 @@ pub mod changes;
 pub mod contents;
 pub mod feed;
 pub mod label_schemas;
+pub mod layer_copies;
+mod layer_deletion;
+pub mod layers;
 pub mod pages;
 mod project_handle;
 pub mod projects;
@@ -76,6 +80,8 @@ pub struct Renderers {
     pub resource: fn(&ProjectName, ProjectUid, Resource<'_>) -> Bytes,
     /// A change.
     pub change: fn(&ProjectName, ProjectUid, &ResourceChange) -> Bytes,
+    /// What came back with its article, as a change.
+    pub restored: fn(&ProjectName, ProjectUid, Resource<'_>) -> Bytes,
     /// A commit, or a part of one with these changes; whether it goes on.
     pub changes: fn(Stamp, Origin, &[Bytes], bool) -> Bytes,
 }

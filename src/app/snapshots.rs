@@ -16,6 +16,7 @@ use crate::{
         annotations::Annotation,
         articles::Article,
         ids::{ArticleId, LayerId},
+        layers::{ArticleLayer, Layer},
         projects::Project,
         revisions::Revision,
         schema::ProjectSchema,
@@ -26,8 +27,8 @@ use crate::{
         committer::revision_of,
         engine::View,
         keys::ArticleNumber,
-        project_table,
-        records::ResourceChange,
+        layer_table, project_table,
+        records::StoredArticle,
         sort_key::DocumentPosition,
     },
 };
@@ -39,8 +40,12 @@ pub enum Resource<'r> {
     Project(&'r Project, Revision),
     /// The label schema.
     LabelSchema(&'r ProjectSchema),
+    /// A layer that was declared.
+    Layer(&'r Layer),
     /// An article, without its text.
     Article(&'r Article),
+    /// A layer of an article that was submitted once.
+    ArticleLayer(&'r ArticleId, &'r ArticleLayer),
     /// An annotation of an article.
     Annotation(&'r ArticleId, &'r Annotation),
 }
@@ -63,10 +68,14 @@ struct Cursor {
     place: Place,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Place {
+    /// Before the layer with this key, and all articles.
+    Layers(Bytes),
     /// Before the article itself.
     Article,
+    /// Behind it, and before the layer with this hash that was submitted in it.
+    Submitted(Bytes),
     /// Behind this annotation of it, or before the first.
     Annotations(Option<DocumentPosition>),
 }
@@ -146,7 +155,7 @@ impl<'p> Page<'p> {
             || (self.resources.len() < PAGE_ITEMS_MAX && self.bytes + bytes <= STREAM_MESSAGE_BYTES_MAX)
     }
 
-    /// Begins with the project, and says where its articles begin, unless none is asked for that there is.
+    /// Begins with the project, and says where its layers and articles begin, unless none is asked for that there is.
     fn begin(&mut self, view: &dyn View, filter: &ChangeFilter) -> Result<Option<Cursor>> {
         if filter.is_empty()
             && let Some(project) = project_table::get(view)?
@@ -159,22 +168,27 @@ impl<'p> Page<'p> {
                 self.put(schema);
             }
         }
-        let article = match &filter.article {
-            Some(id) => article_table::place(view, id)?.map(|place| place.number),
-            None => Some(ArticleNumber(0)),
-        };
-        Ok(article.map(|article| Cursor { article, place: Place::Article }))
+        Ok(match &filter.article {
+            Some(id) => article_table::place(view, id)?
+                .map(|place| Cursor { article: place.number, place: Place::Article }),
+            None => Some(Cursor { article: ArticleNumber(0), place: Place::Layers(Bytes::new()) }),
+        })
     }
 
     /// Fills the page from `cursor` on, and says where the next one begins, unless there is none.
     fn fill(&mut self, view: &dyn View, cursor: &Cursor, only: Option<&ArticleId>) -> Result<Option<Cursor>> {
-        let mut resume = Some(cursor.place);
+        let mut resume = Some(cursor.place.clone());
+        if let Place::Layers(from) = &cursor.place {
+            if let Some(stopped) = self.layers(view, from)? {
+                return Ok(Some(Cursor { article: cursor.article, place: Place::Layers(stopped) }));
+            }
+            resume = None;
+        }
         for article in article_table::articles(view, cursor.article) {
             let (number, stored) = article?;
             // The cursor's article may have been deleted, and this may be the next one.
             let place = resume.take().filter(|_| number == cursor.article).unwrap_or(Place::Article);
-            let id = &stored.article.id;
-            if only.is_some_and(|only| only != id) {
+            if only.is_some_and(|only| *only != stored.article.id) {
                 return Ok(None);
             }
             let stopped = |place| Ok(Some(Cursor { article: number, place }));
@@ -182,24 +196,70 @@ impl<'p> Page<'p> {
                 return stopped(place);
             }
             self.entries_left = self.entries_left.saturating_sub(ARTICLE_COSTS_ENTRIES);
-            let after = match place {
-                Place::Annotations(after) => after,
-                Place::Article => {
-                    if self.layer.is_none() {
-                        let rendered = self.rendered(Resource::Article(&stored.article));
-                        if !self.has_room_for(rendered.len()) {
-                            return stopped(Place::Article);
-                        }
-                        self.put(rendered);
-                    }
-                    None
-                }
-            };
-            if let Some(place) = self.annotations(view, ArticlePlace::of(number, &stored), id, after)? {
+            if let Some(place) = self.article(view, number, &stored, place)? {
                 return stopped(place);
             }
         }
         Ok(None)
+    }
+
+    /// Puts the layers that were declared, from a key on, and says where it stopped, unless it came to the end.
+    fn layers(&mut self, view: &dyn View, from: &Bytes) -> Result<Option<Bytes>> {
+        for row in layer_table::declared_from(view, from) {
+            let (key, layer, _) = row?;
+            if self.entries_left == 0 {
+                return Ok(Some(key));
+            }
+            self.entries_left = self.entries_left.saturating_sub(ARTICLE_COSTS_ENTRIES);
+            if self.is_asked_for(&layer.id) {
+                let rendered = self.rendered(Resource::Layer(&layer));
+                if !self.has_room_for(rendered.len()) {
+                    return Ok(Some(key));
+                }
+                self.put(rendered);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts an article from a place on, and says where it stopped, unless it came to the end.
+    fn article(
+        &mut self,
+        view: &dyn View,
+        number: ArticleNumber,
+        stored: &StoredArticle,
+        place: Place,
+    ) -> Result<Option<Place>> {
+        let id = &stored.article.id;
+        let (submitted_from, after) = match place {
+            Place::Layers(_) | Place::Article => (Some(Bytes::new()), None),
+            Place::Submitted(from) => (Some(from), None),
+            Place::Annotations(after) => (None, after),
+        };
+        if submitted_from.as_ref().is_some_and(Bytes::is_empty) && self.layer.is_none() {
+            let rendered = self.rendered(Resource::Article(&stored.article));
+            if !self.has_room_for(rendered.len()) {
+                return Ok(Some(Place::Article));
+            }
+            self.put(rendered);
+        }
+        if let Some(from) = submitted_from {
+            for entry in layer_table::article_layers_from(view, number, &from) {
+                let (hash, layer) = entry?;
+                if self.is_asked_for(&layer.layer) {
+                    let rendered = self.rendered(Resource::ArticleLayer(id, &layer));
+                    if !self.has_room_for(rendered.len()) {
+                        return Ok(Some(Place::Submitted(hash)));
+                    }
+                    self.put(rendered);
+                }
+            }
+        }
+        self.annotations(view, ArticlePlace::of(number, stored), id, after)
+    }
+
+    fn is_asked_for(&self, layer: &LayerId) -> bool {
+        self.layer.as_ref().is_none_or(|asked| asked == layer)
     }
 
     /// Puts an article's annotations behind `after`, and says where it stopped, unless it came to the end.
@@ -218,7 +278,7 @@ impl<'p> Page<'p> {
             }
             self.entries_left -= 1;
             let annotation = entry.annotation()?;
-            if self.layer.as_ref().is_none_or(|layer| *layer == annotation.layer) {
+            if self.is_asked_for(&annotation.layer) {
                 let rendered = self.rendered(Resource::Annotation(id, &annotation));
                 if !self.has_room_for(rendered.len()) {
                     return Ok(Some(Place::Annotations(last)));
@@ -231,7 +291,8 @@ impl<'p> Page<'p> {
     }
 }
 
-/// Tells the annotations of articles that a commit brought back, as they stand by now, as changes of that commit.
+/// Tells what was submitted of articles that a commit brought back, and their annotations, as they stand by now, as changes
+/// of that commit.
 #[derive(Debug)]
 pub(super) struct Restoring {
     pub(super) commit: Arc<FeedCommit>,
@@ -264,26 +325,26 @@ impl Restoring {
             let (mut changes, mut bytes, mut last) = (Vec::new(), 0, after);
             // It may have been deleted again: the change that says so comes later.
             let Some(stored) = article_table::get(view, number)? else { return Ok((changes, None)) };
+            let rendered = |resource: Resource<'_>| (render.restored)(&handle.name(), handle.uid, resource);
+            let is_asked_for = |id: &LayerId| layer.as_ref().is_none_or(|asked| asked == id);
+            for kept in layer_table::article_layers(view, number).take_while(|_| after.is_none()) {
+                let kept = kept?;
+                if is_asked_for(&kept.layer) {
+                    let rendered = rendered(Resource::ArticleLayer(&article, &kept));
+                    bytes += rendered.len();
+                    changes.push(rendered);
+                }
+            }
             let index = ArticlePlace::of(number, &stored).annotations();
             for (looked_at, entry) in index.in_document_order(view, None, after)?.enumerate() {
                 let entry = entry?;
                 if looked_at >= VIEW_ENTRIES_MAX || bytes > STREAM_MESSAGE_BYTES_MAX {
                     return Ok((changes, Some(last)));
                 }
-                let id = entry.key.id();
                 let annotation = entry.annotation()?;
                 last = Some(entry.key.position());
-                if layer.as_ref().is_none_or(|layer| *layer == annotation.layer) {
-                    let (article, after) = (article.clone(), Some(annotation));
-                    let change = ResourceChange::Annotation {
-                        number,
-                        article,
-                        id,
-                        before: None,
-                        after,
-                        cascaded: true,
-                    };
-                    let rendered = (render.change)(&handle.name(), handle.uid, &change);
+                if is_asked_for(&annotation.layer) {
+                    let rendered = rendered(Resource::Annotation(&article, &annotation));
                     bytes += rendered.len();
                     changes.push(rendered);
                 }

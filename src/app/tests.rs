@@ -148,6 +148,7 @@ pub(super) const NAMES: Renderers = Renderers {
     annotation: |article, _, annotation| article.annotation(annotation.id).to_string().into(),
     resource: |_, _, _| Bytes::new(),
     change: |_, _, _| Bytes::new(),
+    restored: |_, _, _| Bytes::new(),
     changes: |_, _, _, _| Bytes::new(),
 };
 

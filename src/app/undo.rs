@@ -33,7 +33,7 @@ use crate::{
         committer::logged,
         engine::{Attempt, Commit, Decision, Draft, LogError, View as _},
         keys::{self, ArticleNumber},
-        project_table,
+        layer_table, project_table,
         records::{self, ResourceChange, StoredArticle},
         schema_table,
     },
@@ -64,8 +64,8 @@ struct Undo {
 struct BroughtBack {
     /// Up to this revision.
     seen: Revision,
-    /// One of each article that was changed since.
-    changed: HashMap<ArticleNumber, AnnotationId>,
+    /// What was changed since, one for each article: its name below the article's.
+    changed: HashMap<ArticleNumber, String>,
 }
 
 /// Why a change is not taken back.
@@ -189,10 +189,11 @@ impl BroughtBack {
         for commit in commits {
             self.seen = commit.stamp.revision;
             for change in changes(commit) {
-                if let ResourceChange::Annotation { number, id, .. } = change?
+                let change = change?;
+                if let Some((number, below)) = below_article(&change)
                     && articles.contains(&number)
                 {
-                    self.changed.entry(number).or_insert(id);
+                    self.changed.entry(number).or_insert(below);
                 }
             }
         }
@@ -203,6 +204,18 @@ impl BroughtBack {
 /// Commits that a decision looks through: fewer, mostly, and never more than this many times as many.
 const FEW_COMMITS: usize = 64;
 const FEW_COMMITS_TIMES: u64 = 16;
+
+/// What a change is of, if that hangs on an article: the article, and the name below the article's.
+fn below_article(change: &ResourceChange) -> Option<(ArticleNumber, String)> {
+    match change {
+        ResourceChange::Annotation { number, id, .. } => Some((*number, format!("annotations/{id}"))),
+        ResourceChange::ArticleLayer { number, layer, .. } => Some((*number, format!("layers/{layer}"))),
+        ResourceChange::Project { .. }
+        | ResourceChange::LabelSchema { .. }
+        | ResourceChange::Article { .. }
+        | ResourceChange::Layer { .. } => None,
+    }
+}
 
 fn compacted(undone: Revision, earliest: Revision) -> Error {
     Error::at("revision", Problem::RevisionCompacted { asked: undone.0, earliest })
@@ -333,10 +346,13 @@ impl Undo {
             }
             (None, Some(_), Some(current)) => {
                 let place = ArticlePlace::of(number, current);
-                if let Some((annotation, why)) = self.annotation_in_the_way(draft, place)? {
-                    return Ok(Some(conflict(name.annotation(annotation).to_string(), why)));
+                if let Some((below, why)) = self.in_the_way_of_deletion(draft, place)? {
+                    return Ok(Some(conflict(format!("{name}/{below}"), why)));
                 }
-                let cascaded = place.annotations().count(draft)? > 0;
+                let mut submitted = layer_table::article_layers(draft, number);
+                let was_submitted = submitted.next().transpose()?.is_some();
+                drop(submitted);
+                let cascaded = was_submitted || place.annotations().count(draft)? > 0;
                 article_table::delete(draft, number, &id)?;
                 (None, cascaded)
             }
@@ -360,20 +376,24 @@ impl Undo {
         Ok(None)
     }
 
-    /// An annotation that the commit did not bring with the article that it created or brought back.
-    fn annotation_in_the_way(
+    /// What the commit did not bring with the article that it created or brought back, by its name below the article's.
+    fn in_the_way_of_deletion(
         &self,
         draft: &Draft<'_>,
         place: ArticlePlace,
-    ) -> Result<Option<(AnnotationId, &'static str)>> {
+    ) -> Result<Option<(String, &'static str)>> {
         let number = place.number;
         if !self.brought_back.contains(&number) {
             let first = place.annotations().in_document_order(draft, None, None)?.next().transpose()?;
-            return Ok(first.map(|first| (first.key.id(), CREATED)));
+            let submitted = layer_table::article_layers(draft, number).next().transpose()?;
+            return Ok(first
+                .map(|first| format!("annotations/{}", first.key.id()))
+                .or_else(|| submitted.map(|submitted| format!("layers/{}", submitted.layer)))
+                .map(|below| (below, CREATED)));
         }
         let BroughtBack { seen, changed } = &self.looked_at;
         if let Some(changed) = changed.get(&number) {
-            return Ok(Some((*changed, CHANGED)));
+            return Ok(Some((changed.clone(), CHANGED)));
         }
         let few = u64::try_from(FEW_COMMITS).unwrap_or(u64::MAX) * FEW_COMMITS_TIMES;
         if draft.stamp().revision.0 > seen.0.saturating_add(few) {
@@ -386,7 +406,7 @@ impl Undo {
             since = since.with(&[commit], &[number])?;
             revision = revision.next();
         }
-        Ok(since.changed.get(&number).map(|changed| (*changed, CHANGED)))
+        Ok(since.changed.remove(&number).map(|changed| (changed, CHANGED)))
     }
 
     fn undo_annotation<'u>(

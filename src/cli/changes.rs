@@ -140,6 +140,8 @@ impl Lines {
                 Kind::Article(it) => (&it.name, it.revision, it.update_time),
                 Kind::Annotation(it) => (&it.name, it.revision, it.update_time),
                 Kind::LabelSchema(it) => (&it.name, it.revision, it.update_time),
+                Kind::Layer(it) => (&it.name, it.revision, it.update_time),
+                Kind::ArticleLayer(it) => (&it.name, it.revision, it.submit_time),
             };
             let Said { label, labelled, text, aside } = standing(kind, &HashMap::new());
             let row = Row { mark: Mark::There, what: what(name), label, labelled, text, aside };
@@ -215,7 +217,8 @@ fn changed(change: &v1::Change, quotes: &Quotes<'_>) -> Row {
     };
     let Said { label, labelled, text, mut aside } = said;
     if *cascaded {
-        let with = if name.contains("/annotations/") { "with its article" } else { "with its annotations" };
+        let of_article = name.contains("/annotations/") || name.contains("/layers/");
+        let with = if of_article { "with its article" } else { "with its annotations" };
         aside.push(with.to_owned());
     }
     Row { mark, what: what(name), label, labelled, text, aside }
@@ -226,7 +229,11 @@ fn what(name: &str) -> String {
     match name.split('/').collect::<Vec<_>>().as_slice() {
         ["projects", _] => "project".to_owned(),
         ["projects", _, "labelSchema"] => "label schema".to_owned(),
+        ["projects", _, "layers", layer] => format!("layer {}", printable(layer)),
         ["projects", _, "articles", article] => format!("article {}", printable(article)),
+        ["projects", _, "articles", article, "layers", layer] => {
+            printable(&format!("layer {article}/{layer}"))
+        }
         ["projects", _, "articles", article, "annotations", id] => {
             format!("annotation {}/{}", printable(article), wording::short_id(id))
         }
@@ -244,6 +251,14 @@ fn standing(kind: &Kind, quotes: &Quotes<'_>) -> Said {
         Kind::Project(project) => untitled(shortened(&project.display_name, TEXT_COLUMNS_MAX)),
         Kind::Article(article) => untitled(shortened(&article.title, TEXT_COLUMNS_MAX)),
         Kind::LabelSchema(schema) => untitled(counted(schema.labels.len(), "label")),
+        Kind::Layer(layer) => untitled(shortened(&layer.display_name, TEXT_COLUMNS_MAX)),
+        Kind::ArticleLayer(layer) => untitled(
+            match layer.state() {
+                v1::ArticleLayerState::Submitted => "submitted",
+                v1::ArticleLayerState::Open | v1::ArticleLayerState::Unspecified => "open",
+            }
+            .to_owned(),
+        ),
         Kind::Annotation(annotation) => annotations::standing(annotation, quotes),
     }
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use super::{
     annotations::Annotation,
     articles::Article,
-    ids::{ArticleName, ProjectName},
+    ids::{ArticleName, LayerName, ProjectName},
+    layers::Layer,
     projects::Project,
     revisions::{ProjectUid, Revision},
     schema::{ProjectSchema, Rule},
@@ -148,6 +149,20 @@ pub enum Problem {
         /// What it holds, such as `3 annotations`.
         children: String,
     },
+    /// The layer that is copied to has annotations, and the copy is not forced.
+    #[error("{name} has {children}; send force to copy all the same")]
+    DestinationInUse {
+        /// The layer of the article.
+        name: String,
+        /// What it has, such as `3 annotations`.
+        children: String,
+    },
+    /// The layer was submitted in the article, and may not be changed there.
+    #[error("{name} is submitted; reopen it to change its annotations")]
+    LayerLocked {
+        /// The layer of the article.
+        name: String,
+    },
     /// A rule of the project's label schema is broken: by what was sent, or by what stands there and a new schema refuses.
     #[error("{}", violated(.broken, *.count))]
     SchemaViolated {
@@ -223,6 +238,8 @@ pub enum Standing {
     Project(Project),
     /// The label schema of a project, in this life of it.
     LabelSchema(ProjectName, ProjectUid, Box<ProjectSchema>),
+    /// A layer, in this life of its project.
+    Layer(LayerName, ProjectUid, Layer),
     /// An article, in this life of its project.
     Article(ArticleName, ProjectUid, Article),
     /// An annotation of an article, in this life of its project.

@@ -88,6 +88,16 @@ impl AnnotationId {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
+
+    /// The id that comes `n` after this one, which is a UUIDv7: of the same time and as random, with `n` added to its last
+    /// 62 bits (RFC 9562, 6.2, method 2). So many ids are made of one, and in order.
+    #[must_use]
+    pub fn nth_after(self, n: u32) -> Self {
+        const RANDOM: u128 = (1 << 62) - 1;
+        let bits = self.0.as_u128();
+        let random = (bits & RANDOM).wrapping_add(n.into()) & RANDOM;
+        Self(Uuid::from_u128(bits & !RANDOM | random))
+    }
 }
 
 impl From<Uuid> for AnnotationId {
@@ -133,6 +143,24 @@ pub struct AnnotationName {
     pub annotation: AnnotationId,
 }
 
+/// `projects/{project}/layers/{layer}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LayerName {
+    /// The project's id.
+    pub project: ProjectId,
+    /// The layer's id.
+    pub layer: LayerId,
+}
+
+/// `projects/{project}/articles/{article}/layers/{layer}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ArticleLayerName {
+    /// The article's name.
+    pub article: ArticleName,
+    /// The layer's id.
+    pub layer: LayerId,
+}
+
 impl ProjectName {
     /// Parses the name in the field `field`.
     ///
@@ -148,6 +176,12 @@ impl ProjectName {
     #[must_use]
     pub fn article(&self, article: ArticleId) -> ArticleName {
         ArticleName { project: self.project.clone(), article }
+    }
+
+    /// The name of a layer of this project.
+    #[must_use]
+    pub fn layer(&self, layer: LayerId) -> LayerName {
+        LayerName { project: self.project.clone(), layer }
     }
 }
 
@@ -173,6 +207,45 @@ impl ArticleName {
     #[must_use]
     pub fn annotation(&self, annotation: AnnotationId) -> AnnotationName {
         AnnotationName { article: self.clone(), annotation }
+    }
+
+    /// The name of a layer of this article.
+    #[must_use]
+    pub fn layer(&self, layer: LayerId) -> ArticleLayerName {
+        ArticleLayerName { article: self.clone(), layer }
+    }
+}
+
+impl LayerName {
+    /// Parses the name in the field `field`.
+    ///
+    /// # Errors
+    ///
+    /// FIELD_INVALID when it is not `projects/{project}/layers/{layer}`.
+    pub fn parse(field: &str, name: &str) -> Result<Self> {
+        let form = "projects/{project}/layers/{layer}";
+        let [project, layer] = segments(field, name, ["projects", "layers"], form)?;
+        Ok(Self { project: ProjectId::parse(field, project)?, layer: LayerId::parse(field, layer)? })
+    }
+
+    /// The name of the project that holds it.
+    #[must_use]
+    pub fn parent(&self) -> ProjectName {
+        ProjectName { project: self.project.clone() }
+    }
+}
+
+impl ArticleLayerName {
+    /// Parses the name in the field `field`.
+    ///
+    /// # Errors
+    ///
+    /// FIELD_INVALID when it is not `projects/{project}/articles/{article}/layers/{layer}`.
+    pub fn parse(field: &str, name: &str) -> Result<Self> {
+        let form = "projects/{project}/articles/{article}/layers/{layer}";
+        let [project, article, layer] = segments(field, name, ["projects", "articles", "layers"], form)?;
+        let (project, article) = (ProjectId::parse(field, project)?, ArticleId::parse(field, article)?);
+        Ok(Self { article: ArticleName { project, article }, layer: LayerId::parse(field, layer)? })
     }
 }
 
@@ -205,6 +278,18 @@ impl fmt::Display for ProjectName {
 impl fmt::Display for ArticleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "projects/{}/articles/{}", self.project, self.article)
+    }
+}
+
+impl fmt::Display for LayerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "projects/{}/layers/{}", self.project, self.layer)
+    }
+}
+
+impl fmt::Display for ArticleLayerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/layers/{}", self.article, self.layer)
     }
 }
 
@@ -262,6 +347,10 @@ mod tests {
         assert_eq!(AnnotationName::parse("name", name).unwrap().to_string(), name);
         let name = "projects/p-1/articles/A.b_c~d";
         assert_eq!(ArticleName::parse("name", name).unwrap().to_string(), name);
+        let name = "projects/p-1/layers/spacy-3.8";
+        assert_eq!(LayerName::parse("name", name).unwrap().to_string(), name);
+        let name = "projects/p-1/articles/A.b_c~d/layers/spacy-3.8";
+        assert_eq!(ArticleLayerName::parse("name", name).unwrap().to_string(), name);
     }
 
     #[test]
@@ -291,6 +380,19 @@ mod tests {
         for id in ["", ".a", "-a", "a b", "a/b", "ä", "a\0", &"x".repeat(129)] {
             assert!(ProjectId::parse("project_id", id).is_err(), "{id}");
         }
+    }
+
+    #[test]
+    fn ids_that_follow_one_are_of_its_time_and_version_and_in_order() {
+        let check = |id: &str, n: u32, expected: &str| {
+            let id = AnnotationId::parse("", id).unwrap();
+            assert_eq!(id.nth_after(n).to_string(), expected);
+        };
+        let first = "0190163d-8694-739b-aea5-966c26f8ad91";
+        check(first, 0, first);
+        check(first, 1, "0190163d-8694-739b-aea5-966c26f8ad92");
+        check(first, u32::MAX, "0190163d-8694-739b-aea5-966d26f8ad90");
+        check("0190163d-8694-739b-bfff-ffffffffffff", 1, "0190163d-8694-739b-8000-000000000000");
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct LayerDetails {
     pub description: String,
     /// Anything else.
     pub metadata: Metadata,
+    /// Who or what annotates: a person's name or address, a model with its version.
+    pub annotator: String,
 }
 
 /// Who makes a layer.
@@ -62,6 +64,8 @@ pub enum LayerField {
     Description,
     /// `metadata`
     Metadata,
+    /// `annotator`
+    Annotator,
 }
 
 impl Field for LayerField {
@@ -70,6 +74,7 @@ impl Field for LayerField {
         ("kind", Self::Kind),
         ("description", Self::Description),
         ("metadata", Self::Metadata),
+        ("annotator", Self::Annotator),
     ];
 }
 
@@ -92,19 +97,22 @@ impl LayerDetails {
         kind: LayerKind,
         description: String,
         metadata: impl IntoIterator<Item = (String, String)>,
+        annotator: String,
     ) -> Result<Self> {
         let (name_max, description_max) = (limits::DISPLAY_NAME_BYTES_MAX, limits::DESCRIPTION_BYTES_MAX);
+        let annotator_max = limits::ANNOTATOR_BYTES_MAX;
         Ok(Self {
             display_name: details::bounded("display_name", "the display name", display_name, name_max)?,
             kind,
             description: details::bounded("description", "the description", description, description_max)?,
             metadata: details::metadata("metadata", metadata)?,
+            annotator: details::bounded("annotator", "the annotator", annotator, annotator_max)?,
         })
     }
 
     /// Takes the fields that `mask` names from `new`.
     pub fn update(&mut self, mask: &Mask<LayerField>, new: &Self) {
-        let Self { display_name, kind, description, metadata } = new;
+        let Self { display_name, kind, description, metadata, annotator } = new;
         if mask.names(LayerField::DisplayName) {
             self.display_name.clone_from(display_name);
         }
@@ -116,6 +124,9 @@ impl LayerDetails {
         }
         if mask.names(LayerField::Metadata) {
             self.metadata.clone_from(metadata);
+        }
+        if mask.names(LayerField::Annotator) {
+            self.annotator.clone_from(annotator);
         }
     }
 }

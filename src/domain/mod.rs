@@ -4,6 +4,7 @@
 pub mod annotations;
 pub mod articles;
 pub mod attributes;
+pub mod copies;
 pub mod details;
 pub mod diff;
 pub mod errors;

@@ -68,8 +68,14 @@ mod tests {
     fn every_service_of_the_api_has_a_health() {
         let mut names = names();
         names.sort();
-        let services =
-            ["AdminService", "AnnotationService", "ArticleService", "ChangeService", "ProjectService"];
+        let services = [
+            "AdminService",
+            "AnnotationService",
+            "ArticleService",
+            "ChangeService",
+            "LayerService",
+            "ProjectService",
+        ];
         assert_eq!(names[0], "");
         assert_eq!(names[1..], services.map(|service| format!("spandrel.v1.{service}")));
     }

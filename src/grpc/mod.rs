@@ -19,6 +19,7 @@ pub mod encoded;
 mod foreign;
 mod health;
 pub mod in_process;
+pub mod layer_service;
 mod listener;
 mod page;
 pub mod project_service;

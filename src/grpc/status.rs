@@ -71,8 +71,11 @@ fn row(problem: &Problem) -> (Code, ErrorReason, Detail<'_>) {
         Problem::TextRevisionStale { .. } => {
             (Code::FailedPrecondition, Reason::TextRevisionStale, Detail::Precondition(""))
         }
-        Problem::HasChildren { name, .. } => {
+        Problem::HasChildren { name, .. } | Problem::DestinationInUse { name, .. } => {
             (Code::FailedPrecondition, Reason::HasChildren, Detail::Precondition(name))
+        }
+        Problem::LayerLocked { name } => {
+            (Code::FailedPrecondition, Reason::LayerLocked, Detail::Precondition(name))
         }
         Problem::SchemaViolated { broken, .. } => {
             (Code::FailedPrecondition, Reason::SchemaViolated, Detail::Broken(broken))
@@ -149,6 +152,8 @@ fn facts(problem: &Problem) -> Vec<(&'static str, String)> {
         | Problem::PageTokenInvalid(_)
         | Problem::RequestIdReused
         | Problem::HasChildren { .. }
+        | Problem::DestinationInUse { .. }
+        | Problem::LayerLocked { .. }
         | Problem::ResourceExists { .. }
         | Problem::ResourceNotFound { .. }
         | Problem::Overloaded
@@ -334,6 +339,8 @@ fn name(reason: ErrorReason) -> &'static str {
 /// The message that a resource's name belongs to.
 fn resource_type(name: &str) -> &'static str {
     match name.split('/').step_by(2).last() {
+        Some("layers") if name.contains("/articles/") => "spandrel.v1.ArticleLayer",
+        Some("layers") => "spandrel.v1.Layer",
         Some("articles") => "spandrel.v1.Article",
         Some("annotations") => "spandrel.v1.Annotation",
         _ => "spandrel.v1.Project",

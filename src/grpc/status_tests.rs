@@ -62,6 +62,7 @@ fn problems(text: &str) -> Vec<Problem> {
         Problem::LimitExceeded { what: "the text", actual: 9, limit: 8, unit: "bytes" },
         Problem::TextRevisionStale { sent: 1, latest: 2 },
         Problem::HasChildren { name: own(), children: "3 annotations".to_owned() },
+        Problem::LayerLocked { name: own() },
         Problem::SchemaViolated {
             broken: vec![
                 Broken { subject: own(), rule: Rule::Overlap, description: own() };

@@ -19,7 +19,7 @@ use crate::{
         Error, Result,
         details::too_many,
         ids::LayerId,
-        layers::{ArticleLayer, Layer, LayerCounts, Tally},
+        layers::{ArticleLayer, Layer, LayerCounts, LayerState, Tally},
     },
     limits::PROJECT_LAYERS_MAX,
     proto::stored,
@@ -47,6 +47,16 @@ pub struct KnownLayer {
 pub fn get(view: &dyn View, id: &LayerId) -> Result<Option<Layer>> {
     let record = long_values::get(view, &key(id))?;
     record.map(|bytes| records::read_layer(decode(&bytes)?)).transpose()
+}
+
+/// The layer called `id`, if it was declared or annotations are on it.
+///
+/// # Errors
+///
+/// As every read.
+pub fn known(view: &dyn View, id: &LayerId) -> Result<Option<KnownLayer>> {
+    let known = KnownLayer { id: id.clone(), declared: get(view, id)?, counts: counts(view, id)? };
+    Ok(Some(known).filter(|known| known.declared.is_some() || !known.counts.is_empty()))
 }
 
 /// Declares a layer that was not.
@@ -112,6 +122,17 @@ pub fn counts(view: &dyn View, id: &LayerId) -> Result<LayerCounts> {
 /// The layers that annotations are on, and how many, in no order that means anything.
 pub fn all_counts(view: &dyn View) -> impl Iterator<Item = Result<(LayerId, LayerCounts)>> + '_ {
     tallies().ascending(view, &[], None).map(|entry| read_tally(&entry?.1))
+}
+
+/// The layers that annotations are on, from the hash of an id on: with that hash.
+pub fn counted_from<'v>(
+    view: &'v dyn View,
+    from: &[u8],
+) -> impl Iterator<Item = Result<(Bytes, LayerId)>> + use<'v> {
+    tallies().ascending(view, from, None).map(|entry| {
+        let (hash, tally) = entry?;
+        Ok((hash, read_tally(&tally)?.0))
+    })
 }
 
 /// All layers, ordered by their ids. Reads all of them.
@@ -210,6 +231,18 @@ pub fn article_layer(
 ) -> Result<Option<ArticleLayer>> {
     let record = of_article(article).get(view, &id_hash(layer.as_str()))?;
     record.map(|bytes| records::read_article_layer(decode(&bytes)?)).transpose()
+}
+
+/// Whether a layer is submitted in an article. Where none ever was, one look tells.
+///
+/// # Errors
+///
+/// As every read.
+pub fn is_submitted(view: &dyn View, article: ArticleNumber, layer: &LayerId) -> Result<bool> {
+    if of_article(article).is_empty(view)? {
+        return Ok(false);
+    }
+    Ok(article_layer(view, article, layer)?.is_some_and(|layer| layer.state == LayerState::Submitted))
 }
 
 /// The layers of an article that were ever submitted, in no order that means anything.

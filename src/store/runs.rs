@@ -188,6 +188,15 @@ impl RunTable {
         entries
     }
 
+    /// Whether the table has no entries. Reads one row, by its key.
+    ///
+    /// # Errors
+    ///
+    /// See [`RunTable`].
+    pub fn is_empty(&self, view: &dyn View) -> Result<bool> {
+        Ok(view.get(&self.prefix)?.is_none())
+    }
+
     /// Whether the table has two rows or more. Reads one row at most.
     ///
     /// # Errors

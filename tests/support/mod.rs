@@ -27,7 +27,8 @@ use std::{
 
 use spandrel::proto::v1::{
     self, annotation_service_client::AnnotationServiceClient, article_service_client::ArticleServiceClient,
-    change_service_client::ChangeServiceClient, project_service_client::ProjectServiceClient,
+    change_service_client::ChangeServiceClient, layer_service_client::LayerServiceClient,
+    project_service_client::ProjectServiceClient,
 };
 use tempfile::TempDir;
 use tonic::{Code, Status, transport::Channel};
@@ -192,6 +193,7 @@ pub struct Client {
     pub projects: ProjectServiceClient<Channel>,
     pub articles: ArticleServiceClient<Channel>,
     pub annotations: AnnotationServiceClient<Channel>,
+    pub layers: LayerServiceClient<Channel>,
     pub changes: ChangeServiceClient<Channel>,
 }
 
@@ -210,6 +212,7 @@ impl Client {
             projects: ProjectServiceClient::new(channel.clone()),
             articles: ArticleServiceClient::new(channel.clone()),
             annotations: AnnotationServiceClient::new(channel.clone()),
+            layers: LayerServiceClient::new(channel.clone()),
             changes: ChangeServiceClient::new(channel),
         }
     }
@@ -365,9 +368,12 @@ pub fn document_position(annotation: &v1::Annotation) -> (u32, std::cmp::Reverse
 /// The code that a reason comes with.
 fn code_of(reason: &str) -> Code {
     match reason {
-        "TEXT_REVISION_STALE" | "HAS_CHILDREN" | "FEED_RESET" | "REVISION_COMPACTED" => {
-            Code::FailedPrecondition
-        }
+        "TEXT_REVISION_STALE"
+        | "HAS_CHILDREN"
+        | "LAYER_LOCKED"
+        | "SCHEMA_VIOLATED"
+        | "FEED_RESET"
+        | "REVISION_COMPACTED" => Code::FailedPrecondition,
         "ETAG_MISMATCH" | "UNDO_CONFLICT" => Code::Aborted,
         "RESOURCE_EXISTS" => Code::AlreadyExists,
         "RESOURCE_NOT_FOUND" => Code::NotFound,

@@ -47,6 +47,16 @@ requests! {
     annotations.delete_annotation(DeleteAnnotationRequest) -> ();
     annotations.batch_create_annotations(BatchCreateAnnotationsRequest) -> v1::BatchCreateAnnotationsResponse;
     annotations.commit_annotations(CommitAnnotationsRequest) -> v1::CommitAnnotationsResponse;
+    layers.create_layer(CreateLayerRequest) -> v1::Layer;
+    layers.get_layer(GetLayerRequest) -> v1::Layer;
+    layers.list_layers(ListLayersRequest) -> v1::ListLayersResponse;
+    layers.update_layer(UpdateLayerRequest) -> v1::Layer;
+    layers.delete_layer(DeleteLayerRequest) -> ();
+    layers.get_article_layer(GetArticleLayerRequest) -> v1::ArticleLayer;
+    layers.list_article_layers(ListArticleLayersRequest) -> v1::ListArticleLayersResponse;
+    layers.submit_layer(SubmitLayerRequest) -> v1::ArticleLayer;
+    layers.reopen_layer(ReopenLayerRequest) -> v1::ArticleLayer;
+    layers.copy_layer(CopyLayerRequest) -> v1::CopyLayerResponse;
     changes.list_changes(ListChangesRequest) -> v1::ListChangesResponse;
     changes.undo_commit(UndoCommitRequest) -> v1::UndoCommitResponse;
 }

@@ -259,8 +259,11 @@ pub fn digest<'c>(request_id: &str, changes: impl Iterator<Item = &'c v1::Change
             Kind::Article(article) => Some(article.revision),
             Kind::Annotation(annotation) => Some(annotation.revision),
             Kind::LabelSchema(schema) => Some(schema.revision),
+            Kind::Layer(layer) => Some(layer.revision),
+            Kind::ArticleLayer(layer) => Some(layer.revision),
         };
-        if !(*cascaded && name.contains("/annotations/")) {
+        let of_article = name.contains("/annotations/") || name.contains("/layers/");
+        if !(*cascaded && of_article) {
             (name, revision(before), revision(after), cascaded).hash(&mut hasher);
         }
     }

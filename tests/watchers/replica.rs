@@ -33,6 +33,7 @@ impl Filter {
             kinds().any(|kind| match kind {
                 Kind::Annotation(annotation) => annotation.layer == layer,
                 Kind::Article(_) => change.cascaded,
+                Kind::Layer(_) | Kind::ArticleLayer(_) => is_of_layer(&change.name, layer),
                 Kind::Project(_) | Kind::LabelSchema(_) => false,
             })
         };
@@ -47,6 +48,12 @@ impl Filter {
         };
         match kind {
             Kind::Project(_) | Kind::LabelSchema(_) => self.is_empty(),
+            Kind::Layer(layer) => {
+                self.article.is_none() && self.layer.is_none_or(|asked| is_of_layer(&layer.name, asked))
+            }
+            Kind::ArticleLayer(layer) => {
+                self.layer.is_none_or(|asked| is_of_layer(&layer.name, asked)) && of_article(&layer.name)
+            }
             Kind::Article(article) => self.layer.is_none() && of_article(&article.name),
             Kind::Annotation(annotation) => {
                 self.layer.is_none_or(|layer| layer == annotation.layer) && of_article(&annotation.name)
@@ -57,6 +64,10 @@ impl Filter {
 
 fn is_below(name: &str, article: &str) -> bool {
     name.strip_prefix(article).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn is_of_layer(name: &str, layer: &str) -> bool {
+    name.rsplit('/').next() == Some(layer)
 }
 
 /// See the [module](self).
@@ -103,6 +114,8 @@ pub fn name(kind: &Kind) -> &str {
         Kind::Article(article) => &article.name,
         Kind::Annotation(annotation) => &annotation.name,
         Kind::LabelSchema(schema) => &schema.name,
+        Kind::Layer(layer) => &layer.name,
+        Kind::ArticleLayer(layer) => &layer.name,
     }
 }
 
@@ -112,5 +125,7 @@ fn revision(kind: &Kind) -> u64 {
         Kind::Article(article) => article.revision,
         Kind::Annotation(annotation) => annotation.revision,
         Kind::LabelSchema(schema) => schema.revision,
+        Kind::Layer(layer) => layer.revision,
+        Kind::ArticleLayer(layer) => layer.revision,
     }
 }

@@ -42,6 +42,8 @@ fn change(before: Option<Kind>, after: Option<Kind>, cascaded: bool) -> v1::Chan
         Some(Kind::Article(it)) => it.name.clone(),
         Some(Kind::Annotation(it)) => it.name.clone(),
         Some(Kind::LabelSchema(it)) => it.name.clone(),
+        Some(Kind::Layer(it)) => it.name.clone(),
+        Some(Kind::ArticleLayer(it)) => it.name.clone(),
         None => "projects/p/articles/a\u{1b}/else/x".to_owned(),
     };
     let resource = |kind| v1::Resource { kind: Some(kind) };

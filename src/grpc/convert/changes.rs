@@ -5,7 +5,7 @@ use std::mem;
 use bytes::Bytes;
 use prost::Message;
 
-use super::{annotations, articles, attempt, label_schemas, projects, timestamp};
+use super::{annotations, articles, attempt, label_schemas, layers, projects, timestamp};
 use crate::{
     app::{
         Renderers,
@@ -20,7 +20,6 @@ use crate::{
         Error, Result,
         articles::Article,
         ids::{AnnotationId, AnnotationName, ArticleId, ArticleName, LayerId, ProjectName},
-        layers::Layer,
         requests::Method,
         revisions::{ProjectUid, Revision},
     },
@@ -34,6 +33,7 @@ pub const RENDERERS: Renderers = Renderers {
     annotation: super::rendering::rendered,
     resource: |project, uid, resource| message(project, uid, resource).encode_to_vec().into(),
     change: |project, uid, of| change(project, uid, of).encode_to_vec().into(),
+    restored: |project, uid, resource| restored(project, uid, resource).encode_to_vec().into(),
     changes,
 };
 
@@ -250,10 +250,21 @@ fn change(project: &ProjectName, uid: ProjectUid, of: &ResourceChange) -> v1::Ch
                 cascaded: *cascaded,
             }
         }
-        ResourceChange::Layer { before, after } => layer_change(project, before.as_ref(), after.as_ref()),
-        ResourceChange::ArticleLayer { number: _, article, layer, before: _, after: _ } => {
-            article_layer_change(&project.article(article.clone()), layer)
+        ResourceChange::Layer { before, after } => {
+            let id = after.as_ref().or(before.as_ref()).map(|layer| layer.id.clone());
+            v1::Change {
+                name: id.map_or_else(String::new, |id| project.layer(id).to_string()),
+                before: before.as_ref().map(|before| message(Resource::Layer(before))),
+                after: after.as_ref().map(|after| message(Resource::Layer(after))),
+                cascaded: false,
+            }
         }
+        ResourceChange::ArticleLayer { number: _, article, layer, before, after } => v1::Change {
+            name: project.article(article.clone()).layer(layer.clone()).to_string(),
+            before: before.as_ref().map(|before| message(Resource::ArticleLayer(article, before))),
+            after: after.as_ref().map(|after| message(Resource::ArticleLayer(article, after))),
+            cascaded: false,
+        },
         ResourceChange::Annotation { number: _, article, id, before, after, cascaded } => v1::Change {
             name: project.article(article.clone()).annotation(*id).to_string(),
             before: before.as_ref().map(|before| message(Resource::Annotation(article, before))),
@@ -263,16 +274,22 @@ fn change(project: &ProjectName, uid: ProjectUid, of: &ResourceChange) -> v1::Ch
     }
 }
 
-/// The change of a layer, which the API does not show yet: its name alone.
-fn layer_change(project: &ProjectName, before: Option<&Layer>, after: Option<&Layer>) -> v1::Change {
-    let id = after.or(before).map(|layer| &layer.id);
-    let name = id.map_or_else(String::new, |id| format!("{project}/layers/{id}"));
-    v1::Change { name, before: None, after: None, cascaded: false }
-}
-
-/// The change of a layer of an article, which the API does not show yet: its name alone.
-fn article_layer_change(article: &ArticleName, layer: &LayerId) -> v1::Change {
-    v1::Change { name: format!("{article}/layers/{layer}"), before: None, after: None, cascaded: false }
+/// What came back with its article.
+fn restored(project: &ProjectName, uid: ProjectUid, resource: Resource<'_>) -> v1::Change {
+    let name = match resource {
+        Resource::Project(project, _) => project.name().to_string(),
+        Resource::LabelSchema(_) => label_schemas::name(project),
+        Resource::Layer(layer) => project.layer(layer.id.clone()).to_string(),
+        Resource::Article(article) => project.article(article.id.clone()).to_string(),
+        Resource::ArticleLayer(article, kept) => {
+            project.article(article.clone()).layer(kept.layer.clone()).to_string()
+        }
+        Resource::Annotation(article, annotation) => {
+            project.article(article.clone()).annotation(annotation.id).to_string()
+        }
+    };
+    let after = Some(message(project, uid, resource));
+    v1::Change { name, before: None, after, cascaded: true }
 }
 
 /// Any resource as clients see it, articles without their texts.
@@ -284,6 +301,11 @@ fn message(project: &ProjectName, uid: ProjectUid, resource: Resource<'_>) -> v1
         }
         Resource::LabelSchema(value) => Kind::LabelSchema(label_schemas::label_schema(project, uid, value)),
         Resource::Article(value) => Kind::Article(article(project.article(value.id.clone()), uid, value)),
+        Resource::Layer(value) => Kind::Layer(layers::declared(&project.layer(value.id.clone()), uid, value)),
+        Resource::ArticleLayer(article, value) => {
+            let name = project.article(article.clone()).layer(value.layer.clone());
+            Kind::ArticleLayer(layers::kept(&name, value))
+        }
         Resource::Annotation(article, value) => {
             Kind::Annotation(annotations::annotation(&project.article(article.clone()), uid, value))
         }

@@ -44,7 +44,7 @@ pub(super) fn parse(article: &ArticleName, annotation: v1::Annotation) -> Result
         attributes: attributes::parse("attributes", attributes)?,
         note: bounded("note", "the note", note, limits::NOTE_BYTES_MAX)?,
         score: score.map(checked_score).transpose()?,
-        state: parse_state(state)?,
+        state: sent_state("state", state)?,
         derived_from: parse_derived_from(&derived_from)?,
         text_revision,
     })
@@ -83,7 +83,12 @@ fn checked_score(score: f64) -> Result<f64> {
     }
 }
 
-fn parse_state(number: i32) -> Result<Option<State>> {
+/// The state in the field `field`; none when it was left out.
+///
+/// # Errors
+///
+/// FIELD_INVALID.
+pub(super) fn sent_state(field: &str, number: i32) -> Result<Option<State>> {
     match v1::State::try_from(number) {
         Ok(v1::State::Unspecified) => Ok(None),
         Ok(v1::State::Suggested) => Ok(Some(State::Suggested)),
@@ -91,7 +96,7 @@ fn parse_state(number: i32) -> Result<Option<State>> {
         Ok(v1::State::Rejected) => Ok(Some(State::Rejected)),
         Err(_) => {
             let message = format!("is {number}; send SUGGESTED (1), ACCEPTED (2) or REJECTED (3)");
-            Err(Error::field("state", message))
+            Err(Error::field(field, message))
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod backups;
 pub mod changes;
 pub mod contents;
 pub mod label_schemas;
+pub mod layers;
 pub mod projects;
 pub mod rendering;
 pub mod spans;
@@ -44,6 +45,9 @@ pub fn standing(standing: &Standing) -> (&'static str, Vec<u8>) {
         Standing::LabelSchema(project, uid, schema) => {
             let schema = label_schemas::label_schema(project, *uid, schema);
             ("spandrel.v1.LabelSchema", schema.encode_to_vec())
+        }
+        Standing::Layer(name, uid, layer) => {
+            ("spandrel.v1.Layer", layers::declared(name, *uid, layer).encode_to_vec())
         }
         Standing::Article(name, uid, article) => {
             ("spandrel.v1.Article", changes::article(name.clone(), *uid, article).encode_to_vec())

@@ -21,6 +21,7 @@ fn a_layer(name: &str) -> Layer {
             kind: LayerKind::Gold,
             description: "d".to_owned(),
             metadata: [("a".to_owned(), "b".to_owned())].into(),
+            annotator: String::new(),
         },
         revision: Revision(300),
         create_time: Timestamp(7),
@@ -61,6 +62,13 @@ fn layers_keep_their_bytes() {
     ];
     assert_eq!(found, expected);
     assert_eq!(get(&rows, &id("a")), Ok(Some(a_layer("a"))));
+
+    let mut annotated = a_layer("a");
+    annotated.details.annotator = "Zoë".to_owned();
+    rows.commit(|draft| put(draft, &annotated)).unwrap();
+    let found = rows.0.values().next().map(hex::encode);
+    assert_eq!(found, Some(format!("00000023{layer}4a045a6fc3ab")));
+    assert_eq!(get(&rows, &id("a")), Ok(Some(annotated)));
     assert_eq!(article_layer(&rows, ArticleNumber(0x0102), &id("a")), Ok(Some(submitted)));
 }
 

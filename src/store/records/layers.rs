@@ -17,7 +17,7 @@ use crate::{
 pub fn layer(layer: &Layer) -> stored::LayerRecord {
     use stored::layer_record::Kind;
     let Layer { id, details, revision, create_time, update_time } = layer;
-    let LayerDetails { display_name, kind, description, metadata } = details;
+    let LayerDetails { display_name, kind, description, metadata, annotator } = details;
     let kind = match kind {
         LayerKind::Unspecified => Kind::Unspecified,
         LayerKind::Human => Kind::Human,
@@ -33,6 +33,7 @@ pub fn layer(layer: &Layer) -> stored::LayerRecord {
         revision: revision.0,
         create_time_us: create_time.0,
         update_time_us: update_time.0,
+        annotator: annotator.clone(),
     }
 }
 
@@ -52,6 +53,7 @@ pub fn read_layer(record: stored::LayerRecord) -> Result<Layer> {
         revision,
         create_time_us,
         update_time_us,
+        annotator,
     } = record;
     let kind = match Kind::try_from(kind) {
         Ok(Kind::Unspecified) => LayerKind::Unspecified,
@@ -62,7 +64,7 @@ pub fn read_layer(record: stored::LayerRecord) -> Result<Layer> {
     };
     Ok(Layer {
         id: LayerId::parse("id", &id).map_err(damaged)?,
-        details: LayerDetails { display_name, kind, description, metadata },
+        details: LayerDetails { display_name, kind, description, metadata, annotator },
         revision: Revision(revision),
         create_time: Timestamp(create_time_us),
         update_time: Timestamp(update_time_us),

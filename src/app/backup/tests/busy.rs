@@ -252,8 +252,7 @@ impl Busy {
                 let one = self.seeded.pick(&annotations).id;
                 let delete =
                     WriteOp::Delete { id: one, etag: String::new(), allow_missing: false, force: false };
-                self.write(id.clone(), vec![delete]).await;
-                if self.seeded.below(2) == 0 {
+                if self.write(id.clone(), vec![delete]).await && self.seeded.below(2) == 0 {
                     let create = self.creation(Some(one));
                     self.write(id, vec![create]).await;
                 }
@@ -300,7 +299,8 @@ impl Busy {
         self.write(article, vec![update]).await;
     }
 
-    pub(super) async fn write(&mut self, id: ArticleId, mut ops: Vec<WriteOp>) {
+    /// Whether it was written: what was submitted is not.
+    pub(super) async fn write(&mut self, id: ArticleId, mut ops: Vec<WriteOp>) -> bool {
         let latest = self.now.articles[id.as_str()].0.text.revision;
         for op in &mut ops {
             if let WriteOp::Create { content, .. } | WriteOp::Update { content, .. } = op {
@@ -310,12 +310,16 @@ impl Busy {
         let name = project("p").article(id.clone());
         let writes = ops.into_iter().map(|op| Write { path: String::new(), article: name.clone(), op });
         let attempt = self.attempt(Method::CommitAnnotations);
-        let written = self.app.commit_annotations(&project("p"), writes.collect(), attempt).await.unwrap();
+        let written = match self.app.commit_annotations(&project("p"), writes.collect(), attempt).await {
+            Err(Error { problem: Problem::LayerLocked { .. }, .. }) => return false,
+            written => written.unwrap(),
+        };
         self.note(attempt, Asked::Other, written.revision);
         for one in written.value {
             let event = Event::Annotation(id.clone(), one.name.annotation, one.annotation);
             self.record(written.revision, event);
         }
+        true
     }
 
     pub(super) async fn create_article(&mut self) {

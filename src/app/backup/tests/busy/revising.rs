@@ -85,6 +85,7 @@ impl Busy {
         let details = LayerDetails {
             description: "x".repeat(self.seeded.below(4_096)),
             metadata: [("k".to_owned(), "v".repeat(self.seeded.below(2_000)))].into(),
+            annotator: "a".repeat(self.seeded.below(256)),
             ..LayerDetails::default()
         };
         let time = Timestamp(1_000);
