@@ -55,6 +55,8 @@ pub const NOTE_BYTES_MAX: usize = 4 * KIB;
 pub const DERIVED_FROM_MAX: usize = 64;
 /// Arguments of one relation.
 pub const RELATION_ARGUMENTS_MAX: usize = 2_048;
+/// Arguments of relations that are judged again when what they use is called otherwise.
+pub const JUDGED_ARGUMENTS_MAX: usize = 8_192;
 /// The role of an argument.
 pub const ROLE_BYTES_MAX: usize = 128;
 

@@ -216,7 +216,7 @@ impl Decision for AnnotationCommit {
         let mut last_index: Option<AnnotationIndex> = None;
         let mut answer_bytes = 0;
         let mut rules = Rules::new(&self.project);
-        let schema = self.project.schema(draft)?;
+        let schema = self.project.schema_in(draft)?;
         for write in &self.writes {
             let index = match last_index.filter(|index| index.article() == write.article.number) {
                 Some(index) => index,
@@ -233,7 +233,7 @@ impl Decision for AnnotationCommit {
             }
             rules.touch(written);
         }
-        rules.judge(draft)
+        rules.judge(draft).map_err(Error::from)
     }
 }
 

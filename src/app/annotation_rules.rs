@@ -12,9 +12,11 @@ use crate::{
     domain::{
         Error, Problem, Result,
         annotations::{Annotation, Target},
+        details::too_many,
         ids::{AnnotationId, AnnotationName, LayerId},
         schema::{LabelSchema, Rule},
     },
+    limits::JUDGED_ARGUMENTS_MAX,
     store::{
         engine::{Draft, View},
         keys::ArticleNumber,
@@ -36,6 +38,29 @@ pub(super) struct Touched<'t> {
     pub(super) force: bool,
 }
 
+/// Why a commit is refused, and the annotation that is to blame.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// None when nothing is.
+    pub(super) name: Option<AnnotationName>,
+    pub(super) refusal: Error,
+}
+
+impl Broken {
+    fn nameless(refusal: Error) -> Self {
+        Self { name: None, refusal }
+    }
+}
+
+impl From<Broken> for Error {
+    fn from(broken: Broken) -> Self {
+        broken.refusal
+    }
+}
+
+/// What a commit writes and leaves there.
+type Kept<'k> = HashMap<(ArticleNumber, AnnotationId), &'k Annotation>;
+
 /// Judges a commit when all of it is done.
 pub(super) struct Rules<'t> {
     project: &'t ProjectHandle,
@@ -56,53 +81,64 @@ impl<'t> Rules<'t> {
     ///
     /// # Errors
     ///
-    /// LAYER_LOCKED, HAS_CHILDREN, RESOURCE_NOT_FOUND, FIELD_INVALID, SPAN_EMPTY.
-    pub(super) fn judge(self, draft: &mut Draft<'_>) -> Result<()> {
+    /// LAYER_LOCKED, HAS_CHILDREN, RESOURCE_NOT_FOUND, FIELD_INVALID, SPAN_EMPTY, SCHEMA_VIOLATED, LIMIT_EXCEEDED.
+    pub(super) fn judge(self, draft: &mut Draft<'_>) -> Result<(), Broken> {
+        let at = |touched: &Touched<'t>, error: Error| Broken {
+            name: self.name_of(touched),
+            refusal: error.within(touched.path),
+        };
         self.judge_locks(draft)?;
-        for touched in &self.touched {
-            if touched.after.is_none() {
-                let judged = self.judge_deleted(draft, touched);
-                judged.map_err(|error| error.within(touched.path))?;
+        let kept = self.kept();
+        // What is deleted by force takes with it what another delete would be refused for.
+        for force in [true, false] {
+            for touched in self.touched.iter().filter(|it| it.after.is_none() && it.force == force) {
+                let judged = self.judge_deleted(draft, touched, &kept);
+                judged.map_err(|error| at(touched, error))?;
             }
         }
-        let schema = self.project.schema(draft)?;
-        let layers = self.layers();
+        let schema = self.project.schema_in(draft).map_err(Broken::nameless)?;
         for touched in &self.touched {
             if let Some(after) = &touched.after {
-                let judged = self.judge_kept(draft, touched, after, &layers, &schema.schema);
-                judged.map_err(|error| error.within(touched.path))?;
+                let judged = self.judge_kept(draft, touched, after, &kept, &schema.schema);
+                judged.map_err(|error| at(touched, error))?;
             }
         }
         Ok(())
     }
 
     /// No layer that the commit changes is submitted in its article. What goes with something else is of the same layer.
-    fn judge_locks(&self, draft: &Draft<'_>) -> Result<()> {
+    fn judge_locks(&self, draft: &Draft<'_>) -> Result<(), Broken> {
         let mut open = HashSet::new();
-        for Touched { path, place, before, after, .. } in &self.touched {
+        for touched in &self.touched {
+            let Touched { path, place, before, after, .. } = touched;
             for Annotation { layer, .. } in [before, after].into_iter().flatten() {
                 let number = place.index.article();
-                if open.insert((number, layer)) && layer_table::is_submitted(draft, number, layer)? {
+                let is_new = open.insert((number, layer));
+                let is_submitted =
+                    is_new.then(|| layer_table::is_submitted(draft, number, layer)).transpose();
+                if is_submitted.map_err(Broken::nameless)?.unwrap_or_default() {
                     let article = self.project.name().article(place.article.clone());
                     let name = article.layer(layer.clone()).to_string();
-                    return Err(Error::from(Problem::LayerLocked { name }).within(path));
+                    let refusal = Error::from(Problem::LayerLocked { name }).within(path);
+                    return Err(Broken { name: self.name_of(touched), refusal });
                 }
             }
         }
         Ok(())
     }
 
-    /// The layers of what the commit leaves there.
-    fn layers(&self) -> HashMap<(ArticleNumber, AnnotationId), LayerId> {
-        let kept = |touched: &Touched<'t>| {
+    /// The annotations that the commit writes and leaves there.
+    fn kept(&self) -> Kept<'_> {
+        let kept = |touched: &'_ Touched<'t>| {
             let after = touched.after.as_ref()?;
-            Some(((touched.place.index.article(), after.id), after.layer.clone()))
+            Some((touched.place.index.article(), after.id))
         };
-        self.touched.iter().filter_map(kept).collect()
+        self.touched.iter().filter_map(|touched| Some((kept(touched)?, touched.after.as_ref()?))).collect()
     }
 
-    /// Nothing that is there uses what is gone.
-    fn judge_deleted(&self, draft: &mut Draft<'_>, touched: &Touched<'_>) -> Result<()> {
+    /// Nothing that is there uses what is gone. What the commit itself writes does not go: an entry of the log says of each
+    /// resource one thing.
+    fn judge_deleted(&self, draft: &mut Draft<'_>, touched: &Touched<'_>, kept: &Kept<'_>) -> Result<()> {
         let Touched { place, before, force, .. } = touched;
         let Some(before) = before else { return Ok(()) };
         let index = place.index;
@@ -112,6 +148,13 @@ impl<'t> Rules<'t> {
             for relation in relations {
                 if !force {
                     return Err(self.used(draft, *place, id)?);
+                }
+                if kept.contains_key(&(index.article(), relation)) {
+                    let message = format!(
+                        "deletes {}, too, which this commit writes and which uses it; leave one of the two out",
+                        self.name(*place, relation)
+                    );
+                    return Err(Error::field("force", message));
                 }
                 let missing = || Error::corrupt(format!("{relation} uses {id}, and is not there"));
                 let entry = index.get(draft, relation)?.ok_or_else(missing)?;
@@ -145,14 +188,14 @@ impl<'t> Rules<'t> {
         draft: &Draft<'_>,
         touched: &Touched<'_>,
         after: &Annotation,
-        layers: &HashMap<(ArticleNumber, AnnotationId), LayerId>,
+        kept: &Kept<'_>,
         schema: &LabelSchema,
     ) -> Result<()> {
         let within = |error: Error| error.within("annotation");
         if let Target::Relation(_) = &after.target {
             let same = touched.before.as_ref().is_some_and(|before| before.target == after.target);
             if !same {
-                self.judge_arguments(draft, touched.place, after, layers).map_err(within)?;
+                self.judge_arguments(draft, touched.place, after, kept).map_err(within)?;
             }
         }
         self.judge_by_schema(draft, touched, after, schema).map_err(within)
@@ -170,7 +213,9 @@ impl<'t> Rules<'t> {
         if !schema_rules::says_something_else(before, after) {
             return Ok(());
         }
-        if schema.is_default() && touched.empty_at.is_none() {
+        let covers_nothing =
+            after.target.mention().is_some_and(|mention| mention.anchor.first_empty().is_some());
+        if schema.is_default() && !covers_nothing {
             return Ok(());
         }
         let article = self.project.name().article(place.article.clone());
@@ -184,9 +229,15 @@ impl<'t> Rules<'t> {
         if !schema_rules::is_another_argument(before, after) {
             return Ok(());
         }
+        let mut arguments = 0;
         for relation in place.index.references_to(draft, after.id) {
             let Some(entry) = place.index.get(draft, relation?)? else { continue };
             let relation = entry.annotation()?;
+            arguments += relation.target.arguments().len();
+            if arguments > JUDGED_ARGUMENTS_MAX && schema.has_roles(relation.label.as_str()) {
+                let what = "what uses it, and would be judged again,";
+                return Err(too_many("label", what, arguments, JUDGED_ARGUMENTS_MAX, "arguments"));
+            }
             if let Some(mut violation) = rules.broken_by(&relation)? {
                 let name = article.annotation(relation.id);
                 violation.description = format!("{name}, which uses it: {}", violation.description);
@@ -203,7 +254,7 @@ impl<'t> Rules<'t> {
         draft: &Draft<'_>,
         place: Place<'_>,
         relation: &Annotation,
-        layers: &HashMap<(ArticleNumber, AnnotationId), LayerId>,
+        kept: &Kept<'_>,
     ) -> Result<()> {
         let mut seen = HashSet::new();
         for (position, argument) in relation.target.arguments().iter().enumerate() {
@@ -215,8 +266,8 @@ impl<'t> Rules<'t> {
             if id == relation.id {
                 return Err(Error::field(field(), "is the relation itself"));
             }
-            let layer = match layers.get(&(place.index.article(), id)) {
-                Some(layer) => layer.clone(),
+            let layer = match kept.get(&(place.index.article(), id)) {
+                Some(used) => used.layer.clone(),
                 None => self.stored_layer(draft, place, id).map_err(|error| error.within(&field()))?,
             };
             if layer != relation.layer {
@@ -234,6 +285,11 @@ impl<'t> Rules<'t> {
         let entry = place.index.get(view, id)?;
         let missing = || Problem::ResourceNotFound { name: self.name(place, id).to_string() };
         Ok(entry.ok_or_else(missing)?.annotation()?.layer)
+    }
+
+    fn name_of(&self, touched: &Touched<'_>) -> Option<AnnotationName> {
+        let id = touched.after.as_ref().or(touched.before.as_ref())?.id;
+        Some(self.name(touched.place, id))
     }
 
     fn name(&self, place: Place<'_>, id: AnnotationId) -> AnnotationName {

@@ -1,6 +1,9 @@
 //! A project's label schema: read, and changed so that no annotation breaks it unseen.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use super::{
     App,
@@ -21,7 +24,7 @@ use crate::{
         errors::{Broken, Standing},
         ids::{AnnotationId, ArticleId, ProjectName},
         revisions::Revision,
-        schema::{LabelSchema, Overlap, ProjectSchema, SchemaDefinition, SchemaField},
+        schema::{LabelSchema, ProjectSchema, SchemaDefinition, SchemaField},
     },
     limits::{FEED_READ_BYTES, VIOLATIONS_LISTED_MAX},
     store::{
@@ -59,9 +62,11 @@ pub fn name(project: &ProjectName) -> String {
 }
 
 /// What breaks a schema, as far as was looked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Judged {
     broken: Vec<Broken>,
+    /// Those that were met: one may be met again when it is changed meanwhile.
+    known: HashSet<AnnotationId>,
     count: usize,
 }
 
@@ -73,6 +78,8 @@ pub(super) struct Replacement {
     /// Up to this revision the annotations were looked at.
     seen: Revision,
     judged: Judged,
+    /// Whether there is to be none any more, as before it was set for the first time.
+    unset: bool,
 }
 
 struct SchemaCommit {
@@ -87,9 +94,6 @@ struct Cursor {
     article: ArticleNumber,
     after: Option<DocumentPosition>,
 }
-
-/// Looking at what shares characters with an annotation costs a view about as much as this many entries.
-const NEIGHBOURS_COST_ENTRIES: usize = 32;
 
 /// Commits that a decision looks through, at most.
 const COMMITS_LOOKED_THROUGH_MAX: u64 = 1_024;
@@ -148,9 +152,12 @@ impl App {
         let SchemaUpdate { project: _, definition, mask, etag, force } = update;
         mask.require_etag("label_schema.etag", &etag)?;
         let old = self.schema_of(project).await?;
+        // Seen here, too, before all annotations are looked at for nothing.
+        check_etag(project, &old, &etag)?;
         let mut new = old.schema.definition().clone();
         new.update(&mask, definition);
-        let new = LabelSchema::parse(new).map_err(|error| error.within("label_schema"))?;
+        let parsed = calculate(new.bytes(), move || LabelSchema::parse(new)).await?;
+        let new = parsed.map_err(|error| error.within("label_schema"))?;
         let replacement = self.replacement(project, old, new, force).await?;
         Ok(SchemaCommit { replacement, etag, force })
     }
@@ -165,7 +172,7 @@ impl App {
     ) -> Result<Replacement> {
         let head = *self.engine.head(project.partition).borrow();
         let (project, judged) = (Arc::clone(project), Judged::default());
-        let mut replacement = Replacement { project, old, new, seen: head, judged };
+        let mut replacement = Replacement { project, old, new, seen: head, judged, unset: false };
         // What is forced is judged by nobody.
         if force || replacement.new.breaks_nothing_of(&replacement.old.schema) {
             return Ok(replacement);
@@ -184,7 +191,8 @@ impl App {
 
     /// Looks at what was committed since all were looked at, so that little of it is left to the decision.
     async fn look_on_at_commits(&self, mut replacement: Replacement) -> Result<Replacement> {
-        loop {
+        const ROUNDS_MAX: usize = 1_000;
+        for _ in 0..ROUNDS_MAX {
             let partition = replacement.project.partition;
             let commits = match self.engine.log_after(partition, replacement.seen, FEED_READ_BYTES).await {
                 Ok(commits) => commits,
@@ -199,9 +207,10 @@ impl App {
             while !annotations.is_empty() {
                 let project = Arc::clone(&replacement.project);
                 let read = project.read(self.engine.as_ref(), move |view| {
-                    for _ in 0..VIEW_ENTRIES_MAX / NEIGHBOURS_COST_ENTRIES {
+                    let mut entries_left = VIEW_ENTRIES_MAX;
+                    while entries_left > 0 {
                         let Some((number, id)) = annotations.pop_front() else { break };
-                        replacement.look_at(view, number, id)?;
+                        entries_left = entries_left.saturating_sub(replacement.look_at(view, number, id)?);
                     }
                     Ok((replacement, annotations))
                 });
@@ -212,6 +221,7 @@ impl App {
                 return Ok(replacement);
             }
         }
+        Err(Problem::Overloaded.into())
     }
 }
 
@@ -231,8 +241,14 @@ impl Touched {
                     ResourceChange::Annotation { number, id, after: Some(_), .. } => {
                         touched.annotations.push_back((number, id));
                     }
-                    // Its annotations came back with it, and the log does not say which. The next try looks at all.
+                    // Its annotations came back with it, or went to another text, and the log does not say which. The next
+                    // try looks at all.
                     ResourceChange::Article { before: None, after: Some(_), cascaded: true, .. } => {
+                        return Err(Problem::Overloaded.into());
+                    }
+                    ResourceChange::Article { before: Some(before), after: Some(after), .. }
+                        if before.annotation_generation != after.annotation_generation =>
+                    {
                         return Err(Problem::Overloaded.into());
                     }
                     ResourceChange::Project { .. }
@@ -249,6 +265,11 @@ impl Touched {
 }
 
 impl Replacement {
+    /// The same, to say that there is no schema any more: the new one is the default one.
+    pub(super) fn unset(self) -> Self {
+        Self { unset: true, ..self }
+    }
+
     /// Looks at annotations from `cursor` on, and says where the next look begins, unless there are no more.
     fn look(&mut self, view: &dyn View, cursor: Cursor) -> Result<Option<Cursor>> {
         let mut entries_left = VIEW_ENTRIES_MAX;
@@ -264,9 +285,9 @@ impl Replacement {
                 }
                 let entry = entry?;
                 let annotation = entry.annotation()?;
-                // Writers wait for a view, and the neighbours are looked at, too.
-                let alone = self.new.overlap_rule(annotation.label.as_str()) == Overlap::Any;
-                entries_left = entries_left.saturating_sub(if alone { 1 } else { NEIGHBOURS_COST_ENTRIES });
+                // Writers wait for a view, and what an annotation is held against is looked at, too.
+                let cost = SchemaRules::cost_entries(&self.new, &annotation);
+                entries_left = entries_left.saturating_sub(cost);
                 self.judge(view, index, &stored.article.id, &annotation)?;
                 last = Some(entry.key.position());
             }
@@ -277,12 +298,20 @@ impl Replacement {
         Ok(None)
     }
 
-    /// Looks at one annotation, if it is still there.
-    fn look_at(&mut self, view: &dyn View, number: ArticleNumber, id: AnnotationId) -> Result<()> {
-        let Some(stored) = article_table::get(view, number)? else { return Ok(()) };
+    /// Looks at one annotation, if it is still there, and at the relations that use it, which may have rules for its label.
+    /// Returns what that costs a view, in entries.
+    fn look_at(&mut self, view: &dyn View, number: ArticleNumber, id: AnnotationId) -> Result<usize> {
+        let Some(stored) = article_table::get(view, number)? else { return Ok(ARTICLE_COSTS_ENTRIES) };
         let index = ArticlePlace::of(number, &stored).annotations();
-        let Some(entry) = index.get(view, id)? else { return Ok(()) };
-        self.judge(view, index, &stored.article.id, &entry.annotation()?)
+        let mut cost = ARTICLE_COSTS_ENTRIES;
+        let using = index.references_to(view, id);
+        for id in std::iter::once(Ok(id)).chain(using) {
+            let Some(entry) = index.get(view, id?)? else { continue };
+            let annotation = entry.annotation()?;
+            cost += SchemaRules::cost_entries(&self.new, &annotation);
+            self.judge(view, index, &stored.article.id, &annotation)?;
+        }
+        Ok(cost)
     }
 
     fn judge(
@@ -299,10 +328,10 @@ impl Replacement {
         if rules(&self.old.schema).broken_by(annotation)?.is_some() {
             return Ok(());
         }
-        let subject = name.annotation(annotation.id).to_string();
-        let is_listed = self.judged.broken.iter().any(|broken| broken.subject == subject);
-        self.judged.count += usize::from(!is_listed);
-        if !is_listed && self.judged.broken.len() < VIOLATIONS_LISTED_MAX {
+        let is_new = self.judged.known.insert(annotation.id);
+        self.judged.count += usize::from(is_new);
+        if is_new && self.judged.broken.len() < VIOLATIONS_LISTED_MAX {
+            let subject = name.annotation(annotation.id).to_string();
             let (rule, description) = (violation.rule, violation.description);
             self.judged.broken.push(Broken { subject, rule, description });
         }
@@ -316,6 +345,10 @@ impl Replacement {
     /// SCHEMA_VIOLATED, OVERLOADED.
     pub(super) fn put(&self, draft: &mut Draft<'_>, force: bool) -> Result<()> {
         let stamp = draft.stamp();
+        if self.judged.count > 0 && !force {
+            let Judged { broken, known: _, count } = &self.judged;
+            return Err(Problem::SchemaViolated { broken: broken.clone(), count: *count }.into());
+        }
         if !force && !self.new.breaks_nothing_of(&self.old.schema) {
             if stamp.revision.0 > self.seen.0.saturating_add(COMMITS_LOOKED_THROUGH_MAX) {
                 return Err(Problem::Overloaded.into());
@@ -325,7 +358,8 @@ impl Replacement {
                 old: Arc::clone(&self.old),
                 new: self.new.clone(),
                 seen: self.seen,
-                judged: Judged { broken: self.judged.broken.clone(), count: self.judged.count },
+                judged: Judged::default(),
+                unset: self.unset,
             };
             let mut revision = self.seen.next();
             while revision < stamp.revision {
@@ -335,7 +369,7 @@ impl Replacement {
                 }
                 revision = revision.next();
             }
-            let Judged { broken, count } = last_moment.judged;
+            let Judged { broken, known: _, count } = last_moment.judged;
             if count > 0 {
                 return Err(Problem::SchemaViolated { broken, count }.into());
             }
@@ -347,9 +381,10 @@ impl Replacement {
             create_time: if was_set { self.old.create_time } else { stamp.time },
             update_time: stamp.time,
         };
-        schema_table::put(draft, Some(&after))?;
+        let after = Some(after).filter(|_| !self.unset);
+        schema_table::put(draft, after.as_ref())?;
         let before = Some(Arc::clone(&self.old)).filter(|_| was_set);
-        let change = ResourceChange::LabelSchema { before, after: Some(Arc::new(after)) };
+        let change = ResourceChange::LabelSchema { before, after: after.map(Arc::new) };
         draft.change(changed(Scope::schema(self.project.partition), &change));
         Ok(())
     }
@@ -359,7 +394,7 @@ impl Decision for SchemaCommit {
     fn decide(&self, draft: &mut Draft<'_>) -> Result<()> {
         let Replacement { project, old, .. } = &self.replacement;
         project_table::require(draft, &project.name())?;
-        let current = project.schema(draft)?;
+        let current = project.schema_in(draft)?;
         let name = name(&project.name());
         let standing =
             || Standing::LabelSchema(project.name(), project.uid, Box::new(current.as_ref().clone()));
@@ -370,4 +405,11 @@ impl Decision for SchemaCommit {
         checked.map_err(|error| error.within("label_schema.etag"))?;
         self.replacement.put(draft, self.force)
     }
+}
+
+/// Whether the schema that stands is the one that was read; an empty etag asks for nothing.
+fn check_etag(project: &ProjectHandle, current: &ProjectSchema, read: &str) -> Result<()> {
+    let standing = || Standing::LabelSchema(project.name(), project.uid, Box::new(current.clone()));
+    let checked = current.etag(project.uid).check(read, &name(&project.name()), standing);
+    checked.map_err(|error| error.within("label_schema.etag"))
 }

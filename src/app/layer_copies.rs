@@ -278,7 +278,7 @@ impl Decision for Copying {
                 force: false,
             });
         }
-        rules.judge(draft).map_err(blamed)
+        rules.judge(draft).map_err(|broken| blamed(broken.refusal))
     }
 }
 

@@ -8,13 +8,13 @@ use crate::{
     domain::{
         Error, Result,
         ids::{ProjectId, ProjectName},
-        revisions::ProjectUid,
+        revisions::{ProjectUid, Revision},
         schema::ProjectSchema,
     },
     store::{
         article_table,
         catalog::Entry,
-        engine::{At, Engine, EngineExt, Maintenance, Partition, View},
+        engine::{At, Draft, Engine, EngineExt, Maintenance, Partition, View},
         keys::{self, ArticleNumber, Generation},
         project_table, schema_table, text_revision_table,
     },
@@ -62,12 +62,28 @@ impl ProjectHandle {
     ///
     /// As every read.
     pub(super) fn schema(&self, view: &dyn View) -> Result<Arc<ProjectSchema>> {
+        self.schema_before(view, None)
+    }
+
+    /// As [`Self::schema`], within a decision: what the draft itself writes may never come to be, and is not kept.
+    ///
+    /// # Errors
+    ///
+    /// As every read.
+    pub(super) fn schema_in(&self, draft: &Draft<'_>) -> Result<Arc<ProjectSchema>> {
+        self.schema_before(draft, Some(draft.stamp().revision))
+    }
+
+    fn schema_before(&self, view: &dyn View, unborn: Option<Revision>) -> Result<Arc<ProjectSchema>> {
         let revision = schema_table::revision(view)?;
         let kept = Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner));
-        if kept.revision == revision {
+        if kept.revision == revision && unborn != Some(revision) {
             return Ok(kept);
         }
         let schema = Arc::new(schema_table::get(view)?.unwrap_or_else(ProjectSchema::unset));
+        if unborn == Some(revision) {
+            return Ok(schema);
+        }
         *self.schema.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&schema);
         Ok(schema)
     }

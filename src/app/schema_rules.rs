@@ -11,6 +11,9 @@ use crate::{
     store::{engine::View, sort_key::Section},
 };
 
+/// A window reads what is short and begins up to 512 bytes before it, and so many entries may stand there.
+const NEIGHBOURS_COST_ENTRIES: usize = 256;
+
 /// A schema, and where the annotations are that are held against it.
 #[derive(Clone, Copy)]
 pub(super) struct SchemaRules<'s> {
@@ -27,7 +30,8 @@ impl SchemaRules<'_> {
     ///
     /// As every read.
     pub(super) fn broken_by(&self, annotation: &Annotation) -> Result<Option<Violation>> {
-        let arguments = self.arguments(annotation)?;
+        let has_roles = self.schema.has_roles(annotation.label.as_str());
+        let arguments = if has_roles { self.arguments(annotation)? } else { Vec::new() };
         let said_arguments: Vec<_> = arguments
             .iter()
             .map(|(role, of)| SaidArgument { role, label: of.label.as_str(), kind: of.target.kind() })
@@ -43,6 +47,18 @@ impl SchemaRules<'_> {
             Target::Spans(_) => self.overlapping(annotation, &said),
             Target::Article => self.excluded(annotation, &said),
             Target::Relation(_) => Ok(None),
+        }
+    }
+
+    /// What it costs a view to look at an annotation and what the rules hold it against, in entries of an index, roughly.
+    pub(super) fn cost_entries(schema: &LabelSchema, annotation: &Annotation) -> usize {
+        let label = annotation.label.as_str();
+        match &annotation.target {
+            Target::Spans(_) if schema.overlap_rule(label) == Overlap::Any => 1,
+            Target::Article if schema.exclusive_sets(label).next().is_none() => 1,
+            Target::Spans(_) | Target::Article => NEIGHBOURS_COST_ENTRIES,
+            Target::Relation(relation) if schema.has_roles(label) => 1 + relation.arguments.len(),
+            Target::Relation(_) => 1,
         }
     }
 

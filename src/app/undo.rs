@@ -5,14 +5,15 @@ use std::{collections::HashMap, sync::Arc};
 use prost::Message as _;
 
 mod layers;
+mod schemas;
 
 use super::{
     App,
     annotation_rows::{self, Place},
-    annotation_rules::{Rules, Touched},
+    annotation_rules::{Broken, Rules, Touched},
     answers::Scope,
     calculate, changed, changes,
-    label_schemas::{self, Replacement},
+    label_schemas::Replacement,
     projects::ProjectHandle,
     record_bytes,
 };
@@ -24,7 +25,6 @@ use crate::{
         ids::{AnnotationId, ArticleId, ProjectName},
         projects::Project,
         revisions::Revision,
-        schema::ProjectSchema,
     },
     limits::{CONFLICTS_LISTED_MAX, FEED_READ_BYTES},
     store::{
@@ -35,7 +35,6 @@ use crate::{
         keys::{self, ArticleNumber},
         layer_table, project_table,
         records::{self, ResourceChange, StoredArticle},
-        schema_table,
     },
 };
 
@@ -57,6 +56,8 @@ struct Undo {
     looked_at: BroughtBack,
     /// The schema that stood before, if the commit changed one.
     schema: Option<Replacement>,
+    /// The revision of the schema that articles which come back were held against.
+    let_back_by: Option<Revision>,
 }
 
 /// The annotations of articles that came back, as far as the log was looked at outside of the writer.
@@ -75,7 +76,7 @@ const CHANGED: &str = "was changed since";
 const DELETED: &str = "was deleted since";
 const CREATED: &str = "was created since";
 const USED: &str = "is used by a relation that was made since";
-const BREAKS: &str = "breaks the label schema that stood before";
+const BREAKS_NOW: &str = "breaks the label schema that stands now";
 const ARTICLE_GONE: &str = "was on an article that is not there any more";
 const GONE: &str = "was deleted for good";
 
@@ -134,26 +135,9 @@ impl App {
         let brought_back: Vec<_> = changes.iter().filter_map(number).collect();
         let looked_at = self.look_on(project, undone, &brought_back).await?;
         let schema = self.schema_before(project, &changes).await?;
-        Ok(Undo { project: Arc::clone(project), undone, changes, brought_back, looked_at, schema })
-    }
-
-    /// The schema that stood before these changes, if they changed one and there was another, and what annotations say to it.
-    async fn schema_before(
-        &self,
-        project: &Arc<ProjectHandle>,
-        changes: &[ResourceChange],
-    ) -> Result<Option<Replacement>> {
-        let before = changes.iter().find_map(|change| match change {
-            ResourceChange::LabelSchema { before, after: _ } => before.as_ref(),
-            ResourceChange::Project { .. }
-            | ResourceChange::Article { .. }
-            | ResourceChange::Annotation { .. }
-            | ResourceChange::Layer { .. }
-            | ResourceChange::ArticleLayer { .. } => None,
-        });
-        let Some(before) = before else { return Ok(None) };
-        let current = self.schema_of(project).await?;
-        self.replacement(project, current, before.schema.clone(), false).await.map(Some)
+        let let_back_by = self.let_come_back(project, undone, &changes).await?;
+        let project = Arc::clone(project);
+        Ok(Undo { project, undone, changes, brought_back, looked_at, schema, let_back_by })
     }
 
     /// Looks for annotations that were changed since the commit `undone` brought their articles back. Much may have been
@@ -228,6 +212,7 @@ impl Decision for Undo {
         if draft.get(&keys::log(self.undone.0))?.is_none() {
             return Err(compacted(self.undone, self.undone.next()));
         }
+        self.require_schema(draft)?;
         draft.undo(self.undone);
         let (mut conflicts, mut count) = (Vec::new(), 0);
         let mut rules = Rules::new(&self.project);
@@ -260,9 +245,9 @@ impl Decision for Undo {
             conflicts.extend(refused.filter(|_| conflicts.len() < CONFLICTS_LISTED_MAX));
         }
         if count == 0
-            && let Err(refusal) = rules.judge(draft)
+            && let Err(broken) = rules.judge(draft)
         {
-            conflicts.push(in_the_way(refusal)?);
+            conflicts.push(in_the_way(broken)?);
             count = 1;
         }
         if count > 0 {
@@ -289,30 +274,6 @@ impl Undo {
         let change = ResourceChange::Project { before: Some(current), after: Some(restored) };
         draft.change(changed(Scope::project(self.project.partition), &change));
         Ok(None)
-    }
-
-    /// Puts back the schema that stood before, unless it was changed since, or annotations were made that break it.
-    fn undo_schema(&self, draft: &mut Draft<'_>, after: Option<&ProjectSchema>) -> Result<Refused> {
-        let current = self.project.schema(draft)?;
-        if current.revision != after.map_or(Revision(0), |after| after.revision) {
-            return Ok(Some(conflict(label_schemas::name(&self.project.name()), CHANGED)));
-        }
-        let Some(replacement) = &self.schema else {
-            schema_table::put(draft, None)?;
-            let change = ResourceChange::LabelSchema { before: Some(current), after: None };
-            draft.change(changed(Scope::schema(self.project.partition), &change));
-            return Ok(None);
-        };
-        match replacement.put(draft, false) {
-            Ok(()) => Ok(None),
-            Err(refusal) => {
-                if let Problem::SchemaViolated { broken, .. } = refusal.problem {
-                    Ok(broken.into_iter().next().map(|broken| conflict(broken.subject, BREAKS)))
-                } else {
-                    Err(refusal)
-                }
-            }
-        }
     }
 
     fn undo_article(
@@ -465,13 +426,14 @@ impl Undo {
 }
 
 /// What a rule says of the state that an undo would leave, as what stands in its way.
-fn in_the_way(refusal: Error) -> Result<Conflict> {
-    if let Problem::HasChildren { name, .. } = refusal.problem {
-        Ok(conflict(name, USED))
-    } else if let Problem::ResourceNotFound { name } = refusal.problem {
-        Ok(conflict(name, DELETED))
-    } else {
-        Err(refusal)
+fn in_the_way(Broken { name, refusal }: Broken) -> Result<Conflict> {
+    let name = name.map(|name| name.to_string());
+    match (&refusal.problem, name) {
+        (Problem::HasChildren { name, .. }, _) => Ok(conflict(name.clone(), USED)),
+        (Problem::ResourceNotFound { name }, _) => Ok(conflict(name.clone(), DELETED)),
+        (Problem::SchemaViolated { .. } | Problem::SpanEmpty, Some(name)) => Ok(conflict(name, BREAKS_NOW)),
+        (Problem::FieldInvalid(_), Some(name)) => Ok(conflict(name, CHANGED)),
+        (_, _) => Err(refusal),
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::annotation_reads::VIEW_ENTRIES_MAX;
 use crate::{
     domain::{
-        Result,
+        Error, Problem, Result,
         ids::{LayerId, ProjectId},
         layers::{LayerCounts, Tally},
         revisions::{Revision, Timestamp},
@@ -44,30 +44,49 @@ pub(super) async fn upgrade(engine: &dyn Engine, partition: Partition, project: 
     let mut from = keys::all_statistics().from;
     while let Some((key, index)) = next_index(engine, partition, from).await? {
         from = successor(&key);
-        let counted = engine.read(partition, move |view| index.counted(view)).await?.value;
-        let counts = if let Some(counts) = counted {
-            counts.into_iter().collect()
-        } else {
-            let counts = count(engine, partition, index).await?;
-            let said = counts.clone();
-            write(engine, partition, move |draft| index.derive(draft, &said, head), &[]).await?;
-            counts
-        };
-        let is_current = move |view: &dyn View| {
-            let stored = article_table::get(view, index.article())?;
-            Ok(stored.is_some_and(|stored| stored.annotation_generation == index.generation()))
-        };
-        if engine.read(partition, is_current).await?.value {
-            for (layer, counts) in counts {
-                annotations = annotations.saturating_add(counts.annotations());
-                let sum = totals.entry(layer).or_default();
-                *sum = sum.plus(counts);
+        let counted = match derived(engine, partition, index, head).await {
+            // What is wrong with one article is said by whoever asks for it, and the others are counted.
+            Err(Error { problem: Problem::StorageCorrupt(what), .. }) => {
+                let article = index.article().0;
+                tracing::error!(%project, article, what, "the annotations of an article cannot be counted");
+                continue;
             }
+            counted => counted?,
+        };
+        for (layer, counts) in counted {
+            annotations = annotations.saturating_add(counts.annotations());
+            let sum = totals.entry(layer).or_default();
+            *sum = sum.plus(counts);
         }
     }
     put_totals(engine, partition, totals).await?;
     tracing::info!(%project, annotations, "the annotations are counted");
     Ok(())
+}
+
+/// Counts the annotations of an index, unless that was done, and returns what they add to the project's: nothing when they
+/// are not those of an article as it stands.
+async fn derived(
+    engine: &dyn Engine,
+    partition: Partition,
+    index: AnnotationIndex,
+    head: Revision,
+) -> Result<Counts> {
+    let counted = engine.read(partition, move |view| index.counted(view)).await?.value;
+    let counts = if let Some(counts) = counted {
+        counts.into_iter().collect()
+    } else {
+        let counts = count(engine, partition, index).await?;
+        let said = counts.clone();
+        write(engine, partition, move |draft| index.derive(draft, &said, head), &[]).await?;
+        counts
+    };
+    let is_current = move |view: &dyn View| {
+        let stored = article_table::get(view, index.article())?;
+        Ok(stored.is_some_and(|stored| stored.annotation_generation == index.generation()))
+    };
+    let is_current = engine.read(partition, is_current).await?.value;
+    Ok(if is_current { counts } else { Counts::new() })
 }
 
 /// The next statistics from a key on, and what they are of.

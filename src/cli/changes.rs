@@ -218,7 +218,11 @@ fn changed(change: &v1::Change, quotes: &Quotes<'_>) -> Row {
     let Said { label, labelled, text, mut aside } = said;
     if *cascaded {
         let of_article = name.contains("/annotations/") || name.contains("/layers/");
-        let with = if of_article { "with its article" } else { "with its annotations" };
+        let with = match (of_article, after) {
+            (false, _) => "with its annotations",
+            (true, Some(_)) => "with its article",
+            (true, None) => "with what it used",
+        };
         aside.push(with.to_owned());
     }
     Row { mark, what: what(name), label, labelled, text, aside }

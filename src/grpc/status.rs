@@ -200,6 +200,11 @@ pub fn status(error: &Error) -> Status {
 
 /// The same status with the resource as it is now among its details, unless that is too long.
 fn with_current(status: Status, current: &Standing) -> Status {
+    // Most schemas are too long, and some much.
+    if matches!(current, Standing::LabelSchema(_, _, schema) if schema.schema.definition().bytes() > STATUS_BYTES_MAX)
+    {
+        return status;
+    }
     let (name, value) = convert::standing(current);
     let Ok(mut richer) = pb::Status::decode(status.details()) else { return status };
     richer.details.push(prost_types::Any { type_url: format!("type.googleapis.com/{name}"), value });

@@ -13,7 +13,7 @@ use super::{
     runs::RunTable,
 };
 use crate::{
-    domain::{Error, Result, ids::ArticleId},
+    domain::{Error, Problem, Result, ids::ArticleId},
     limits::VALUE_BYTES_MAX,
 };
 
@@ -168,8 +168,12 @@ pub fn put(draft: &mut Draft<'_>, number: ArticleNumber, stored: &StoredArticle)
 /// As every read.
 pub fn delete(draft: &mut Draft<'_>, number: ArticleNumber, id: &ArticleId) -> Result<()> {
     if let Some(stored) = get(draft, number)? {
-        let counts = ArticlePlace::of(number, &stored).annotations().layer_counts(draft)?;
-        layer_table::subtract_all(draft, &counts)?;
+        match ArticlePlace::of(number, &stored).annotations().layer_counts(draft) {
+            Ok(counts) => layer_table::subtract_all(draft, &counts)?,
+            // What is damaged can be deleted; then the project counts what is not there.
+            Err(Error { problem: Problem::StorageCorrupt(_), .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     ids().remove(draft, &id_hash(id.as_str()))?;
     long_values::delete(draft, &keys::article(number))?;

@@ -286,3 +286,88 @@ async fn what_cannot_be_said_is_refused_with_what_would_be_right() {
     let status = client.send(delete(2, false)).await;
     assert!(status.is_ok(), "{status:?}");
 }
+
+/// Once a commit changed a relation and, by force, deleted what it uses: the relation went after all, and was answered as if
+/// it were there; a backup of that could not be restored.
+#[tokio::test]
+async fn what_a_commit_writes_does_not_go_with_what_it_deletes_by_force() {
+    let (_server, client) = related().await;
+    let noted = v1::Annotation { name: name(3), note: "n".to_owned(), ..Default::default() };
+    let ops = vec![Op::Update(update(noted, &["note"])), Op::Delete(delete(2, true))];
+    check_refused(client.send(commit(ops)).await, "FIELD_INVALID", "writes[1].delete.force");
+    let ops = vec![Op::Create(create(9, relation("new", &[("", 2)]))), Op::Delete(delete(2, true))];
+    check_refused(client.send(commit(ops)).await, "FIELD_INVALID", "writes[1].delete.force");
+    assert_eq!(labels(&client).await.len(), 8);
+}
+
+/// Once it mattered which of two deletes of one commit was the forced one.
+#[tokio::test]
+async fn a_forced_delete_makes_way_for_the_others_of_its_commit() {
+    let (_server, client) = related().await;
+    for (one, other) in [(1, 2), (2, 1)] {
+        let ops = vec![Op::Delete(delete(one, false)), Op::Delete(delete(other, true))];
+        let ops = if other == 1 { ops } else { ops.into_iter().rev().collect() };
+        client.send(commit(ops)).await.unwrap();
+        assert_eq!(labels(&client).await, ["news", "PER", "PER", "coreference"]);
+        undo(&client).await.unwrap();
+        assert_eq!(labels(&client).await.len(), 8);
+    }
+}
+
+async fn set_schema(client: &Client, schema: v1::LabelSchema) -> Result<v1::LabelSchema, Status> {
+    let name = format!("{P}/labelSchema");
+    let schema = v1::LabelSchema { name, ..schema };
+    let update_mask = Some(mask(&["mode", "labels", "span_rules"]));
+    client
+        .send(v1::UpdateLabelSchemaRequest { label_schema: Some(schema), update_mask, ..Default::default() })
+        .await
+}
+
+fn closed(labels: &[&str]) -> v1::LabelSchema {
+    let label = |label: &&str| v1::LabelDefinition { label: (*label).to_owned(), ..Default::default() };
+    let labels = labels.iter().map(label).collect();
+    v1::LabelSchema { mode: v1::LabelSchemaMode::Closed.into(), labels, ..Default::default() }
+}
+
+/// Once an undo brought annotations back, with their article or alone, that the schema refused by then.
+#[tokio::test]
+async fn an_undo_does_not_get_around_the_schema_that_stands() {
+    let (_server, client) = related().await;
+    let delete_article = v1::DeleteArticleRequest { name: A.to_owned(), force: true, ..Default::default() };
+    client.send(delete_article).await.unwrap();
+    let deleted = client.send(v1::GetProjectRequest { name: P.to_owned() }).await.unwrap().revision;
+    set_schema(&client, closed(&["PER"])).await.unwrap();
+    let undo = |revision| v1::UndoCommitRequest { parent: P.to_owned(), revision, ..Default::default() };
+    let status = client.send(undo(deleted)).await.unwrap_err();
+    assert_eq!(refusal(&status).0, "UNDO_CONFLICT");
+    assert!(status.message().contains("breaks the label schema that stands now"), "{}", status.message());
+    set_schema(&client, v1::LabelSchema::default()).await.unwrap();
+    client.send(undo(deleted)).await.unwrap();
+    assert_eq!(labels(&client).await.len(), 8);
+
+    client.send(delete(7, false)).await.unwrap();
+    let deleted = client.send(v1::GetProjectRequest { name: P.to_owned() }).await.unwrap().revision;
+    let rest = ["PER", "ORG", "LOC", "Located", "Hiring", "news"];
+    set_schema(&client, closed(&rest)).await.unwrap();
+    let status = client.send(undo(deleted)).await.unwrap_err();
+    assert_eq!(refusal(&status).0, "UNDO_CONFLICT");
+    assert!(status.message().contains(&name(7)), "{}", status.message());
+}
+
+/// Once the first schema could be undone although annotations stood only by its leave.
+#[tokio::test]
+async fn the_first_schema_is_not_undone_while_annotations_need_it() {
+    let (_server, client) = related().await;
+    let span_rules = Some(v1::SpanRules { empty: Some(true), ..Default::default() });
+    let set = set_schema(&client, v1::LabelSchema { span_rules, ..Default::default() }).await.unwrap();
+    let nothing = annotation("GAP", vec![by_code_points(3, 3)]);
+    let made = client.send(create(9, nothing)).await.unwrap();
+    let undo = v1::UndoCommitRequest { parent: P.to_owned(), revision: set.revision, ..Default::default() };
+    let status = client.send(undo.clone()).await.unwrap_err();
+    assert_eq!(refusal(&status).0, "UNDO_CONFLICT");
+    assert!(status.message().contains(&made.name), "{}", status.message());
+    client.send(delete(9, false)).await.unwrap();
+    client.send(undo).await.unwrap();
+    let read = v1::GetLabelSchemaRequest { name: format!("{P}/labelSchema") };
+    assert_eq!(client.send(read).await.unwrap().revision, 0);
+}

@@ -346,6 +346,12 @@ impl LabelSchema {
         self.facts_of(label).map_or(self.spans, |facts| facts.spans)
     }
 
+    /// Whether relations with `label` have rules for their arguments.
+    #[must_use]
+    pub fn has_roles(&self, label: &str) -> bool {
+        self.upwards(self.by_label.get(label).copied()).any(|(_, facts)| !facts.roles.is_empty())
+    }
+
     /// Whether `label` is `ancestor` or below it; both are named.
     #[must_use]
     pub fn is_within(&self, label: &str, ancestor: &str) -> bool {
