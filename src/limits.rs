@@ -244,8 +244,8 @@ pub const BACKUPS_MAX: usize = 2;
 pub const BACKUP_VIEW_BYTES_MAX: usize = 128 * KIB;
 /// Annotations that one view of a backup looks at, about a hundred rows; whatever else it reads counts as several.
 pub const BACKUP_VIEW_ENTRIES_MAX: usize = 2_000;
-/// What a frame of a backup's file may hold.
-pub const BACKUP_FRAME_BYTES_MAX: usize = 512 * KIB;
+/// What a frame of a backup's file may hold. The longest is a change of the longest label schema, before and after.
+pub const BACKUP_FRAME_BYTES_MAX: usize = 3 * MIB;
 /// What a message of a backup may hold of its file.
 pub const BACKUP_CHUNK_BYTES_MAX: usize = 256 * KIB;
 /// How long a backup waits for a client that takes nothing: meanwhile no log is trimmed, and its place is taken.

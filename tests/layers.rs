@@ -39,6 +39,8 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "client",
             "config",
             "domain",
+            "formats",
+            "grpc::convert",
             "limits",
             "proto::v1",
             "proto::DESCRIPTORS",

@@ -33,7 +33,7 @@ use crate::{
         keys::ArticleNumber,
         project_table,
         records::{ResourceChange, StoredArticle},
-        text_revision_table,
+        schema_table, text_revision_table,
     },
 };
 
@@ -129,6 +129,8 @@ struct Copying {
 
 #[derive(Debug)]
 enum Stage {
+    /// The label schema.
+    LabelSchema,
     /// The layers that were declared, from this key on.
     Layers(Bytes),
     /// The articles, from here on.
@@ -302,13 +304,19 @@ impl Copying {
         }
         let Some(found) = read?.value else { return Ok(None) };
         let begun = Record::Project { project: found, base: pin.head.revision, log_floor: pin.floor };
-        let (read_early, owed, stage) = (HashMap::new(), HashSet::new(), Stage::Layers(Bytes::new()));
+        let (read_early, owed, stage) = (HashMap::new(), HashSet::new(), Stage::LabelSchema);
         Ok(Some((Self { project, pin, room, stage, read_early, owed }, vec![begun])))
     }
 
     /// Goes on. After OVERLOADED, the same step may be tried again.
     async fn step(&mut self, engine: &dyn Engine) -> Result<Step> {
         match &self.stage {
+            Stage::LabelSchema => {
+                let schema = self.project.read(engine, |view| schema_table::get(view)).await?.value;
+                self.stage = Stage::Layers(Bytes::new());
+                let record = schema.map(|schema| Record::LabelSchema(Box::new(schema)));
+                Ok(Step::Records(record.into_iter().collect()))
+            }
             Stage::Layers(from) => {
                 let (from, room) = (from.clone(), self.room);
                 let read = self.project.read(engine, move |view| scan::layers(view, &from, room)).await?;

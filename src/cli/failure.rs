@@ -302,6 +302,12 @@ fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
         "LIMIT_EXCEEDED" if fields(details).contains(&"article.text") => {
             "the server's limit is that of spandrel serve --max-text".to_owned()
         }
+        // What was sent has a field; what stands in the way of another schema has none.
+        "SCHEMA_VIOLATED" if fields(details).is_empty() => {
+            "spandrel schema set --force sets it all the same; what breaks it stays as it is until it is changed"
+                .to_owned()
+        }
+        "SCHEMA_VIOLATED" => "see the rules with: spandrel schema show PROJECT".to_owned(),
         "RESOURCE_EXISTS" | "RESOURCE_NOT_FOUND" | "ETAG_MISMATCH" => {
             return resource_hint(&info.reason, &details.resource_info()?.resource_name);
         }
@@ -332,6 +338,9 @@ fn resource_hint(reason: &str, name: &str) -> Option<String> {
         }
         ("RESOURCE_NOT_FOUND", ["projects", project, "articles", article, "annotations", _]) => {
             format!("see what is there with: spandrel annotation list {project} {article}")
+        }
+        ("ETAG_MISMATCH", ["projects", project, "labelSchema"]) => {
+            format!("somebody changed it meanwhile: see how it is now with: spandrel schema show {project}")
         }
         ("ETAG_MISMATCH", ["projects", project, "articles", article, "annotations", id]) => {
             format!("see how it is now with: spandrel annotation show {project} {article} {id}")

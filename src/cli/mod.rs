@@ -22,6 +22,7 @@ mod progress;
 mod project;
 mod render;
 mod restore;
+mod schema;
 mod serve;
 mod source;
 mod table;
@@ -108,6 +109,9 @@ enum Ask {
     /// List, show, change, review and delete annotations.
     #[command(subcommand)]
     Annotation(annotation::Annotation),
+    /// Show and set which labels, attributes and relations a project has.
+    #[command(subcommand)]
+    Schema(schema::Schema),
     /// Follow what is changed in a project, a line a change, until Ctrl-C.
     ///
     /// A server that is gone is waited for, and then nothing is missed and nothing told twice. + is what was created,
@@ -166,6 +170,7 @@ impl Ask {
                 Self::Article(article) => article.run(server, output).await,
                 Self::Annotate(annotate) => annotate.run(server, output).await,
                 Self::Annotation(annotation) => annotation.run(server, output).await,
+                Self::Schema(schema) => schema.run(server, output).await,
                 Self::Watch(watch) => watch.run(server, output).await,
                 Self::Log(log) => log.run(server, output).await,
                 Self::Undo(undo) => undo.run(server, output).await,
@@ -215,6 +220,10 @@ mod tests {
         check("spandrel annotation update p a x --label L", 2);
         check("spandrel article show p a --layers apart", 2);
         check("spandrel project list --server https://example.org", 2);
+        check("spandrel schema", 2);
+        check("spandrel schema show p --format xml", 2);
+        check("spandrel schema set p", 2);
+        check("spandrel schema set p f --dry-run --force", 2);
         check("spandrel watch", 2);
         check("spandrel watch p --after 7 --earliest", 2);
         check("spandrel watch p --snapshot --earliest", 2);
@@ -270,6 +279,10 @@ mod tests {
         check(&format!("spandrel annotation reject demo a {id} --reason -"));
         check(&format!("spandrel annotation delete demo a {id} --force"));
         check("spandrel article show demo a --layers side-by-side --layer x --layer y");
+        check("spandrel schema show demo --format outline");
+        check("spandrel schema show projects/demo --json");
+        check("spandrel schema set demo - --format label-studio --dry-run");
+        check("spandrel schema set demo annotation.conf --visual v --shortcuts s --force --etag x");
         check("spandrel watch demo");
         check("spandrel watch demo --article a --layer gold --after 7 --json");
         check("spandrel watch projects/demo --earliest");

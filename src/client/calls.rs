@@ -47,6 +47,8 @@ calls! {
     reads projects.list_projects(ListProjectsRequest) -> v1::ListProjectsResponse;
     writes projects.update_project(UpdateProjectRequest) -> v1::Project;
     writes projects.delete_project(DeleteProjectRequest) -> ();
+    reads projects.get_label_schema(GetLabelSchemaRequest) -> v1::LabelSchema;
+    writes projects.update_label_schema(UpdateLabelSchemaRequest) -> v1::LabelSchema;
     writes articles.create_article(CreateArticleRequest) -> v1::Article;
     reads articles.get_article(GetArticleRequest) -> v1::Article;
     reads articles.list_articles(ListArticlesRequest) -> v1::ListArticlesResponse;

@@ -4,6 +4,7 @@
 //! Start
 //! for each project:
 //!   Project                                    as it stands at the base revision or later
+//!   LabelSchema                                if it was set, as it stands at the base revision or later
 //!   Layers...                                  those that were declared, as they stand at the base revision or later
 //!   for each article:
 //!     Article, Text..., ArticleLayers..., Annotations...,
@@ -30,6 +31,7 @@ use super::{
     engine::{Origin, Revision, Stamp, Timestamp},
     keys::{ArticleNumber, Generation},
     records::{self, GenerationBase, StoredArticle, StoredTextRevision, decode},
+    schema_records,
 };
 use crate::{
     domain::{
@@ -37,6 +39,7 @@ use crate::{
         ids::AnnotationId,
         layers::{ArticleLayer, Layer},
         projects::Project,
+        schema::ProjectSchema,
     },
     proto::stored::{self, backup_record::Record as Stored},
 };
@@ -101,6 +104,8 @@ pub enum Record {
         /// The text.
         stored: StoredTextRevision,
     },
+    /// The project's label schema.
+    LabelSchema(Box<ProjectSchema>),
     /// Some of the log.
     Commits(Vec<CommitPart>),
     /// Ends a project.
@@ -163,6 +168,7 @@ impl Counts {
             Record::Start(_)
             | Record::Project { .. }
             | Record::Text { .. }
+            | Record::LabelSchema(_)
             | Record::Layers(_)
             | Record::ArticleLayers { .. }
             | Record::TextRevision { .. }
@@ -252,6 +258,7 @@ fn stored(record: Record) -> Stored {
             deleted: true,
             ..stored::BackupProjectEnd::default()
         }),
+        Record::LabelSchema(schema) => Stored::LabelSchema(schema_records::label_schema(&schema)),
         Record::Layers(layers) => {
             Stored::Layers(stored::BackupLayers { layers: layers.iter().map(records::layer).collect() })
         }
@@ -319,6 +326,9 @@ fn read(record: Stored) -> Result<Record> {
                 base: base.map(records::read_generation_base),
                 annotations: annotations.into_iter().map(annotation).collect::<Result<_>>()?,
             }
+        }
+        Stored::LabelSchema(record) => {
+            Record::LabelSchema(Box::new(schema_records::read_label_schema(record)?))
         }
         Stored::Layers(stored::BackupLayers { layers }) => {
             Record::Layers(layers.into_iter().map(records::read_layer).collect::<Result<_>>()?)

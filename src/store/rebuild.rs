@@ -142,6 +142,7 @@ impl Rebuild {
                     .iter()
                     .try_for_each(|(id, value)| replay::put_annotation(draft, &index, base, *id, value))
             }),
+            Record::LabelSchema(schema) => self.write(|_, draft| replay::put_schema(draft, &schema)),
             Record::Layers(layers) => {
                 self.write(|_, draft| layers.iter().try_for_each(|layer| replay::put_layer(draft, layer)))
             }

@@ -28,6 +28,7 @@ mod projects;
 mod refusals;
 mod relations;
 mod retries;
+mod schemas;
 mod troubles;
 mod undo;
 mod venezuela;

@@ -21,5 +21,6 @@ mod environment;
 mod formats;
 mod plug;
 mod restore;
+mod schemas;
 mod verify;
 mod writers;

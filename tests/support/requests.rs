@@ -32,6 +32,8 @@ requests! {
     projects.list_projects(ListProjectsRequest) -> v1::ListProjectsResponse;
     projects.update_project(UpdateProjectRequest) -> v1::Project;
     projects.delete_project(DeleteProjectRequest) -> ();
+    projects.get_label_schema(GetLabelSchemaRequest) -> v1::LabelSchema;
+    projects.update_label_schema(UpdateLabelSchemaRequest) -> v1::LabelSchema;
     articles.create_article(CreateArticleRequest) -> v1::Article;
     articles.get_article(GetArticleRequest) -> v1::Article;
     articles.list_articles(ListArticlesRequest) -> v1::ListArticlesResponse;

@@ -9,6 +9,7 @@ use crate::{
         answers::Versions,
         article_commits::{ArticleUpdate, NewArticle},
         contents::{Content, TargetRequest},
+        label_schemas::SchemaUpdate,
         projects::{Deletion, ProjectUpdate},
         undo::Undone,
     },
@@ -20,6 +21,7 @@ use crate::{
         layers::{ArticleLayer, Layer},
         projects::ProjectDetails,
         requests::{Method, Request, RequestId},
+        schema::{LabelDefinition, ProjectSchema, SchemaDefinition},
         spans::SpanRequest,
         text::Utf8Range,
     },
@@ -40,11 +42,12 @@ use super::*;
 
 mod busy;
 mod revised;
+mod schemas;
 #[path = "../../../tests/support/seeded.rs"]
 #[allow(missing_docs, dead_code, unreachable_pub, reason = "it is shared with the tests of the binary")]
 mod seeded;
 
-use busy::{Asked, Busy, State, article, deletion, open, project};
+use busy::{Asked, Busy, Event, State, article, deletion, open, project};
 use seeded::Seeded;
 
 const TEXT: &str = "日本語の👍🏽 text, é and more of it";

@@ -8,6 +8,7 @@ use crate::{
         ids::{AnnotationId, ArticleId, ProjectId},
         projects::{Project, ProjectDetails},
         revisions::{ProjectUid, Revision, Timestamp},
+        schema::{ProjectSchema, samples::everything},
         text::Position,
     },
     store::{
@@ -86,6 +87,12 @@ fn records(seed: u64, bytes: &Bytes) -> Vec<Record> {
             base: None,
             annotations: vec![(AnnotationId::from_bytes([9; 16]), bytes.clone())],
         },
+        Record::LabelSchema(Box::new(ProjectSchema {
+            schema: everything(),
+            revision: Revision(seed),
+            create_time: Timestamp(6),
+            update_time: Timestamp(7),
+        })),
         Record::Commits(vec![part(true), part(false)]),
         Record::ProjectEnd(ProjectEnd::At {
             head: stamp(seed),

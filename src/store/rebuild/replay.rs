@@ -10,6 +10,7 @@ use crate::{
         ids::AnnotationId,
         layers::{ArticleLayer, Layer, Tally},
         revisions::{ProjectUid, Revision},
+        schema::ProjectSchema,
     },
     store::{
         annotation_index::AnnotationIndex,
@@ -112,6 +113,14 @@ pub(super) fn apply(draft: &mut Draft<'_>, revision: Revision, change: ResourceC
             }
         }
     }
+}
+
+/// Puts the label schema that was copied.
+pub(super) fn put_schema(draft: &mut Draft<'_>, schema: &ProjectSchema) -> Result<()> {
+    if schema_table::revision(draft)? >= schema.revision {
+        return Ok(());
+    }
+    schema_table::put(draft, Some(schema))
 }
 
 /// Puts a layer that was copied.

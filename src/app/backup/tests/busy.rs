@@ -15,6 +15,7 @@ pub(super) enum Event {
     Revised(ArticleId, Box<(Article, String, Annotations)>),
     Layer(LayerId, Option<Box<Layer>>),
     ArticleLayer(ArticleId, Box<ArticleLayer>),
+    Schema(Option<Arc<ProjectSchema>>),
 }
 
 pub(super) type Annotations = BTreeMap<[u8; 16], Annotation>;
@@ -29,6 +30,7 @@ pub(super) struct State {
     pub(super) details: ProjectDetails,
     pub(super) articles: BTreeMap<String, ArticleState>,
     pub(super) layers: BTreeMap<String, Layer>,
+    pub(super) schema: Option<Arc<ProjectSchema>>,
 }
 
 impl State {
@@ -63,6 +65,7 @@ impl State {
             Event::Layer(id, Some(layer)) => {
                 self.layers.insert(id.to_string(), (**layer).clone());
             }
+            Event::Schema(schema) => self.schema.clone_from(schema),
             Event::Layer(id, None) => drop(self.layers.remove(id.as_str())),
             Event::ArticleLayer(article, layer) => {
                 let layers = &mut self.articles.get_mut(article.as_str()).unwrap().4;
@@ -99,7 +102,8 @@ impl State {
         }
         let layers = layer_table::declared(view).map(Result::unwrap);
         let layers = layers.map(|layer| (layer.id.to_string(), layer)).collect();
-        Self { details, articles, layers }
+        let schema = schema_table::get(view).unwrap().map(Arc::new);
+        Self { details, articles, layers, schema }
     }
 }
 
@@ -215,7 +219,9 @@ impl Busy {
 
     /// Does one thing, whatever comes.
     pub(super) async fn act(&mut self) {
-        match (self.seeded.below(28), self.known()) {
+        match (self.seeded.below(30), self.known()) {
+            (28, _) => self.change_schema().await,
+            (29, _) => self.undo_schema().await,
             (20, _) if !self.deleted.is_empty() => {
                 let deletion = self.seeded.below(self.deleted.len());
                 self.undo_deletion(deletion).await;
@@ -374,6 +380,42 @@ impl Busy {
         };
         let updated = self.app.update_project(update, Mode::Apply).await.unwrap();
         self.record(updated.revision, Event::Project(details));
+    }
+
+    /// Gives the project another label schema, which lets everything pass.
+    pub(super) async fn change_schema(&mut self) {
+        let labels = (0..self.seeded.below(5)).map(|number| LabelDefinition {
+            label: format!("L{number}"),
+            description: "d".repeat(self.seeded.below(4_000)),
+            ..LabelDefinition::default()
+        });
+        let definition = SchemaDefinition { labels: labels.collect(), ..SchemaDefinition::default() };
+        let mask = Mask::parse("mask", Some(&["labels".to_owned()])).unwrap();
+        let update =
+            SchemaUpdate { project: project("p"), definition, mask, etag: String::new(), force: false };
+        let attempt = self.attempt(Method::UpdateLabelSchema);
+        let (_, updated) = self.app.update_label_schema(update, attempt).await.unwrap();
+        self.note(attempt, Asked::Other, updated.revision);
+        self.record(updated.revision, Event::Schema(Some(updated.value)));
+    }
+
+    /// Takes the last change of the label schema back, also the first one.
+    async fn undo_schema(&mut self) {
+        let Some(current) = self.now.schema.clone() else { return };
+        let attempt = self.attempt(Method::UndoCommit);
+        let undone = self.app.undo_commit(&project("p"), current.revision, attempt).await;
+        let commit = match undone {
+            Ok(Undone { commit, .. }) => commit,
+            Err(error) => {
+                assert!(matches!(error.problem, Problem::RevisionCompacted { .. }), "{error}");
+                return;
+            }
+        };
+        let back = commit.stamp.revision;
+        self.note(attempt, Asked::Undo(current.revision), back);
+        let before = State::at(Revision(current.revision.0 - 1), &self.journal).schema;
+        let restored = before.map(|before| Arc::new(ProjectSchema { revision: back, ..(*before).clone() }));
+        self.record(back, Event::Schema(restored));
     }
 
     pub(super) async fn delete_article(&mut self, id: ArticleId) {
