@@ -12,7 +12,7 @@ use super::fixture::{self, TEXT, annotation_id};
 
 const DEPTH_MAX: usize = 6;
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "",
     "projects/p",
     "projects/q",
@@ -30,9 +30,10 @@ const NAMES: [&str; 17] = [
     "projects/p/labelSchema",
     "projects/p/layers/gold",
     "projects/p/articles/a/layers/default",
+    "projects/p/articles/long/layers/gold",
 ];
 const IDS: [&str; 7] = ["", "p", "q", "a", "b", "long", "new-1"];
-const PATHS: [&str; 17] = [
+const PATHS: [&str; 19] = [
     "label",
     "anchor",
     "relation",
@@ -46,6 +47,8 @@ const PATHS: [&str; 17] = [
     "metadata",
     "display_name",
     "description",
+    "kind",
+    "annotator",
     "*",
     "text",
     "name",
@@ -168,7 +171,7 @@ fn text(input: &mut Unstructured<'_>, words: &Words, field: &str) -> Result<Stri
         "role" => of(input, &["", "Agent", "from", "to"]),
         "project_id" | "article_id" => of(input, &IDS),
         "annotation_id" => Ok(annotation_id(input.int_in_range(0..=fixture::ANNOTATIONS + 9)?)),
-        "layer" => of(input, &["", "gold", "default", "other"]),
+        "layer" | "layer_id" | "destination" => of(input, &["", "gold", "default", "other"]),
         "label" => of(input, &["PER", "LOC", "", "new"]),
         "paths" => of(input, &PATHS),
         "etag" if !words.etags.is_empty() => input.choose(&words.etags).cloned(),
