@@ -228,7 +228,7 @@ async fn fill(client: &Client, seeded: &mut Seeded, article: &str, length: usize
         layer: (*seeded.pick(&LAYERS)).to_owned(),
         score: seeded.pick(&[None, Some(0.25), Some(0.75)]).to_owned(),
         state: seeded.pick(&[v1::State::Accepted, v1::State::Rejected]).to_owned().into(),
-        ..annotation(*seeded.pick(&LABELS), spans_of(seeded, length))
+        ..annotation(LABELS[seeded.below(LABELS.len())], spans_of(seeded, length))
     };
     let mentions = (0..count).map(|_| any(seeded)).collect();
     let stored = add(client, article, mentions).await;

@@ -81,14 +81,14 @@ async fn what_passes_of_a_long_article_is_what_a_naive_search_finds() {
     let is_filler = |one: &v1::Annotation| fillers.iter().any(|filler| filler.name == one.name);
     for _ in 0..25 {
         let ask = Ask::random(&mut seeded, 3);
-        let filter = ask.text();
+        let text = ask.text();
         let (of_fillers, expected): (Vec<_>, Vec<_>) =
             ask.of(&all).into_iter().partition(|one| is_filler(one));
         let count = if of_fillers.is_empty() { 0 } else { fillers.len() };
-        for found in [client.list_all(list(&filter)).await, streamed(&client, stream(&filter)).await] {
-            assert_eq!(found.len(), count + expected.len(), "{filter}");
+        for found in [client.list_all(list(&text)).await, streamed(&client, stream(&text)).await] {
+            assert_eq!(found.len(), count + expected.len(), "{text}");
             let found: Vec<_> = found.into_iter().filter(|one| !is_filler(one)).collect();
-            assert_eq!(found, expected, "{filter}");
+            assert_eq!(found, expected, "{text}");
         }
     }
 }

@@ -31,15 +31,15 @@ impl Ask {
         let joined =
             |seeded: &mut Seeded| (0..2 + seeded.below(2)).map(|_| Self::random(seeded, depth)).collect();
         match seeded.below(12) {
-            0..3 => Self::Label(*seeded.pick(&LABELS)),
-            3 => Self::Layer(*seeded.pick(&LAYERS)),
+            0..3 => Self::Label(LABELS[seeded.below(LABELS.len())]),
+            3 => Self::Layer(LAYERS[seeded.below(LAYERS.len())]),
             4 => Self::ScoreAtLeast(*seeded.pick(&[0.25, 0.5])),
             5 => seeded.pick(&[Self::Rejected, Self::Relation]).clone(),
             6 => Self::Not(Box::new(Self::random(seeded, depth))),
             7 if depth > 0 => Self::All(joined(seeded)),
             8 if depth > 0 => Self::One(joined(seeded)),
             _ if depth > 0 => Self::function(seeded, depth),
-            _ => Self::Label(*seeded.pick(&LABELS)),
+            _ => Self::Label(LABELS[seeded.below(LABELS.len())]),
         }
     }
 
