@@ -35,6 +35,21 @@ pub const MOVED_CANDIDATES_MAX: usize = 256;
 pub const MOVED_QUOTE_CODE_POINTS_MIN: usize = 4;
 /// Code points on either side of a moved quote that tell it from equal ones.
 pub const MOVED_CONTEXT_CODE_POINTS: usize = 32;
+/// Articles that are revised at a time; the next one waits.
+pub const REVISIONS_MAX: usize = 2;
+/// Annotations of an article that is revised, as they are stored: all of them are in memory meanwhile, three times as large.
+pub const REVISED_ANNOTATION_BYTES_MAX: usize = 256 * MIB;
+/// How often a revision begins anew because the article was given another text meanwhile, and how often it catches up with
+/// who writes annotations meanwhile; then it is OVERLOADED.
+pub const REVISION_TRIES_MAX: usize = 8;
+/// Commits that a decision looks through for what was changed meanwhile.
+pub const LATE_COMMITS_MAX: u64 = 1_024;
+/// What of the log it reads for that.
+pub const LATE_BYTES_MAX: usize = MIB;
+/// Annotations that it carries over with the text, because they were changed meanwhile or use what was.
+pub const LATE_ANNOTATIONS_MAX: usize = 128;
+/// Annotations that need a review and are listed in the answer to a revision.
+pub const NEEDS_REVIEW_LISTED_MAX: usize = 1_000;
 /// Bytes of text that a call may search or hash on the thread that serves other calls, too.
 pub const RUNTIME_WORK_BYTES_MAX: usize = 64 * KIB;
 /// Writes of a commit that are prepared before other calls get their turn.

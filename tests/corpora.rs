@@ -11,6 +11,8 @@
     reason = "a test ends where it did not get what it expected"
 )]
 
+#[path = "corpora/revised.rs"]
+mod revised;
 #[path = "corpora/sources.rs"]
 mod sources;
 #[path = "support/mod.rs"]
@@ -86,7 +88,10 @@ async fn check(corpus: &str, read: fn(&std::path::Path) -> Vec<Document>, mentio
     let mut streamed = stream(&client).await.into_iter();
     for document in &documents {
         let name = format!("{P}/articles/{}", document.id);
-        let article = client.send(v1::GetArticleRequest { name: name.clone(), view: 0 }).await.unwrap();
+        let article = client
+            .send(v1::GetArticleRequest { name: name.clone(), view: 0, text_revision: 0 })
+            .await
+            .unwrap();
         assert_eq!(article.text, document.text, "{name}");
         let mut expected = stored.get(&name).cloned().unwrap_or_default();
         expected.sort_by_key(document_position);

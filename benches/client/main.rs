@@ -16,6 +16,7 @@ mod connection;
 mod fill;
 mod latency;
 mod prose;
+mod revise;
 mod watch;
 
 use std::error::Error;
@@ -53,6 +54,8 @@ enum Command {
     Latency(latency::Latency),
     /// Creates annotations while others follow the project, and times when both are told
     Watch(watch::Watch),
+    /// Gives an article another text while others write, and times both
+    Revise(revise::Revise),
     /// Changes one annotation by many at once, each with the etag that it saw last
     Contend(watch::Contend),
 }
@@ -67,6 +70,7 @@ async fn main() -> Result<()> {
         Some(Command::Bodies(bodies)) => bodies.run(&server).await,
         Some(Command::Latency(latency)) => latency.run(&server).await,
         Some(Command::Watch(watch)) => watch.run(&server).await,
+        Some(Command::Revise(revise)) => revise.run(&server).await,
         Some(Command::Contend(contend)) => contend.run(&server).await,
         // `cargo bench` runs this: what can be measured needs a server, which the scripts beside this start.
         None => Ok(Arguments::command().print_help()?),

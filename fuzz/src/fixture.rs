@@ -241,7 +241,7 @@ pub async fn ask_everything(app: &Arc<App>) {
         with_text: true,
     };
     let _ = app.list_articles(&articles).await;
-    let _ = app.get_article(&article, true).await;
+    let _ = app.get_article(&article, 0, true).await;
     let query = AnnotationQuery {
         article,
         selection: Arc::default(),

@@ -28,7 +28,7 @@ use crate::{
         ids::{AnnotationId, AnnotationName, ArticleId, ArticleName, ProjectName},
         schema::LabelSchema,
     },
-    limits::{ANNOTATION_BYTES_MAX, ANSWER_BYTES_MAX, RUNTIME_WORK_WRITES_MAX},
+    limits::{ANNOTATION_BYTES_MAX, ANSWER_BYTES_MAX, REVISION_TRIES_MAX, RUNTIME_WORK_WRITES_MAX},
     store::{
         annotation_index::{AnnotationIndex, Entry},
         article_table::{self, ArticlePlace},
@@ -150,12 +150,22 @@ impl App {
     ) -> Result<At<Vec<Written>>> {
         let (project, attempt) = (self.project(project)?, attempt.into());
         let targets: Vec<_> = writes.iter().map(Write::target).collect();
-        let commit = match self.prepare_all(writes).await {
-            Ok(writes) => {
-                let decision = AnnotationCommit { project: Arc::clone(&project), writes };
-                self.engine.attempt(project.partition, Arc::new(decision), attempt).await?
+        let mut tries = 0;
+        let commit = loop {
+            let prepared = match self.prepare_all(writes.clone()).await {
+                Ok(prepared) => prepared,
+                Err(refusal) => break self.first_try(project.partition, &attempt, refusal).await?,
+            };
+            let decision = AnnotationCommit { project: Arc::clone(&project), writes: prepared };
+            match self.engine.attempt(project.partition, Arc::new(decision), attempt).await {
+                // An article was revised meanwhile: what was sent may fit its new text, too, or need none.
+                Err(Error { problem: Problem::TextRevisionStale { .. }, field: _ })
+                    if tries < REVISION_TRIES_MAX =>
+                {
+                    tries += 1;
+                }
+                commit => break commit?,
             }
-            Err(refusal) => self.first_try(project.partition, &attempt, refusal).await?,
         };
         Ok(At { value: written(targets, &commit)?, revision: commit.stamp.revision })
     }

@@ -15,6 +15,7 @@ use super::{
     annotation_reads::{ARTICLE_COSTS_ENTRIES, Filling, VIEW_ENTRIES_MAX, meets},
     calculate,
     projects::ProjectHandle,
+    revisions::{place_at, require_text},
     selection::Selection,
 };
 use crate::{
@@ -35,7 +36,7 @@ use crate::{
         annotation_index::Entry,
         article_table::{self, ArticlePlace},
         engine::{At, View},
-        keys::ArticleNumber,
+        keys::{ArticleNumber, Generation},
         sort_key::{DocumentPosition, Section},
     },
 };
@@ -57,8 +58,15 @@ impl Queries {
 /// Where a query looks.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
-    /// In one article.
-    Article(ArticleName, ArticleNumber),
+    /// In one article, as it stood in a text revision.
+    Article {
+        name: ArticleName,
+        number: ArticleNumber,
+        /// 0 is the latest.
+        text_revision: u32,
+        /// The text that the window was held against, if there is one and it is the latest.
+        of_text: Option<Generation>,
+    },
     /// In all articles of a project, in the order of their creation.
     Project(ProjectName),
 }
@@ -449,10 +457,11 @@ impl Source {
         let mut copied = Copied::default();
         let part_of = |place| part.filter(|part| part.place == place);
         match self {
-            Self::Article(name, number) => {
-                let place = article_table::place(view, &name.article)?;
-                let place = place.filter(|place| place.number == *number);
-                let place = place.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
+            Self::Article { name, number, text_revision, of_text } => {
+                let place = place_at(view, name, *number, *text_revision)?;
+                if let Some(generation) = of_text {
+                    require_text(view, *number, *generation)?;
+                }
                 if selection.may_be_in(view, place.annotations())? {
                     let article = room.copy(view, name.clone(), place, part_of(place))?;
                     copied.articles.push(article);

@@ -9,14 +9,14 @@ use super::{
     App,
     annotation_queries::{Others, Query, Source},
     answers::{Scope, Seen},
-    articles::require_text_revision,
     pages,
     projects::ProjectHandle,
+    revisions::{place_at, require_text},
     selection::Selection,
 };
 use crate::{
     domain::{
-        Problem, Result,
+        Error, Problem, Result,
         annotations::{Annotation, Label},
         ids::{AnnotationName, ArticleId, ArticleName, LayerId},
         revisions::Revision,
@@ -137,13 +137,23 @@ impl App {
     /// RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID, FIELD_INVALID; what is wrong with the window, at `overlaps`; LIMIT_EXCEEDED at
     /// `filter`, when its functions find too much.
     pub async fn list_annotations(&self, query: &AnnotationQuery) -> Result<(AnnotationPage, Seen<3>)> {
+        loop {
+            match self.list_annotations_once(query).await {
+                // The text was revised since the window was held against it.
+                Err(Error { problem: Problem::TextRevisionStale { .. }, field: _ }) => {}
+                listed => return listed,
+            }
+        }
+    }
+
+    async fn list_annotations_once(&self, query: &AnnotationQuery) -> Result<(AnnotationPage, Seen<3>)> {
         let AnnotationQuery { article: name, selection, overlaps, text_revision, page_size, page_token } =
             query;
         let items = pages::items(*page_size)?;
         let project = self.project(&name.parent())?;
         let seen = self.see(&project, &name.article);
-        let article = self.article(name).await?;
-        require_text_revision(name, *text_revision, article.text.revision)?;
+        let article = self.article_at(name, *text_revision).await?;
+        let text_revision = *text_revision;
         let window = match overlaps {
             Some(window) => {
                 let text = self.text(&article).await?;
@@ -152,12 +162,14 @@ impl App {
             }
             None => None,
         };
-        let arguments = list_arguments(name, selection, window);
+        let arguments = list_arguments(name, selection, window, text_revision);
         let after =
             arguments.key(page_token)?.map(|key| DocumentPosition::decode(&key).ok_or_else(pages::damaged));
         let mut after = after.transpose()?;
+        let of_text = window.map(|_| article.generation).filter(|_| text_revision == 0);
         if selection.has_functions() {
-            let source = Source::Article(name.clone(), article.number);
+            let source =
+                Source::Article { name: name.clone(), number: article.number, text_revision, of_text };
             let filling = Filling::new(items, ANSWER_BYTES_MAX);
             let mut query = Query::new(self, &project, selection, window, filling);
             query.go_on(article.number, after, None);
@@ -174,8 +186,10 @@ impl App {
             let (name, selection) = (name.clone(), Arc::clone(selection));
             let (uid, render, number) = (project.uid, self.render.annotation, article.number);
             let read = project.read(self.engine.as_ref(), move |view| {
-                let place = article_table::place(view, &name.article)?.filter(|place| place.number == number);
-                let place = place.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
+                let place = place_at(view, &name, number, text_revision)?;
+                if let Some(generation) = of_text {
+                    require_text(view, number, generation)?;
+                }
                 let mut filling = Filling::new(items, ANSWER_BYTES_MAX);
                 let reached = filling.article(view, place, &selection, window, after, |annotation| {
                     selection.passes(&name, annotation).then(|| render(&name, uid, annotation))
@@ -322,14 +336,21 @@ pub(super) fn meets(annotation: &Annotation, window: Option<(u32, u32)>) -> bool
     spans.iter().any(|span| sort_key::meets(window, (span.start.utf8, span.end.utf8)))
 }
 
-fn list_arguments(name: &ArticleName, selection: &Selection, window: Option<(u32, u32)>) -> pages::Arguments {
+fn list_arguments(
+    name: &ArticleName,
+    selection: &Selection,
+    window: Option<(u32, u32)>,
+    text_revision: u32,
+) -> pages::Arguments {
     let name = name.to_string();
     let window = window.map_or_else(String::new, |(start, end)| format!("{start}..{end}"));
+    let text_revision = text_revision.to_be_bytes();
     let mut arguments = vec![name.as_bytes()];
     let Selection { layer, label, filter } = selection;
     arguments.push(layer.as_ref().map_or("", LayerId::as_str).as_bytes());
     arguments.push(label.as_ref().map_or("", Label::as_str).as_bytes());
     arguments.push(window.as_bytes());
+    arguments.push(&text_revision);
     let filter = filter.to_string();
     if !filter.is_empty() {
         arguments.push(filter.as_bytes());

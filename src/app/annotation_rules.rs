@@ -42,7 +42,7 @@ pub(super) struct Touched<'t> {
 #[derive(Debug)]
 pub(super) struct Broken {
     /// None when nothing is.
-    pub(super) name: Option<AnnotationName>,
+    pub(super) name: Option<Box<AnnotationName>>,
     pub(super) refusal: Error,
 }
 
@@ -287,9 +287,9 @@ impl<'t> Rules<'t> {
         Ok(entry.ok_or_else(missing)?.annotation()?.layer)
     }
 
-    fn name_of(&self, touched: &Touched<'_>) -> Option<AnnotationName> {
+    fn name_of(&self, touched: &Touched<'_>) -> Option<Box<AnnotationName>> {
         let id = touched.after.as_ref().or(touched.before.as_ref())?.id;
-        Some(self.name(touched.place, id))
+        Some(Box::new(self.name(touched.place, id)))
     }
 
     fn name(&self, place: Place<'_>, id: AnnotationId) -> AnnotationName {

@@ -409,7 +409,12 @@ fn article_update(
     }
 }
 
-fn check_etag(project: &ProjectHandle, before: &StoredArticle, sent: &str, name: &ArticleName) -> Result<()> {
+pub(super) fn check_etag(
+    project: &ProjectHandle,
+    before: &StoredArticle,
+    sent: &str,
+    name: &ArticleName,
+) -> Result<()> {
     let current = || Standing::Article(name.clone(), project.uid, before.article.clone());
     before.article.etag(project.uid).check(sent, name, current)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{App, calculate, projects::ProjectHandle};
+use super::{App, calculate, projects::ProjectHandle, revisions};
 use crate::{
     domain::{
         Error, Problem, Result,
@@ -41,17 +41,26 @@ pub struct ArticlePage {
 }
 
 impl App {
-    /// Reads an article, with its text when `with_text`.
+    /// Reads an article with the number, and when `with_text` the text itself, of a text that it has or had; 0 is the latest.
     ///
     /// # Errors
     ///
     /// RESOURCE_NOT_FOUND.
-    pub async fn get_article(&self, name: &ArticleName, with_text: bool) -> Result<ArticleAnswer> {
+    pub async fn get_article(
+        &self,
+        name: &ArticleName,
+        text_revision: u32,
+        with_text: bool,
+    ) -> Result<ArticleAnswer> {
         let project = self.project(&name.parent())?;
-        let id = name.article.clone();
-        let found =
-            project.read(self.engine.as_ref(), move |view| article_table::find(view, &id)).await?.value;
-        let (number, stored) = found.ok_or_else(|| Problem::ResourceNotFound { name: name.to_string() })?;
+        let asked = name.clone();
+        let read = project.read(self.engine.as_ref(), move |view| {
+            let found = article_table::find(view, &asked.article)?;
+            let missing = || Problem::ResourceNotFound { name: asked.to_string() };
+            let (number, stored) = found.ok_or_else(missing)?;
+            Ok((number, revisions::at(view, &asked, (number, &stored), text_revision)?))
+        });
+        let (number, stored) = read.await?.value;
         let text = if with_text { Some(self.text_of(&project, number, &stored).await?) } else { None };
         Ok(answer(&project, stored, text))
     }
@@ -101,8 +110,7 @@ impl App {
         unit: Unit,
         offsets: Vec<u32>,
     ) -> Result<Vec<Position>> {
-        let article = self.article(name).await?;
-        require_text_revision(name, text_revision, article.text.revision)?;
+        let article = self.article_at(name, text_revision).await?;
         let text = self.text(&article).await?;
         calculate(text.walked_bytes(offsets.len()), move || {
             let convert = |(index, offset)| {
@@ -112,15 +120,6 @@ impl App {
         })
         .await?
     }
-}
-
-/// Checks that the text revision that a request names is there.
-pub(super) fn require_text_revision(name: &ArticleName, asked: u32, latest: u32) -> Result<()> {
-    if asked == 0 || asked == latest {
-        return Ok(());
-    }
-    let name = format!("text revision {asked} of {name}");
-    Err(Error::at("text_revision", Problem::ResourceNotFound { name }))
 }
 
 /// What an article takes in an answer, at most.

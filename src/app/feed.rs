@@ -40,7 +40,7 @@ use crate::{
 pub struct ChangeFilter {
     /// Only those of this article and its annotations.
     pub article: Option<ArticleId>,
-    /// Only those of annotations of this layer, before or after, and of articles that take them along.
+    /// Only those of annotations of this layer, before or after, and of articles that take them along or carry them over.
     pub layer: Option<LayerId>,
     /// Only those of this annotation, and of its article when that takes it along.
     pub annotation: Option<AnnotationId>,
@@ -131,7 +131,7 @@ pub(super) struct FeedCommit {
     changes: Vec<FeedChange>,
     /// All of it, in one message or several.
     whole: Vec<Bytes>,
-    /// Articles that came back with their annotations.
+    /// Articles that came back with their annotations, or whose annotations were carried to another text.
     pub(super) restored: Vec<(ArticleNumber, ArticleId)>,
     bytes: usize,
 }
@@ -165,8 +165,7 @@ impl FeedCommit {
             if !filter.passes(&scope) {
                 continue;
             }
-            if let ResourceChange::Article { number, before: None, after: Some(after), cascaded: true } =
-                &change
+            if let ResourceChange::Article { number, before: _, after: Some(after), cascaded: true } = &change
             {
                 restored.push((*number, after.article.id.clone()));
             }

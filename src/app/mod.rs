@@ -23,10 +23,10 @@ pub mod pages;
 mod project_handle;
 pub mod projects;
 mod recovery;
+pub mod revisions;
 mod schema_rules;
 pub mod selection;
 pub mod snapshots;
-#[cfg_attr(not(test), allow(dead_code, reason = "no call revises a text yet"))]
 mod staging;
 pub mod sweeper;
 pub mod texts;
@@ -64,7 +64,7 @@ use crate::{
         ids::{ArticleName, ProjectId, ProjectName},
         revisions::ProjectUid,
     },
-    limits::{BACKUPS_MAX, LOG_AGE_DEFAULT, LOG_COMMITS_DEFAULT, RUNTIME_WORK_BYTES_MAX},
+    limits::{BACKUPS_MAX, LOG_AGE_DEFAULT, LOG_COMMITS_DEFAULT, REVISIONS_MAX, RUNTIME_WORK_BYTES_MAX},
     store::{
         engine::{Attempt, Change, Clock, Commit, Engine, Origin, Partition, Stamp},
         records::{self, ResourceChange},
@@ -134,6 +134,8 @@ pub struct App {
     /// Places for backups.
     backups: Arc<Semaphore>,
     queries: Queries,
+    /// Places for revisions of texts.
+    revisions: Semaphore,
 }
 
 impl App {
@@ -156,6 +158,7 @@ impl App {
             sweeps,
             backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
             queries: Queries::new(),
+            revisions: Semaphore::new(REVISIONS_MAX),
             clock,
             settings,
             projects: RwLock::new(projects),

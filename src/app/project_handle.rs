@@ -32,7 +32,6 @@ pub struct ProjectHandle {
     numbers: Mutex<std::ops::Range<u64>>,
     /// The label schema that was read last.
     schema: RwLock<Arc<ProjectSchema>>,
-    #[cfg_attr(not(test), allow(dead_code, reason = "no call revises a text yet"))]
     generations: Mutex<std::ops::Range<u32>>,
 }
 
@@ -126,7 +125,6 @@ impl ProjectHandle {
         Ok((first..numbers.start).map(ArticleNumber).collect())
     }
 
-    #[cfg_attr(not(test), allow(dead_code, reason = "no call revises a text yet"))]
     /// Takes a generation that was never used, for any article. They are reserved in blocks, which a restart leaves behind.
     pub(super) async fn take_generation(&self, engine: &dyn Engine) -> Result<Generation> {
         const BLOCK: u32 = 100;

@@ -291,7 +291,8 @@ impl<'p> Page<'p> {
     }
 }
 
-/// Tells what was submitted of articles that a commit brought back, and their annotations, as they stand by now, as changes
+/// Tells what was submitted of articles that a commit brought back, or carried to another text, and their annotations, as
+/// they stand by now, as changes
 /// of that commit.
 #[derive(Debug)]
 pub(super) struct Restoring {

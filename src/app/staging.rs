@@ -62,7 +62,16 @@ impl Staging {
     ///
     /// As every write.
     pub(super) async fn put(&self, rows: impl IntoIterator<Item = (Bytes, Bytes)>) -> Result<()> {
-        let mut rows = rows.into_iter().map(|(key, value)| (key, Some(value)));
+        self.change(rows.into_iter().map(|(key, value)| (key, Some(value)))).await
+    }
+
+    /// Writes and deletes rows of it, a bounded number at a time.
+    ///
+    /// # Errors
+    ///
+    /// As every write.
+    pub(super) async fn change(&self, rows: impl IntoIterator<Item = (Bytes, Option<Bytes>)>) -> Result<()> {
+        let mut rows = rows.into_iter();
         loop {
             let rows: Vec<_> = rows.by_ref().take(MAINTENANCE_ROWS_MAX).collect();
             if rows.is_empty() {

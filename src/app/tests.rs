@@ -2,6 +2,9 @@
 
 mod damage;
 mod follow;
+#[path = "../../tests/support/seeded.rs"]
+#[allow(missing_docs, dead_code, unreachable_pub, reason = "it is shared with the tests of the binary")]
+pub(in crate::app) mod seeded;
 mod staging;
 
 use std::{
@@ -144,7 +147,7 @@ impl Engine for Troubled {
 }
 
 /// Encode so little that a test can look at it: names.
-pub(super) const NAMES: Renderers = Renderers {
+pub(in crate::app) const NAMES: Renderers = Renderers {
     annotation: |article, _, annotation| article.annotation(annotation.id).to_string().into(),
     resource: |_, _, _| Bytes::new(),
     change: |_, _, _| Bytes::new(),
@@ -269,7 +272,7 @@ async fn nothing_is_read_of_a_project_once_its_delete_is_durable() {
     };
     check_missing(app.list_annotations(&query).await);
     check_missing(app.stream_all().await);
-    check_missing(app.get_article(&article("a"), true).await);
+    check_missing(app.get_article(&article("a"), 0, true).await);
     check_missing(app.get_articles(&project("p"), vec![article("a")], false).await);
     check_missing(app.list_articles(&every_article()).await);
     check_missing(app.convert_offsets(&article("a"), 0, crate::domain::text::Unit::Utf8, vec![0]).await);
@@ -346,7 +349,7 @@ async fn an_id_is_not_lost_when_a_step_is_refused() {
     app.delete_project(deletion(project("p")), Mode::Apply).await.unwrap_err();
     check_missing(app.get_project(&project("p")).await);
     app.add_project(ProjectDetails::default()).await.unwrap();
-    check_missing(app.get_article(&article("a"), false).await);
+    check_missing(app.get_article(&article("a"), 0, false).await);
     check_one_project(&app, &engine).await;
     let twin = app.add_project(ProjectDetails::default()).await.unwrap_err();
     assert!(matches!(twin.problem, Problem::ResourceExists { .. }), "{twin}");
@@ -400,7 +403,7 @@ async fn a_text_that_was_staged_in_part_is_swept() {
     // The numbers, the sweep's mark with the first chunks, the other chunks.
     engine.refuse_write(3);
     app.add_article("a", "x".repeat(8 * TEXT_STAGED_ABOVE_BYTES)).await.unwrap_err();
-    check_missing(app.get_article(&article("a"), false).await);
+    check_missing(app.get_article(&article("a"), 0, false).await);
     let staged = || keys::KeyRange { from: vec![0x22].into(), to: vec![0x41].into() };
     until_swept(&engine, partition, staged, 0).await;
 }

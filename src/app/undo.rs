@@ -6,6 +6,7 @@ use prost::Message as _;
 
 mod layers;
 mod schemas;
+mod texts;
 
 use super::{
     App,
@@ -16,6 +17,7 @@ use super::{
     label_schemas::Replacement,
     projects::ProjectHandle,
     record_bytes,
+    staging::Staging,
 };
 use crate::{
     domain::{
@@ -31,8 +33,8 @@ use crate::{
         annotation_index::Entry,
         article_table::{self, ArticlePlace, Restored},
         committer::logged,
-        engine::{Attempt, Commit, Decision, Draft, LogError, View as _},
-        keys::{self, ArticleNumber},
+        engine::{Attempt, Commit, Decision, Draft, LogError, Mode, View as _},
+        keys::{self, ArticleNumber, Generation},
         layer_table, project_table,
         records::{self, ResourceChange, StoredArticle},
     },
@@ -58,6 +60,10 @@ struct Undo {
     schema: Option<Replacement>,
     /// The revision of the schema that articles which come back were held against.
     let_back_by: Option<Revision>,
+    /// Where the text that stood before is staged, if the commit brought another one.
+    staged_before: Option<Generation>,
+    /// Whether nothing is to be written.
+    is_check: bool,
 }
 
 /// The annotations of articles that came back, as far as the log was looked at outside of the writer.
@@ -88,14 +94,23 @@ impl App {
     /// RESOURCE_NOT_FOUND, REVISION_COMPACTED, FIELD_INVALID, UNDO_CONFLICT, REQUEST_ID_REUSED; OVERLOADED when more is
     /// committed meanwhile than can be looked through.
     pub async fn undo_commit(
-        &self,
+        self: &Arc<Self>,
         project: &ProjectName,
         revision: Revision,
         attempt: Attempt,
     ) -> Result<Undone> {
         let project = self.project(project)?;
-        let commit = match self.prepare_undo(&project, revision).await {
-            Ok(undo) => self.engine.attempt(project.partition, Arc::new(undo), attempt).await?,
+        let commit = match self.prepare_undo(&project, revision, attempt.mode).await {
+            Ok((undo, staging)) => {
+                let commit = self.engine.attempt(project.partition, Arc::new(undo), attempt).await?;
+                // Otherwise it is swept: an earlier try has done it.
+                if let Some(staging) = staging
+                    && texts::switched_to(&commit, staging.generation())
+                {
+                    staging.switched();
+                }
+                commit
+            }
             Err(refusal) => self.first_try(project.partition, &attempt, refusal).await?,
         };
         let (name, uid, render, done) = (project.name(), project.uid, self.render, Arc::clone(&commit));
@@ -106,7 +121,12 @@ impl App {
         Ok(Undone { commit, changes: changes.await?? })
     }
 
-    async fn prepare_undo(&self, project: &Arc<ProjectHandle>, undone: Revision) -> Result<Undo> {
+    async fn prepare_undo(
+        self: &Arc<Self>,
+        project: &Arc<ProjectHandle>,
+        undone: Revision,
+        mode: Mode,
+    ) -> Result<(Undo, Option<Staging>)> {
         let missing = || {
             let name = format!("revision {} of {}", undone.0, project.name());
             Error::at("revision", Problem::ResourceNotFound { name })
@@ -136,8 +156,21 @@ impl App {
         let looked_at = self.look_on(project, undone, &brought_back).await?;
         let schema = self.schema_before(project, &changes).await?;
         let let_back_by = self.let_come_back(project, undone, &changes).await?;
-        let project = Arc::clone(project);
-        Ok(Undo { project, undone, changes, brought_back, looked_at, schema, let_back_by })
+        let staging = self.stage_before(project, &changes, mode).await?;
+        let staged_before = staging.as_ref().map(Staging::generation);
+        let (project, is_check) = (Arc::clone(project), mode == Mode::Check);
+        let undo = Undo {
+            project,
+            undone,
+            changes,
+            brought_back,
+            looked_at,
+            schema,
+            let_back_by,
+            staged_before,
+            is_check,
+        };
+        Ok((undo, staging))
     }
 
     /// Looks for annotations that were changed since the commit `undone` brought their articles back. Much may have been
@@ -301,9 +334,15 @@ impl Undo {
             }
             (Some(before), Some(after), Some(_)) => {
                 let restored = now(before);
-                refuse_revised(before, after)?;
-                article_table::put(draft, number, &restored)?;
-                (Some(restored), false)
+                if before.text_generation == after.text_generation {
+                    article_table::put(draft, number, &restored)?;
+                    (Some(restored), false)
+                } else {
+                    match self.undo_text(draft, number, (before, after), restored)? {
+                        Ok(restored) => (Some(restored), cascaded),
+                        Err(refused) => return Ok(Some(refused)),
+                    }
+                }
             }
             (None, Some(_), Some(current)) => {
                 let place = ArticlePlace::of(number, current);
@@ -435,20 +474,6 @@ fn in_the_way(Broken { name, refusal }: Broken) -> Result<Conflict> {
         (Problem::FieldInvalid(_), Some(name)) => Ok(conflict(name, CHANGED)),
         (_, _) => Err(refusal),
     }
-}
-
-/// Refuses to take back a new text: annotations would be of earlier revisions than they were, which whoever follows them
-/// takes for old news.
-fn refuse_revised(before: &StoredArticle, after: &StoredArticle) -> Result<()> {
-    if before.article.text.revision == after.article.text.revision {
-        return Ok(());
-    }
-    let (id, made, had) = (&before.article.id, after.article.text.revision, before.article.text.revision);
-    let what = format!(
-        "made text revision {made} of article {id}, which is not taken back; revise the article with the text of \
-         revision {had} instead"
-    );
-    Err(Error::field("revision", what))
 }
 
 fn conflict(name: String, why: &'static str) -> Conflict {

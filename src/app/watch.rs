@@ -82,7 +82,7 @@ pub struct Watch {
     /// What is told next.
     ready: VecDeque<WatchEvent>,
     snapshot: Option<Snapshot>,
-    /// A commit that brought back articles, whose annotations are told with it.
+    /// A commit that brought back articles, or revised them, whose annotations are told with it.
     restoring: Option<Restoring>,
     /// The last commit that was read, told or passed over.
     read: Revision,

@@ -10,6 +10,7 @@ use super::{
     output::Output,
     page::Page,
     render::{self, Layers, Marks, Options, Palette},
+    revise::{Revise, Revisions},
     table::{Table, moment, thousands},
 };
 use crate::{
@@ -41,6 +42,10 @@ pub(super) enum Article {
     /// A number beside a label, as in ORG₁, is what the lists below the text call the span by. ? is what nobody has
     /// looked at yet, ✗ what was rejected, ! what has to be looked at since the text was revised.
     Show(Show),
+    /// Give an article another text. Its annotations go with their words; those that cannot ask for a review.
+    Revise(Revise),
+    /// List the texts that an article has and had, and what each made of the annotations.
+    Revisions(Revisions),
     /// Delete an article.
     Delete {
         /// The project's id.
@@ -74,6 +79,9 @@ pub(super) struct Show {
     /// How spans are shown; bars on a terminal and where there are colours, brackets otherwise.
     #[arg(long, value_name = "HOW")]
     marks: Option<Marks>,
+    /// Which text, with the annotations as they stood in it; otherwise the latest.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    text_revision: u32,
     /// Only the text: byte for byte, unless it goes to a terminal.
     #[arg(long, conflicts_with_all = ["layer", "layers", "marks"])]
     plain: bool,
@@ -88,6 +96,8 @@ impl Article {
                 list(&Client::connect(server).await?, &project, filter, output).await
             }
             Self::Show(show) => show.run(server, output).await,
+            Self::Revise(revise) => revise.run(server, output).await,
+            Self::Revisions(revisions) => revisions.run(server, output).await,
             Self::Delete { project, article, force } => {
                 let client = Client::connect(server).await?;
                 let name = project.article(article).to_string();
@@ -146,14 +156,14 @@ fn row(article: v1::Article) -> [String; 5] {
 
 impl Show {
     async fn run(self, server: &Server, output: &mut Output) -> Result<(), Failure> {
-        let Self { project, article, layer, layers, marks, plain: is_plain } = self;
+        let Self { project, article, layer, layers, marks, text_revision, plain: is_plain } = self;
         if (layers, marks) == (Layers::SideBySide, Some(Marks::Brackets)) {
             let message = "layers stand side by side as bars: leave --marks out, or say --marks bars";
             return Err(Failure::Usage(message.to_owned()));
         }
         let client = Client::connect(server).await?;
         let name = project.article(article).to_string();
-        let request = v1::GetArticleRequest { name, view: v1::ArticleView::Full.into() };
+        let request = v1::GetArticleRequest { name, view: v1::ArticleView::Full.into(), text_revision };
         let article = client.call(request).await?;
         if is_plain && !output.json {
             let text = if output.is_terminal { plain(&article.text, output.width) } else { article.text };

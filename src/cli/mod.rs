@@ -22,6 +22,7 @@ mod progress;
 mod project;
 mod render;
 mod restore;
+mod revise;
 mod schema;
 mod serve;
 mod source;

@@ -57,6 +57,8 @@ calls! {
     writes articles.batch_create_articles(BatchCreateArticlesRequest) -> v1::BatchCreateArticlesResponse;
     reads articles.batch_get_articles(BatchGetArticlesRequest) -> v1::BatchGetArticlesResponse;
     reads articles.convert_offsets(ConvertOffsetsRequest) -> v1::ConvertOffsetsResponse;
+    writes articles.revise_article(ReviseArticleRequest) -> v1::ReviseArticleResponse;
+    reads articles.list_article_revisions(ListArticleRevisionsRequest) -> v1::ListArticleRevisionsResponse;
     writes annotations.create_annotation(CreateAnnotationRequest) -> v1::Annotation;
     reads annotations.get_annotation(GetAnnotationRequest) -> v1::Annotation;
     reads annotations.list_annotations(ListAnnotationsRequest) -> v1::ListAnnotationsResponse;

@@ -17,6 +17,7 @@ pub mod projects;
 mod quotes;
 pub mod reanchoring;
 pub mod requests;
+pub mod revising;
 pub mod revisions;
 pub mod schema;
 pub mod spans;

@@ -17,6 +17,8 @@
 
 mod moves;
 
+use std::ops::Deref;
+
 use self::moves::Moves;
 use super::{
     annotations::AnchoringResult,
@@ -27,9 +29,9 @@ use super::{
 
 /// Two texts of one article, compared once for all of its annotations.
 #[derive(Debug)]
-pub struct Reanchoring<'t> {
-    old: &'t Text,
-    new: &'t Text,
+pub struct Reanchoring<T> {
+    old: T,
+    new: T,
     diff: TextDiff,
     moves: Moves,
 }
@@ -63,13 +65,13 @@ impl Segment {
 const EMPTY: TextRange = TextRange { start: START, end: START };
 const START: Position = Position { utf8: 0, utf16: 0, code_points: 0 };
 
-impl<'t> Reanchoring<'t> {
+impl<T: Deref<Target = Text>> Reanchoring<T> {
     /// Compares both texts and makes what was inserted ready to be searched. See [`TextDiff::between`] for the time that
     /// it takes. Of more than 4 MiB of deleted or inserted text nothing is found moved.
     #[must_use]
-    pub fn new(old: &'t Text, new: &'t Text) -> Self {
-        let diff = TextDiff::between(old, new);
-        let moves = Moves::new(old, new, &diff);
+    pub fn new(old: T, new: T) -> Self {
+        let diff = TextDiff::between(&old, &new);
+        let moves = Moves::new(&old, &new, &diff);
         Self { old, new, diff, moves }
     }
 
@@ -119,7 +121,7 @@ impl<'t> Reanchoring<'t> {
             survivors = Some(TextRange { start: survivors.map_or(range.start, |all| all.start), ..range });
         }
         let Some(range) = survivors else {
-            return self.moves.find(self.old, self.new, span).map_or(Segment::ORPHAN, |range| Segment {
+            return self.moves.find(&self.old, &self.new, span).map_or(Segment::ORPHAN, |range| Segment {
                 result: AnchoringResult::Moved,
                 similarity: 1.0,
                 range,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::Request;
 
 use super::{
-    convert::articles as convert,
+    convert::{articles as convert, revisions},
     generated::article_service_server::ArticleService,
     reply::{Reply, reply},
 };
@@ -42,8 +42,8 @@ impl ArticleService for Articles {
 
     async fn get_article(&self, request: Request<v1::GetArticleRequest>) -> Reply<v1::Article> {
         reply(async {
-            let (name, with_text) = convert::get(request.into_inner())?;
-            self.app.get_article(&name, with_text).await.map(convert::article)
+            let (name, text_revision, with_text) = convert::get(request.into_inner())?;
+            self.app.get_article(&name, text_revision, with_text).await.map(convert::article)
         })
         .await
     }
@@ -94,6 +94,28 @@ impl ArticleService for Articles {
         reply(async {
             let (project, names, with_text) = convert::get_batch(request.into_inner())?;
             self.app.get_articles(&project, names, with_text).await.map(convert::batch)
+        })
+        .await
+    }
+
+    async fn revise_article(
+        &self,
+        request: Request<v1::ReviseArticleRequest>,
+    ) -> Reply<v1::ReviseArticleResponse> {
+        reply(async {
+            let (text, attempt) = revisions::revise(request.into_inner())?;
+            self.app.revise_article(text, attempt).await.map(revisions::revised)
+        })
+        .await
+    }
+
+    async fn list_article_revisions(
+        &self,
+        request: Request<v1::ListArticleRevisionsRequest>,
+    ) -> Reply<v1::ListArticleRevisionsResponse> {
+        reply(async {
+            let (name, page_size, page_token) = revisions::list(request.into_inner())?;
+            self.app.list_text_revisions(&name, page_size, &page_token).await.map(revisions::page)
         })
         .await
     }

@@ -244,15 +244,7 @@ fn stored(record: Record) -> Stored {
             })
         }
         Record::Commits(parts) => {
-            let commit = |CommitPart { stamp, origin, changes, continued }| stored::BackupCommit {
-                revision: stamp.revision.0,
-                commit_time_us: stamp.time.0,
-                changes,
-                continued,
-                request: origin.request.as_ref().map(records::request),
-                undone_revision: origin.undone.unwrap_or_default().0,
-            };
-            Stored::Commits(stored::BackupCommits { commits: parts.into_iter().map(commit).collect() })
+            Stored::Commits(stored::BackupCommits { commits: parts.into_iter().map(part).collect() })
         }
         Record::ProjectEnd(ProjectEnd::Deleted) => Stored::ProjectEnd(stored::BackupProjectEnd {
             deleted: true,
@@ -284,6 +276,18 @@ fn stored(record: Record) -> Stored {
                 },
             })
         }
+    }
+}
+
+fn part(part: CommitPart) -> stored::BackupCommit {
+    let CommitPart { stamp, origin, changes, continued } = part;
+    stored::BackupCommit {
+        revision: stamp.revision.0,
+        commit_time_us: stamp.time.0,
+        changes,
+        continued,
+        request: origin.request.as_ref().map(records::request),
+        undone_revision: origin.undone.unwrap_or_default().0,
     }
 }
 

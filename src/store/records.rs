@@ -73,7 +73,7 @@ pub enum ResourceChange {
         before: Option<StoredArticle>,
         /// `None` when it was deleted.
         after: Option<StoredArticle>,
-        /// Whether it had annotations that were deleted with it, or came back with it.
+        /// Whether it had annotations that were deleted with it, came back with it, or were carried to another text.
         cascaded: bool,
     },
     /// To an annotation.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    annotation_index::AnnotationIndex,
+    annotation_index::{AnnotationIndex, Entry},
     article_table::{self, ArticlePlace},
     engine::{Draft, Revision, Rows, Stamp, Timestamp, View},
     keys::{self, ArticleNumber, Generation, KeyRange},
@@ -20,6 +20,7 @@ use super::{
 use crate::domain::{
     Error, Result,
     annotations::Annotation,
+    ids::AnnotationId,
     layers::Tally,
     text_revisions::{AnchoringCounts, TextRevision},
 };
@@ -169,6 +170,39 @@ pub fn annotation_rows<'a>(
     }
     let (rows, _) = draft.into_parts();
     Ok(rows.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+}
+
+/// Changes one annotation among those that are staged for a commit that makes `text_revision`, as [`annotation_rows`] has
+/// them: to `after`, of which may be said that it is kept, or to nothing.
+///
+/// # Errors
+///
+/// As every read.
+pub fn stage(
+    draft: &mut Draft<'_>,
+    index: AnnotationIndex,
+    id: AnnotationId,
+    after: Option<(&Annotation, bool)>,
+    text_revision: u32,
+) -> Result<()> {
+    let entry = index.get(draft, id)?;
+    let before = entry.as_ref().map(Entry::annotation).transpose()?;
+    if let Some((after, is_kept)) = after {
+        let record = if is_kept {
+            records::annotation(after)
+        } else {
+            records::staged_annotation(after, text_revision)
+        };
+        let (key, value) = (SortKey::of_annotation(after), record.encode_to_vec());
+        if let (Some(entry), Some(before)) = (&entry, &before) {
+            index.replace(draft, (entry.key, Tally::of(before)), (key, Tally::of(after)), &value)?;
+        } else {
+            index.insert_again(draft, key, &value, Tally::of(after))?;
+        }
+    } else if let Some(before) = &before {
+        index.remove(draft, id, Tally::of(before))?;
+    }
+    index.refer(draft, before.as_ref(), after.map(|(after, _)| after))
 }
 
 /// The generations below this may be in use.

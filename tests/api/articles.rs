@@ -47,7 +47,7 @@ fn create(id: &str, article: v1::Article) -> v1::CreateArticleRequest {
 }
 
 fn get(name: &str) -> v1::GetArticleRequest {
-    v1::GetArticleRequest { name: name.to_owned(), view: 0 }
+    v1::GetArticleRequest { name: name.to_owned(), view: 0, text_revision: 0 }
 }
 
 fn update(article: v1::Article, paths: &[&str]) -> v1::UpdateArticleRequest {
@@ -284,7 +284,7 @@ async fn a_view_says_whether_the_text_comes_along() {
     for (view, got, in_list) in [(Unspecified, &full, &basic), (Basic, &basic, &basic), (Full, &full, &full)]
     {
         let view_number = view.into();
-        let request = v1::GetArticleRequest { name: A.to_owned(), view: view_number };
+        let request = v1::GetArticleRequest { name: A.to_owned(), view: view_number, text_revision: 0 };
         assert_eq!(client.send(request).await.unwrap(), *got, "GetArticle with {view:?}");
         assert_eq!(listed(&client, 0, view).await, slice::from_ref(in_list), "ListArticles with {view:?}");
         let request = v1::BatchGetArticlesRequest {
@@ -295,7 +295,7 @@ async fn a_view_says_whether_the_text_comes_along() {
         let answer = client.send(request).await.unwrap();
         assert_eq!(answer.articles, slice::from_ref(in_list), "BatchGetArticles with {view:?}");
     }
-    let request = v1::GetArticleRequest { name: A.to_owned(), view: 7 };
+    let request = v1::GetArticleRequest { name: A.to_owned(), view: 7, text_revision: 0 };
     check_refused(client.send(request).await, "FIELD_INVALID", "view");
 }
 

@@ -367,7 +367,7 @@ async fn a_project_that_is_created_again_is_another_one() {
         }
         let articles = v1::ListArticlesRequest { parent: P.to_owned(), ..Default::default() };
         assert_eq!(client.send(articles).await.unwrap().articles, []);
-        let article = v1::GetArticleRequest { name: A.to_owned(), view: 0 };
+        let article = v1::GetArticleRequest { name: A.to_owned(), view: 0, text_revision: 0 };
         check_refused(client.send(article).await, "RESOURCE_NOT_FOUND", "");
         check_refused(client.get(&old_annotation.name).await, "RESOURCE_NOT_FOUND", "");
         check_refused(client.send(list(A)).await, "RESOURCE_NOT_FOUND", "");
@@ -400,7 +400,7 @@ async fn the_revision_moves_with_every_commit_and_the_etag_does_not() {
     let server = Server::start();
     let mut client = server.client_with_article("some text").await;
     let before = client.send(get(P)).await.unwrap();
-    let article = v1::GetArticleRequest { name: A.to_owned(), view: 0 };
+    let article = v1::GetArticleRequest { name: A.to_owned(), view: 0, text_revision: 0 };
     let article_before = client.send(article.clone()).await.unwrap();
     let mut revision = before.revision;
     for _ in 0..3 {

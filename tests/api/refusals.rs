@@ -247,7 +247,7 @@ async fn what_does_not_fit_the_state() {
     let code = Code::InvalidArgument;
     check(&status, &Expected { code, reason: "FIELD_INVALID", field: "annotation.etag", metadata: &[] });
 
-    let gone = v1::GetArticleRequest { name: "projects/p/articles/b".to_owned(), view: 0 };
+    let gone = v1::GetArticleRequest { name: "projects/p/articles/b".to_owned(), view: 0, text_revision: 0 };
     let status = client.articles.get_article(gone).await.unwrap_err();
     let code = Code::NotFound;
     check(&status, &Expected { code, reason: "RESOURCE_NOT_FOUND", field: "", metadata: &[] });

@@ -292,7 +292,10 @@ async fn what_was_missing_is_still_missing_to_a_retry() {
     client.send(delete.clone()).await.unwrap();
     let article = client.create_article(P, "a", TEXT).await;
     client.send(delete).await.unwrap();
-    assert_eq!(client.send(v1::GetArticleRequest { name: A.to_owned(), view: 0 }).await.unwrap(), article);
+    assert_eq!(
+        client.send(v1::GetArticleRequest { name: A.to_owned(), view: 0, text_revision: 0 }).await.unwrap(),
+        article
+    );
 }
 
 /// Two writers read the same etag. One wins, and the other is told what it lost to: the resource as it is now.
@@ -313,7 +316,8 @@ async fn who_loses_a_race_gets_the_current_state_back() {
     let current = details.iter().find(|any| any.type_url.ends_with("/spandrel.v1.Annotation")).unwrap();
     assert_eq!(v1::Annotation::decode(current.value.as_slice()).unwrap(), won);
 
-    let article = client.send(v1::GetArticleRequest { name: A.to_owned(), view: 1 }).await.unwrap();
+    let article =
+        client.send(v1::GetArticleRequest { name: A.to_owned(), view: 1, text_revision: 0 }).await.unwrap();
     let request =
         v1::DeleteArticleRequest { name: A.to_owned(), etag: "old".to_owned(), ..Default::default() };
     let lost = client.send(request).await.unwrap_err();

@@ -50,7 +50,7 @@ async fn endless_stream(client: &mut Client) -> Streaming<v1::StreamAnnotationsR
 }
 
 fn get() -> v1::GetArticleRequest {
-    v1::GetArticleRequest { name: A.to_owned(), view: 0 }
+    v1::GetArticleRequest { name: A.to_owned(), view: 0, text_revision: 0 }
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_damaged_record_is_data_loss_and_the_others_are_served() {
     let mut client = server.client().await;
     let status = client.articles.get_article(get()).await.unwrap_err();
     check(&status, Code::DataLoss, "STORAGE_CORRUPT");
-    let other = v1::GetArticleRequest { name: "projects/p/articles/b".to_owned(), view: 0 };
+    let other = v1::GetArticleRequest { name: "projects/p/articles/b".to_owned(), view: 0, text_revision: 0 };
     assert_eq!(client.articles.get_article(other).await.unwrap().into_inner().text, "text");
 }
 

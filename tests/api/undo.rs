@@ -18,7 +18,7 @@ async fn head(client: &Client) -> u64 {
 }
 
 async fn article(client: &Client) -> Result<v1::Article, Status> {
-    client.send(v1::GetArticleRequest { name: A.to_owned(), view: 0 }).await
+    client.send(v1::GetArticleRequest { name: A.to_owned(), view: 0, text_revision: 0 }).await
 }
 
 async fn annotations(client: &Client) -> Vec<v1::Annotation> {

@@ -65,7 +65,7 @@ async fn every_mention_in_every_unit_is_still_there_after_the_plug_is_pulled() {
     server.kill();
     server.start_again();
     let mut client = server.client().await;
-    let request = v1::GetArticleRequest { name: ARTICLE.to_owned(), view: 0 };
+    let request = v1::GetArticleRequest { name: ARTICLE.to_owned(), view: 0, text_revision: 0 };
     let article = client.articles.get_article(request).await.unwrap().into_inner();
     assert_eq!(article.text, text);
     assert_eq!(article.text_sha256, hex::encode(Sha256::digest(text.as_bytes())));

@@ -95,7 +95,8 @@ async fn a_watch_begins_where_it_is_told() {
 #[tokio::test]
 async fn a_snapshot_is_what_is_listed_and_the_changes_follow_it() {
     let (_server, client, stored) = three_commits().await;
-    let article = v1::GetArticleRequest { name: A.to_owned(), view: v1::ArticleView::Basic.into() };
+    let article =
+        v1::GetArticleRequest { name: A.to_owned(), view: v1::ArticleView::Basic.into(), text_revision: 0 };
     let article = client.send(article).await.unwrap();
     let project = client.send(v1::GetProjectRequest { name: P.to_owned() }).await.unwrap();
     let all = [Kind::Project(project), Kind::Article(article), Kind::Annotation(stored)];

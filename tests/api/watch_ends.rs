@@ -194,7 +194,8 @@ async fn an_article_that_comes_back_brings_its_annotations_in_the_same_commit() 
     assert!(before.contains(&first));
 
     let mut late = client.watch_from(P, Start::AfterRevision(5)).await.unwrap();
-    let article = v1::GetArticleRequest { name: A.to_owned(), view: v1::ArticleView::Basic.into() };
+    let article =
+        v1::GetArticleRequest { name: A.to_owned(), view: v1::ArticleView::Basic.into(), text_revision: 0 };
     let article = Kind::Article(client.send(article).await.unwrap());
     for feed in [&mut live, &mut late] {
         let commit = feed.commit().await;

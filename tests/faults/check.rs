@@ -39,7 +39,7 @@ pub async fn read_all(client: &Client, findings: &mut Findings) -> Result<Resour
     let mut all = Resources::new();
     for project in pages_of_projects(client).await? {
         for article in pages_of_articles(client, &project.name).await? {
-            let request = v1::GetArticleRequest { name: article.name.clone(), view: 0 };
+            let request = v1::GetArticleRequest { name: article.name.clone(), view: 0, text_revision: 0 };
             let full = client.send(request).await?;
             if full.text != text_of(&full.source_uri) {
                 findings.lost.push(format!("the text of {} is another one", full.name));

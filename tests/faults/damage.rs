@@ -164,7 +164,7 @@ async fn get(client: &Client, name: &str) -> Result<Resource, Status> {
     let name = name.to_owned();
     match name.split('/').count() {
         2 => client.send(v1::GetProjectRequest { name }).await.map(Resource::Project),
-        4 => client.send(v1::GetArticleRequest { name, view: 0 }).await.map(without_text),
+        4 => client.send(v1::GetArticleRequest { name, view: 0, text_revision: 0 }).await.map(without_text),
         _ => client.get(&name).await.map(Resource::Annotation),
     }
 }

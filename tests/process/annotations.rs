@@ -196,3 +196,37 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
     check("annotation accept p a", "<ID>...");
     check("article show p a --layers side-by-side --marks brackets", "--marks bars");
 }
+
+#[tokio::test]
+async fn a_text_is_revised_and_shown_as_it_was() {
+    let terminal = Terminal::start().await;
+    terminal.annotate().await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("new.txt");
+    std::fs::write(&file, "Today IBM has its seat elsewhere. It said so.").unwrap();
+    let file = crate::command::text(&file);
+    let preview = terminal.out(&format!("article revise p a {file} --dry-run")).await;
+    let expected = [
+        "would revise projects/p/articles/a  text revision 2, 45 characters".to_owned(),
+        "annotations on spans: 2 shifted, 1 orphaned".to_owned(),
+        "2 annotations need a review".to_owned(),
+    ];
+    assert_eq!(preview.lines().take(3).collect::<Vec<_>>(), expected);
+    assert!(preview.contains(&format!("  {ARMONK}  LOC  Armonk  needs review: orphaned\n")), "{preview}");
+    assert!(terminal.out("article show p a --plain").await.starts_with("IBM has"));
+    let revised = terminal.out(&format!("article revise p a {file}")).await;
+    assert_eq!(revised, preview.replace("would revise", "revised"));
+    let (_, error) = terminal.run(1, &format!("article revise p a {file}")).await;
+    assert!(error.contains("is the text already, of text revision 2"), "{error}");
+    assert!(terminal.out("article show p a --plain").await.starts_with("Today IBM"));
+    assert_eq!(terminal.out("article show p a --plain --text-revision 1").await, TEXT);
+    let then = terminal.out("article show p a --text-revision 1").await;
+    assert!(then.contains("[Armonk") && !then.contains("needs review"), "{then}");
+    let listed = terminal.out("article revisions p a").await;
+    let lines: Vec<Vec<_>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0][..3], ["TEXT", "CHARACTERS", "MADE"]);
+    assert_eq!((lines[1][..2].to_vec(), &lines[1][3..]), (vec!["1", "39"], &["0"; 5][..]));
+    assert_eq!((lines[2][..2].to_vec(), &lines[2][3..]), (vec!["2", "45"], &["0", "2", "0", "0", "1"][..]));
+    let json = terminal.json("article revisions p a").await;
+    assert_eq!((json.len(), &json[1]["textRevision"]), (2, &Value::from(2)));
+}

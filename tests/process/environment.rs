@@ -181,7 +181,11 @@ async fn damaged_texts_are_never_answered_as_if_they_were_whole() {
         }
         let client = server.client().await;
         for (id, text) in texts() {
-            let request = v1::GetArticleRequest { name: format!("projects/p/articles/{id}"), view: 0 };
+            let request = v1::GetArticleRequest {
+                name: format!("projects/p/articles/{id}"),
+                view: 0,
+                text_revision: 0,
+            };
             match client.send(request).await {
                 Ok(article) => assert!(article.text == text, "{id} with tenth {tenth} overwritten"),
                 Err(status) => {

@@ -51,7 +51,7 @@ async fn everything(client: &mut Client) -> Vec<Value> {
         lines.push(line("Project", &project));
         let list = v1::ListArticlesRequest { parent: project.name.clone(), ..Default::default() };
         for listed in client.send(list).await.unwrap().articles {
-            let get = v1::GetArticleRequest { name: listed.name.clone(), view: 0 };
+            let get = v1::GetArticleRequest { name: listed.name.clone(), view: 0, text_revision: 0 };
             let mut article = client.send(get).await.unwrap();
             assert_eq!(hex::encode(Sha256::digest(&article.text)), article.text_sha256, "{}", article.name);
             if article.text.len() > TEXT_BYTES_KEPT {

@@ -21,6 +21,7 @@ mod environment;
 mod formats;
 mod plug;
 mod restore;
+mod revise;
 mod schemas;
 mod verify;
 mod writers;

@@ -143,7 +143,7 @@ async fn sigterm_ends_with_0_and_everything_is_there_afterwards() {
     server.start_again();
     let client = server.client().await;
     assert_eq!(client.get(&stored.name).await.unwrap(), stored);
-    let article = v1::GetArticleRequest { name: A.to_owned(), view: 0 };
+    let article = v1::GetArticleRequest { name: A.to_owned(), view: 0, text_revision: 0 };
     assert_eq!(client.send(article).await.unwrap().text, TEXT);
 }
 
@@ -169,6 +169,6 @@ async fn a_client_that_does_not_listen_is_cut_off() {
     assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
     drop(client);
     server.start_again();
-    let article = v1::GetArticleRequest { name: A.to_owned(), view: 0 };
+    let article = v1::GetArticleRequest { name: A.to_owned(), view: 0, text_revision: 0 };
     assert_eq!(server.client().await.send(article).await.unwrap().text, TEXT);
 }

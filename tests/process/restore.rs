@@ -127,7 +127,11 @@ async fn a_restore_that_is_killed_leaves_no_folder() {
         if data_dir.exists() {
             finished += 1;
             let whole = Server::start_over(&data_dir);
-            let article = v1::GetArticleRequest { name: "projects/p0/articles/a".to_owned(), view: 0 };
+            let article = v1::GetArticleRequest {
+                name: "projects/p0/articles/a".to_owned(),
+                view: 0,
+                text_revision: 0,
+            };
             assert_eq!(whole.client().await.send(article).await.unwrap().text, TEXT.repeat(30_000));
             drop(whole);
             fs::remove_dir_all(&data_dir).unwrap();
@@ -197,7 +201,8 @@ async fn a_restore_does_not_clear_what_is_served() {
     let server = Server::start_over(&beside);
     let (_, error) = spandrel(1, &["restore", text(&file), "--data-dir", text(&data_dir)]);
     assert!(error.contains("another process uses"), "{error}");
-    let article = v1::GetArticleRequest { name: "projects/p0/articles/a".to_owned(), view: 0 };
+    let article =
+        v1::GetArticleRequest { name: "projects/p0/articles/a".to_owned(), view: 0, text_revision: 0 };
     server.client().await.send(article).await.unwrap();
     drop(server);
     spandrel(0, &["restore", text(&file), "--data-dir", text(&data_dir)]);

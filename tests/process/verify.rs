@@ -11,7 +11,7 @@ use spandrel::proto::v1;
 use crate::support::{Seeded, Server, by_utf8};
 
 /// What `spandrel verify` says of this folder, within a minute.
-fn verify(data_dir: &Path, more: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn verify(data_dir: &Path, more: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = Command::new("timeout")
         .args(["60", env!("CARGO_BIN_EXE_spandrel"), "verify", "--data-dir"])
         .arg(data_dir)
@@ -24,7 +24,7 @@ fn verify(data_dir: &Path, more: &[&str]) -> (Option<i32>, String, String) {
 
 /// Expects that nothing is wrong, and that this is said of what there is.
 #[track_caller]
-fn check_whole(data_dir: &Path, what: &str) {
+pub(crate) fn check_whole(data_dir: &Path, what: &str) {
     let (code, stdout, stderr) = verify(data_dir, &[]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     assert!(stdout.contains(what) && stdout.contains("everything is as it should be"), "{stdout}");

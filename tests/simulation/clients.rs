@@ -181,7 +181,7 @@ async fn read(app: &Arc<App>, call: &Call) -> Result<Given> {
             Ok((Answer::Projects(projects.collect()), None, None))
         }
         Call::GetArticle { project, article, text } => {
-            let answered = app.get_article(&article_name(project, article), *text).await?;
+            let answered = app.get_article(&article_name(project, article), 0, *text).await?;
             Ok((articles_of(vec![answered]), None, None))
         }
         Call::GetArticles { project, articles, text } => {

@@ -190,8 +190,11 @@ impl Client {
         let view = |text: bool| if text { ArticleView::Full } else { ArticleView::Basic }.into();
         match call {
             Call::GetArticle { project, article, text } => {
-                let request =
-                    v1::GetArticleRequest { name: article_name(project, article), view: view(*text) };
+                let request = v1::GetArticleRequest {
+                    name: article_name(project, article),
+                    view: view(*text),
+                    text_revision: 0,
+                };
                 let article = self.articles.get_article(request).await?.into_inner();
                 Ok((articles_of(vec![article]), None, None))
             }

@@ -42,6 +42,8 @@ requests! {
     articles.batch_create_articles(BatchCreateArticlesRequest) -> v1::BatchCreateArticlesResponse;
     articles.batch_get_articles(BatchGetArticlesRequest) -> v1::BatchGetArticlesResponse;
     articles.convert_offsets(ConvertOffsetsRequest) -> v1::ConvertOffsetsResponse;
+    articles.revise_article(ReviseArticleRequest) -> v1::ReviseArticleResponse;
+    articles.list_article_revisions(ListArticleRevisionsRequest) -> v1::ListArticleRevisionsResponse;
     annotations.create_annotation(CreateAnnotationRequest) -> v1::Annotation;
     annotations.get_annotation(GetAnnotationRequest) -> v1::Annotation;
     annotations.list_annotations(ListAnnotationsRequest) -> v1::ListAnnotationsResponse;

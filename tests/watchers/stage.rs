@@ -135,7 +135,21 @@ pub const LINES: usize = 40;
 /// So many lines, from one of them on.
 pub fn lines(from: usize, count: usize) -> v1::Span {
     let bytes = |lines: usize| u32::try_from(lines * LINE.len()).unwrap();
-    by_utf8(bytes(from), bytes(from + count))
+    // A text may be revised meanwhile.
+    v1::Span { quote: LINE.repeat(count), ..by_utf8(bytes(from), bytes(from + count)) }
+}
+
+/// Lines that every text begins with.
+pub const FIRST_LINES: usize = 15;
+
+/// Another text for an article: a longer one, one that parts the lines, or one without most of them.
+pub fn other_text(seeded: &mut Seeded) -> String {
+    let number = seeded.number();
+    match seeded.below(3) {
+        0 => format!("{}{number}", LINE.repeat(LINES)),
+        1 => format!("{}{number}{}", LINE.repeat(LINES / 2), LINE.repeat(LINES / 2)),
+        _ => format!("{}{number}", LINE.repeat(FIRST_LINES)),
+    }
 }
 
 pub fn article_to_create(name: &str, request_id: String) -> v1::CreateArticleRequest {

@@ -8,12 +8,19 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     ledger::Told,
-    stage::{ARTICLES, LAYERS, LINES, P, Stage, article, article_to_create, lines},
+    stage::{ARTICLES, FIRST_LINES, LAYERS, LINES, P, Stage, article, article_to_create, lines, other_text},
     support::{Client, Request, Seeded, annotation, mask},
 };
 
 /// Why a request may be refused when others write, too.
-const RACES: [&str; 4] = ["RESOURCE_NOT_FOUND", "RESOURCE_EXISTS", "UNDO_CONFLICT", "ETAG_MISMATCH"];
+const RACES: [&str; 6] = [
+    "RESOURCE_NOT_FOUND",
+    "RESOURCE_EXISTS",
+    "UNDO_CONFLICT",
+    "ETAG_MISMATCH",
+    "QUOTE_MISMATCH",
+    "SPAN_OUT_OF_BOUNDS",
+];
 /// Commits of its own that a writer may undo.
 const RECENT: usize = 8;
 
@@ -54,6 +61,7 @@ impl Writer {
                 80..85 => self.describe_project().await,
                 85..88 => self.make_article().await,
                 88..91 => self.delete_article().await,
+                91..94 => self.revise().await,
                 _ => self.undo_recent().await,
             }
             if large_at.is_some_and(|at| self.stage.ledger.done() >= at) {
@@ -288,6 +296,14 @@ impl Writer {
         self.done(what, id, request, |done| (Some(done.revision), None)).await;
     }
 
+    /// Gives an article that all write to another text.
+    async fn revise(&mut self) {
+        let (name, text) = (self.some_article(), other_text(&mut self.seeded));
+        let id = self.seeded.uuid();
+        let request = v1::ReviseArticleRequest { name, text, request_id: id.clone(), ..Default::default() };
+        self.done("revise", id, request, |done| (Some(done.revision), None)).await;
+    }
+
     /// Makes what is missing of the articles that all write to, and then one last commit that no filter of theirs keeps
     /// out. Its revision.
     pub async fn finish(mut self) -> u64 {
@@ -295,7 +311,8 @@ impl Writer {
         for number in 0..ARTICLES {
             self.create_article(&article(number)).await;
             for layer in LAYERS {
-                let annotation = v1::Annotation { layer: layer.to_owned(), ..self.new_annotation() };
+                let spans = vec![lines(self.seeded.below(FIRST_LINES), 1)];
+                let annotation = v1::Annotation { layer: layer.to_owned(), ..annotation("X", spans) };
                 let (parent, annotation) = (article(number), Some(annotation));
                 let create = v1::CreateAnnotationRequest { parent, annotation, ..Default::default() };
                 writes.push(v1::Write { op: Some(Op::Create(create)) });

@@ -43,12 +43,9 @@ use super::*;
 mod busy;
 mod revised;
 mod schemas;
-#[path = "../../../tests/support/seeded.rs"]
-#[allow(missing_docs, dead_code, unreachable_pub, reason = "it is shared with the tests of the binary")]
-mod seeded;
 
+use crate::app::tests::seeded::Seeded;
 use busy::{Asked, Busy, Event, State, article, deletion, open, project};
-use seeded::Seeded;
 
 const TEXT: &str = "日本語の👍🏽 text, é and more of it";
 

@@ -34,7 +34,7 @@ impl App {
         project: &Arc<ProjectHandle>,
         changes: &[ResourceChange],
     ) -> Result<Option<Replacement>> {
-        let changed = changes.iter().find_map(|change| match change {
+        let of_schema = changes.iter().find_map(|change| match change {
             ResourceChange::LabelSchema { before, after } => Some((before.as_ref(), after.as_ref())),
             ResourceChange::Project { .. }
             | ResourceChange::Article { .. }
@@ -42,7 +42,7 @@ impl App {
             | ResourceChange::Layer { .. }
             | ResourceChange::ArticleLayer { .. } => None,
         });
-        let Some((before, after)) = changed else { return Ok(None) };
+        let Some((before, after)) = of_schema else { return Ok(None) };
         let current = self.schema_of(project).await?;
         if current.revision != after.map_or(Revision(0), |after| after.revision) {
             // It was changed since, which the decision says.

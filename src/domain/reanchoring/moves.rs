@@ -22,8 +22,8 @@ const GRAMS_SAMPLED: usize = 8;
 ///
 /// A quote is moved to where it stands in inserted text if it has four characters or more and stands once in deleted
 /// text, namely where it was, and once in inserted text. Otherwise the same is asked of the quote with what was deleted
-/// right before it and right after it, 32 characters each or fewer where the deletion begins or ends. What was inserted
-/// at two places is two texts: nothing is found across them.
+/// right before it and right after it, 32 characters each or fewer where the deletion begins or ends, together four bytes
+/// or more. What was inserted at two places is two texts: nothing is found across them.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
     deletions: Vec<TextRange>,

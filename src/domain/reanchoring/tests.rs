@@ -174,6 +174,10 @@ impl Oracle {
         if text(from, start).trim().is_empty() || text(end, until).trim().is_empty() {
             return None;
         }
+        // So little is by chance where it is.
+        if text(from, until).len() < 4 {
+            return None;
+        }
         once(&self.deleted, &text(from, until))?;
         Some(once(&self.inserted, &text(from, until))? + (start - from))
     }

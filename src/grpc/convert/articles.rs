@@ -64,14 +64,14 @@ pub fn create_batch(
     Ok((parent, articles, attempt))
 }
 
-/// What GetArticle asks for, and whether with the text.
+/// What GetArticle asks for: the article, which of its texts, and whether with that.
 ///
 /// # Errors
 ///
 /// FIELD_INVALID.
-pub fn get(request: v1::GetArticleRequest) -> Result<(ArticleName, bool)> {
-    let v1::GetArticleRequest { name, view } = request;
-    Ok((ArticleName::parse("name", &name)?, with_text(view, true)?))
+pub fn get(request: v1::GetArticleRequest) -> Result<(ArticleName, u32, bool)> {
+    let v1::GetArticleRequest { name, view, text_revision } = request;
+    Ok((ArticleName::parse("name", &name)?, text_revision, with_text(view, true)?))
 }
 
 /// What BatchGetArticles asks for, and whether with the texts.
@@ -177,13 +177,18 @@ pub fn article(answer: ArticleAnswer) -> v1::Article {
         source_uri,
         metadata: metadata.into_iter().collect(),
         text_revision,
-        text_sha256: sha256.iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}")),
+        text_sha256: hexadecimal(&sha256),
         length: Some(spans::length(length)),
         revision: revision.0,
         create_time: Some(timestamp(create_time)),
         update_time: Some(timestamp(update_time)),
         etag,
     }
+}
+
+/// A hash as clients see it.
+pub(super) fn hexadecimal(sha256: &[u8; 32]) -> String {
+    sha256.iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// A page of articles as clients see it.

@@ -11,6 +11,7 @@ pub mod label_schemas;
 pub mod layers;
 pub mod projects;
 pub mod rendering;
+pub mod revisions;
 pub mod spans;
 
 use prost::Message;

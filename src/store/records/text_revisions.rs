@@ -63,7 +63,15 @@ pub fn text_revision(stored: &StoredTextRevision) -> stored::TextRevisionRecord 
     let StoredTextRevision { text_revision, text_generation, annotation_generation } = stored;
     let TextRevision { text, revision, create_time, results } = text_revision;
     let TextIdentity { revision: _, sha256, length } = text;
-    let AnchoringCounts { unchanged, shifted, moved, modified, orphaned, needs_review } = *results;
+    let AnchoringCounts {
+        unchanged,
+        shifted,
+        moved,
+        modified,
+        orphaned,
+        needs_review,
+        relations_needing_review,
+    } = *results;
     stored::TextRevisionRecord {
         text_generation: text_generation.0,
         annotation_generation: annotation_generation.0,
@@ -79,6 +87,7 @@ pub fn text_revision(stored: &StoredTextRevision) -> stored::TextRevisionRecord 
         modified,
         orphaned,
         needs_review,
+        relations_needing_review,
     }
 }
 
@@ -103,6 +112,7 @@ pub fn read_text_revision(number: u32, record: stored::TextRevisionRecord) -> Re
         modified,
         orphaned,
         needs_review,
+        relations_needing_review,
     } = record;
     let sha256 = text_sha256.as_ref().try_into();
     let sha256 = sha256.map_err(|_| Error::corrupt("the SHA-256 of a text revision is not 32 bytes"))?;
@@ -112,7 +122,15 @@ pub fn read_text_revision(number: u32, record: stored::TextRevisionRecord) -> Re
             text: TextIdentity { revision: number, sha256, length },
             revision: Revision(revision),
             create_time: Timestamp(create_time_us),
-            results: AnchoringCounts { unchanged, shifted, moved, modified, orphaned, needs_review },
+            results: AnchoringCounts {
+                unchanged,
+                shifted,
+                moved,
+                modified,
+                orphaned,
+                needs_review,
+                relations_needing_review,
+            },
         },
         text_generation: Generation(text_generation),
         annotation_generation: Generation(annotation_generation),

@@ -73,6 +73,7 @@ fn text_revisions_keep_their_bytes() {
                 modified: 4,
                 orphaned: 5,
                 needs_review: 6,
+                relations_needing_review: 7,
             },
         },
         text_generation: Generation(9),
@@ -86,7 +87,7 @@ fn text_revisions_keep_their_bytes() {
     let found: Vec<_> = rows.0.iter().map(|(key, value)| (hex::encode(key), hex::encode(value))).collect();
     let sha256 = "22".repeat(32);
     let expected =
-        format!("080910081a20{sha256}206428643064 38ac0240054801500258036004680570 06").replace(' ', "");
+        format!("080910081a20{sha256}206428643064 38ac02400548015002580360046805700678 07").replace(' ', "");
     assert_eq!(found, [("23000000000000000700000002".to_owned(), expected)]);
     let current = article(2, Generation(9));
     assert_eq!(get(&rows, NUMBER, &current, 2), Ok(Some(stored)));
