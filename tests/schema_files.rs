@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
     reason = "a test ends where it did not get what it expected"
 )]
 
@@ -21,10 +22,11 @@ use spandrel::{
         annotations::TargetKind,
         attributes::{AttributeValue, Attributes},
         schema::{AttributeKind, LabelSchema, Said, SaidArgument},
-        text::{Text, TextRange, Unit},
+        text::{CodePointRange, Text, TextRange, Unit},
     },
     formats::{
         brat_config::{self, BratConfig, MEMBER, TRIGGER},
+        brat_standoff::{self, Argument, Line},
         label_studio_config, schema_file,
     },
 };
@@ -147,49 +149,43 @@ fn check_annotations(schema: &LabelSchema, path: &Path) -> usize {
     all.len()
 }
 
-/// <https://brat.nlplab.org/standoff.html>
 fn read(schema: &LabelSchema, path: &Path) -> BTreeMap<String, Annotated> {
     let text = Text::new(fs::read_to_string(path.with_extension("txt")).unwrap());
     let mut all: BTreeMap<String, Annotated> = BTreeMap::new();
     let mut attributes = Vec::new();
-    for (number, line) in fs::read_to_string(path).unwrap().lines().enumerate() {
-        let (id, rest) = line.split_once('\t').expect(line);
-        let said = rest.split('\t').next().unwrap();
-        let mut words = said.split_whitespace();
-        let first = words.next().expect(line);
-        let (kind, label, spans, arguments) = match &id[..1] {
-            "T" => {
-                let ranges = said.split_once(' ').expect(line).1;
-                let spans = ranges.split(';').map(|range| span(&text, range)).collect();
-                (TargetKind::Spans, first, spans, vec![])
+    for (number, line) in
+        brat_standoff::read(&fs::read_to_string(path).unwrap()).unwrap().into_iter().enumerate()
+    {
+        let written = line.to_string();
+        let relation = |id, label, arguments| (id, TargetKind::Relation, label, vec![], arguments);
+        let (id, kind, label, spans, arguments) = match line {
+            Line::Mention { id, label, ranges, .. } => {
+                let spans = ranges.into_iter().map(|range| span(&text, range)).collect();
+                (id, TargetKind::Spans, label, spans, vec![])
             }
-            "E" => {
-                let (label, trigger) = first.split_once(':').expect(line);
-                let mut arguments = vec![(TRIGGER.to_owned(), trigger.to_owned())];
-                arguments.extend(words.map(|word| argument(schema, label, word)));
-                (TargetKind::Relation, label, vec![], arguments)
+            Line::Event { id, label, trigger, arguments } => {
+                let mut all = vec![(TRIGGER.to_owned(), trigger)];
+                all.extend(self::arguments(schema, &label, arguments));
+                relation(id, label, all)
             }
-            "R" => {
-                let arguments = words.map(|word| argument(schema, first, word)).collect();
-                (TargetKind::Relation, first, vec![], arguments)
+            Line::Relation { id, label, arguments } => {
+                let arguments = self::arguments(schema, &label, arguments);
+                relation(id, label, arguments)
             }
-            "*" => {
-                let members = words.map(|id| (MEMBER.to_owned(), id.to_owned())).collect();
-                (TargetKind::Relation, first, vec![], members)
+            Line::Equivalence { label, members } => {
+                let members = members.into_iter().map(|id| (MEMBER.to_owned(), id)).collect();
+                relation(format!("*{number}"), label, members)
             }
-            "A" | "M" => {
-                let (target, value) = (words.next().expect(line), words.next());
-                attributes.push((first.to_owned(), target.to_owned(), value.map(str::to_owned)));
+            Line::Attribute { name, target, value, .. } => {
+                attributes.push((name, target, value));
                 continue;
             }
             // Notes, and references to what is elsewhere.
-            "#" | "N" => continue,
-            _ => panic!("{line}"),
+            Line::Note { .. } | Line::Reference { .. } => continue,
         };
-        let id = if id == "*" { format!("*{number}") } else { id.to_owned() };
-        let label = label.to_owned();
         let attributes = Attributes::new();
-        assert!(all.insert(id, Annotated { kind, label, spans, attributes, arguments }).is_none(), "{line}");
+        let annotated = Annotated { kind, label, spans, attributes, arguments };
+        assert!(all.insert(id, annotated).is_none(), "{written}");
     }
     for (name, target, value) in attributes {
         let is_text = schema
@@ -204,19 +200,15 @@ fn read(schema: &LabelSchema, path: &Path) -> BTreeMap<String, Annotated> {
     all
 }
 
-fn span(text: &Text, range: &str) -> TextRange {
-    let at = |offset: &str| text.position(Unit::CodePoints, offset.parse().unwrap()).unwrap();
-    let (start, end) = range.split_once(' ').unwrap();
-    TextRange { start: at(start), end: at(end) }
+fn span(text: &Text, range: CodePointRange) -> TextRange {
+    let at = |offset: u32| text.position(Unit::CodePoints, offset).unwrap();
+    TextRange { start: at(range.start), end: at(range.end) }
 }
 
 /// `Org-Arg2:T5` is the second argument in the role `Org-Arg`.
-fn argument(schema: &LabelSchema, label: &str, word: &str) -> (String, String) {
-    let (role, id) = word.split_once(':').unwrap();
-    let roles =
-        schema.definition().labels.iter().find(|other| other.label == label).map(|label| &label.roles);
-    let is_known = roles.is_some_and(|roles| roles.iter().any(|other| other.role == role));
-    let role =
-        if is_known { role } else { role.trim_end_matches(|character: char| character.is_ascii_digit()) };
-    (role.to_owned(), id.to_owned())
+fn arguments(schema: &LabelSchema, label: &str, arguments: Vec<Argument>) -> Vec<(String, String)> {
+    let label = schema.definition().labels.iter().find(|other| other.label == label).unwrap();
+    let roles: Vec<_> = label.roles.iter().map(|role| role.role.as_str()).collect();
+    let meant = |Argument { role, id }| (brat_standoff::unnumbered(&role, &roles).to_owned(), id);
+    arguments.into_iter().map(meant).collect()
 }

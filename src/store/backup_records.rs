@@ -263,17 +263,13 @@ fn stored(record: Record) -> Stored {
             text_revision: text.text_revision.text.revision,
             record: Some(records::text_revision(&text)),
         }),
-        Record::ProjectEnd(ProjectEnd::At { head, numbers_below, generations_below }) => {
+        Record::ProjectEnd(ProjectEnd::At { head, numbers_below, generations_below: Generation(below) }) => {
             Stored::ProjectEnd(stored::BackupProjectEnd {
                 deleted: false,
                 revision: head.revision.0,
                 commit_time_us: head.time.0,
                 article_numbers_below: numbers_below,
-                generations_below: if generations_below == Generation::FIRST_STAGED {
-                    0
-                } else {
-                    generations_below.0
-                },
+                generations_below: if below == Generation::FIRST_STAGED.0 { 0 } else { below },
             })
         }
     }
