@@ -9,6 +9,8 @@
 //!
 //! The script refuses to write over a fixture: what is there is what people's folders look like.
 
+mod everything_said;
+
 use std::{
     fs,
     io::Write as _,
@@ -42,13 +44,15 @@ fn line(kind: &str, message: &impl Message) -> Value {
     json!({ kind: serde_json::to_value(message).unwrap() })
 }
 
-/// Everything that the API answers: projects, articles with their texts, annotations in document order.
+/// Everything that the API answers: projects with what hangs on them, articles with all their texts, annotations in document
+/// order.
 async fn everything(client: &mut Client) -> Vec<Value> {
     let mut lines = Vec::new();
     for project in client.send(v1::ListProjectsRequest::default()).await.unwrap().projects {
         let get = v1::GetProjectRequest { name: project.name.clone() };
         assert_eq!(client.send(get).await.unwrap(), project);
         lines.push(line("Project", &project));
+        lines.extend(everything_said::lines_of_project(client, &project.name).await);
         let list = v1::ListArticlesRequest { parent: project.name.clone(), ..Default::default() };
         for listed in client.send(list).await.unwrap().articles {
             let get = v1::GetArticleRequest { name: listed.name.clone(), view: 0, text_revision: 0 };
@@ -59,6 +63,7 @@ async fn everything(client: &mut Client) -> Vec<Value> {
             }
             assert_eq!(v1::Article { text: String::new(), ..article.clone() }, listed);
             lines.push(line("Article", &article));
+            lines.extend(everything_said::lines_of_article(client, &article).await);
             let list =
                 v1::ListAnnotationsRequest { parent: listed.name, page_size: 100, ..Default::default() };
             for annotation in client.list_all(list).await {
@@ -238,6 +243,7 @@ async fn fill(client: &mut Client) {
         client.send(delete).await.unwrap();
     }
     retry_and_undo(client).await;
+    everything_said::fill(client).await;
     // The first is too long for a packed row; the second would be, and so has no quotes.
     for (label, length) in [("MANY", 15), ("MANY UNQUOTED", 25)] {
         let spans = (0..64).map(|number| by_code_points(number * 40, number * 40 + length)).collect();
