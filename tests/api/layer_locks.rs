@@ -206,6 +206,36 @@ async fn an_article_goes_and_comes_back_with_what_was_submitted_in_it() {
 }
 
 #[tokio::test]
+async fn a_text_is_revised_whether_layers_are_submitted_or_not_and_the_counts_follow() {
+    let (_server, client) = annotated().await;
+    submit(&client, "alice").await.unwrap();
+    let text = TEXT.replace("Armonk", "the state of New York");
+    let revise = v1::ReviseArticleRequest { name: A.to_owned(), text, ..Default::default() };
+    client.send(revise).await.unwrap();
+    let counts = get(&client, "alice").await.unwrap().counts.unwrap();
+    // Armonk is lost, and what is said of where IBM is with it.
+    let expected = v1::LayerCounts {
+        spans: 2,
+        relations: 1,
+        orphans: 1,
+        accepted: 4,
+        needs_review: 2,
+        ..v1::LayerCounts::default()
+    };
+    assert_eq!(counts, expected);
+    let of_project = v1::GetLayerRequest { name: format!("{P}/layers/alice") };
+    assert_eq!(client.send(of_project).await.unwrap().counts, Some(expected));
+    check_refused(client.send(rename(1)).await, "LAYER_LOCKED", "");
+    // Copies stand where their sources do, and are to be looked at as they are.
+    let (name, destination) = (of_article("alice"), "carol".to_owned());
+    let copy = v1::CopyLayerRequest { name, destination, ..Default::default() };
+    let copied = client.send(copy).await.unwrap();
+    assert_eq!(copied.article_layer.unwrap().counts, Some(expected));
+    undo(&client, copied.revision).await.unwrap();
+    assert_eq!(all(&client, "carol").await.len(), 0);
+}
+
+#[tokio::test]
 async fn what_was_submitted_since_keeps_an_article_from_being_undone() {
     let (_server, mut client) = annotated().await;
     client.create_article(P, "b", TEXT).await;
