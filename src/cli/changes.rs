@@ -4,10 +4,12 @@
 //!     7  2026-11-25T16:49:49Z  +  annotation move/0190163d…ad91  PER         Zoë Müller
 //!     8  2026-11-25T16:50:02Z  ~  annotation move/0190163d…ad91  PER → ORG   Zoë Müller
 //!     9  2026-11-25T16:51:40Z  ~  annotation move/0190163d…ad91  ORG         Zoë Müller  state suggested → accepted
-//!    10  2026-11-25T16:52:03Z  −  article move                               move.txt  with its annotations
+//!    10  2026-11-25T16:51:58Z  +  layer move/gold                            submitted
+//!    11  2026-11-25T16:52:03Z  −  article move                               move.txt  with its annotations
 //! ```
 
 mod annotations;
+mod layers;
 
 use std::collections::HashMap;
 
@@ -212,6 +214,9 @@ fn changed(change: &v1::Change, quotes: &Quotes<'_>) -> Row {
         }
         (Some(Kind::Article(before)), Some(Kind::Article(after))) => untitled(article(before, after)),
         (Some(Kind::Project(before)), Some(Kind::Project(after))) => untitled(project(before, after)),
+        (Some(Kind::Layer(before)), Some(Kind::Layer(after))) => layers::changed(before, after),
+        (before, Some(Kind::ArticleLayer(after))) => untitled(layers::moved(before.is_some(), after)),
+        (Some(Kind::ArticleLayer(_)), None) => untitled(layers::NEVER_SUBMITTED.to_owned()),
         (_, Some(kind)) | (Some(kind), None) => standing(kind, quotes),
         (None, None) => Said::default(),
     };
@@ -255,14 +260,8 @@ fn standing(kind: &Kind, quotes: &Quotes<'_>) -> Said {
         Kind::Project(project) => untitled(shortened(&project.display_name, TEXT_COLUMNS_MAX)),
         Kind::Article(article) => untitled(shortened(&article.title, TEXT_COLUMNS_MAX)),
         Kind::LabelSchema(schema) => untitled(counted(schema.labels.len(), "label")),
-        Kind::Layer(layer) => untitled(shortened(&layer.display_name, TEXT_COLUMNS_MAX)),
-        Kind::ArticleLayer(layer) => untitled(
-            match layer.state() {
-                v1::ArticleLayerState::Submitted => "submitted",
-                v1::ArticleLayerState::Open | v1::ArticleLayerState::Unspecified => "open",
-            }
-            .to_owned(),
-        ),
+        Kind::Layer(layer) => layers::standing(layer),
+        Kind::ArticleLayer(layer) => untitled(wording::layer_state(layer.state()).to_owned()),
         Kind::Annotation(annotation) => annotations::standing(annotation, quotes),
     }
 }

@@ -282,9 +282,16 @@ fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
     let hint = match info.reason.as_str() {
         "HAS_CHILDREN" => {
             let held = details.precondition_failure().and_then(|it| it.violations.first());
-            let is_annotation = held.is_some_and(|it| it.subject.contains("/annotations/"));
-            let held = if is_annotation { "the relations that use it, too" } else { "all that it holds" };
-            format!("--force deletes {held}")
+            force_hint(held.map_or("", |it| it.subject.as_str()))
+        }
+        "LAYER_LOCKED" => {
+            let subject = &details.precondition_failure()?.violations.first()?.subject;
+            let ["projects", project, "articles", article, "layers", layer] =
+                *subject.split('/').collect::<Vec<_>>()
+            else {
+                return None;
+            };
+            format!("reopen it with: spandrel layer reopen {project} {article} {layer}")
         }
         "QUOTE_AMBIGUOUS" => "say which one with --prefix, --suffix, or a range beside the quote".to_owned(),
         "QUOTE_MISMATCH" => {
@@ -326,6 +333,19 @@ fn hint(status: &Status, details: &ErrorDetails) -> Option<String> {
     Some(hint)
 }
 
+/// What --force would do to what is not empty.
+fn force_hint(name: &str) -> String {
+    match name.split('/').collect::<Vec<_>>().as_slice() {
+        [.., "articles", _, "annotations", _] => "--force deletes the relations that use it, too".to_owned(),
+        ["projects", project, "articles", article, "layers", _] => format!(
+            "--force adds the copies to what is there; see what that is with: spandrel layer list {project} \
+             --article {article}"
+        ),
+        ["projects", _, "layers", _] => "--force deletes its annotations, too, in all articles".to_owned(),
+        _ => "--force deletes all that it holds".to_owned(),
+    }
+}
+
 /// What to do about a resource that is there, is not, or is another than it was.
 fn resource_hint(reason: &str, name: &str) -> Option<String> {
     let hint = match (reason, name.split('/').collect::<Vec<_>>().as_slice()) {
@@ -338,6 +358,19 @@ fn resource_hint(reason: &str, name: &str) -> Option<String> {
         }
         ("RESOURCE_NOT_FOUND", ["projects", project, "articles", article, "annotations", _]) => {
             format!("see what is there with: spandrel annotation list {project} {article}")
+        }
+        ("RESOURCE_EXISTS", ["projects", project, "layers", layer]) => {
+            format!("change it with: spandrel layer update {project} {layer}")
+        }
+        ("RESOURCE_NOT_FOUND", ["projects", project, "layers", layer]) => format!(
+            "declare it with: spandrel layer create {project} {layer}; see what is there with: spandrel layer list \
+             {project}"
+        ),
+        ("RESOURCE_NOT_FOUND", ["projects", project, "articles", article, "layers", _]) => {
+            format!("see what is there with: spandrel layer list {project} --article {article}")
+        }
+        ("ETAG_MISMATCH", ["projects", project, "layers", layer]) => {
+            format!("see how it is now with: spandrel layer show {project} {layer}")
         }
         ("ETAG_MISMATCH", ["projects", project, "labelSchema"]) => {
             format!("somebody changed it meanwhile: see how it is now with: spandrel schema show {project}")

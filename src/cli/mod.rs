@@ -14,6 +14,7 @@ mod changes;
 mod detail_arguments;
 mod failure;
 mod json;
+mod layer;
 mod log;
 mod output;
 mod page;
@@ -110,6 +111,9 @@ enum Ask {
     /// List, show, change, review and delete annotations.
     #[command(subcommand)]
     Annotation(annotation::Annotation),
+    /// Declare, list, submit, reopen and copy layers: each is one annotator's, or one model's, pass over the articles.
+    #[command(subcommand)]
+    Layer(layer::Layer),
     /// Show and set which labels, attributes and relations a project has.
     #[command(subcommand)]
     Schema(schema::Schema),
@@ -171,6 +175,7 @@ impl Ask {
                 Self::Article(article) => article.run(server, output).await,
                 Self::Annotate(annotate) => annotate.run(server, output).await,
                 Self::Annotation(annotation) => annotation.run(server, output).await,
+                Self::Layer(layer) => layer.run(server, output).await,
                 Self::Schema(schema) => schema.run(server, output).await,
                 Self::Watch(watch) => watch.run(server, output).await,
                 Self::Log(log) => log.run(server, output).await,
@@ -221,6 +226,15 @@ mod tests {
         check("spandrel annotation update p a x --label L", 2);
         check("spandrel article show p a --layers apart", 2);
         check("spandrel project list --server https://example.org", 2);
+        check("spandrel layer", 2);
+        check("spandrel layer list p --article a/b", 2);
+        check("spandrel layer create p l", 2);
+        check("spandrel layer create p l --kind robot", 2);
+        check("spandrel layer create p a/b --kind gold", 2);
+        check("spandrel layer update p l --metadata x", 2);
+        check("spandrel layer submit p a", 2);
+        check("spandrel layer copy p a l", 2);
+        check("spandrel layer copy p a l m --state good", 2);
         check("spandrel schema", 2);
         check("spandrel schema show p --format xml", 2);
         check("spandrel schema set p", 2);
@@ -280,6 +294,18 @@ mod tests {
         check(&format!("spandrel annotation reject demo a {id} --reason -"));
         check(&format!("spandrel annotation delete demo a {id} --force"));
         check("spandrel article show demo a --layers side-by-side --layer x --layer y");
+        check("spandrel layer list demo --json");
+        check("spandrel layer list demo --article a");
+        check("spandrel layer show demo gold --article a");
+        check("spandrel layer create demo spacy-3.8 --kind model --annotator core_web_trf --metadata a=b");
+        check("spandrel layer update demo gold --description -x --no-metadata a --etag x");
+        check("spandrel layer delete demo gold --force");
+        check("spandrel layer submit demo a gold");
+        check("spandrel layer reopen demo a gold");
+        check(
+            "spandrel layer copy demo a spacy alice --state suggested --only-state accepted --label A --label -B",
+        );
+        check("spandrel layer copy demo a spacy alice --force --dry-run --json");
         check("spandrel schema show demo --format outline");
         check("spandrel schema show projects/demo --json");
         check("spandrel schema set demo - --format label-studio --dry-run");

@@ -53,6 +53,24 @@ pub(super) fn layer(annotation: &v1::Annotation) -> String {
     }
 }
 
+/// Who makes a layer; nothing if nobody said.
+pub(super) fn layer_kind(kind: v1::LayerKind) -> &'static str {
+    match kind {
+        v1::LayerKind::Unspecified => "",
+        v1::LayerKind::Human => "human",
+        v1::LayerKind::Model => "model",
+        v1::LayerKind::Gold => "gold",
+    }
+}
+
+/// How far a layer of an article is.
+pub(super) fn layer_state(state: v1::ArticleLayerState) -> &'static str {
+    match state {
+        v1::ArticleLayerState::Submitted => "submitted",
+        v1::ArticleLayerState::Open | v1::ArticleLayerState::Unspecified => "open",
+    }
+}
+
 /// How far the review got with it.
 pub(super) fn standing(annotation: &v1::Annotation) -> Standing {
     Standing {

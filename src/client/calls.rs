@@ -66,6 +66,16 @@ calls! {
     writes annotations.delete_annotation(DeleteAnnotationRequest) -> ();
     writes annotations.batch_create_annotations(BatchCreateAnnotationsRequest) -> v1::BatchCreateAnnotationsResponse;
     writes annotations.commit_annotations(CommitAnnotationsRequest) -> v1::CommitAnnotationsResponse;
+    writes layers.create_layer(CreateLayerRequest) -> v1::Layer;
+    reads layers.get_layer(GetLayerRequest) -> v1::Layer;
+    reads layers.list_layers(ListLayersRequest) -> v1::ListLayersResponse;
+    writes layers.update_layer(UpdateLayerRequest) -> v1::Layer;
+    writes layers.delete_layer(DeleteLayerRequest) -> ();
+    reads layers.get_article_layer(GetArticleLayerRequest) -> v1::ArticleLayer;
+    reads layers.list_article_layers(ListArticleLayersRequest) -> v1::ListArticleLayersResponse;
+    writes layers.submit_layer(SubmitLayerRequest) -> v1::ArticleLayer;
+    writes layers.reopen_layer(ReopenLayerRequest) -> v1::ArticleLayer;
+    writes layers.copy_layer(CopyLayerRequest) -> v1::CopyLayerResponse;
     reads changes.list_changes(ListChangesRequest) -> v1::ListChangesResponse;
     writes changes.undo_commit(UndoCommitRequest) -> v1::UndoCommitResponse;
 }

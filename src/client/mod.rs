@@ -42,7 +42,7 @@ use crate::{
     proto::v1::{
         admin_service_client::AdminServiceClient, annotation_service_client::AnnotationServiceClient,
         article_service_client::ArticleServiceClient, change_service_client::ChangeServiceClient,
-        project_service_client::ProjectServiceClient,
+        layer_service_client::LayerServiceClient, project_service_client::ProjectServiceClient,
     },
 };
 pub use calls::Call;
@@ -167,6 +167,12 @@ impl Client {
     #[must_use]
     pub fn annotations(&self) -> AnnotationServiceClient<Channel> {
         AnnotationServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// `LayerService` as it is: nothing is tried again.
+    #[must_use]
+    pub fn layers(&self) -> LayerServiceClient<Channel> {
+        LayerServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// `ChangeService` as it is: nothing is tried again.

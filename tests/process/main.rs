@@ -19,6 +19,7 @@ mod changes;
 mod command;
 mod environment;
 mod formats;
+mod layers;
 mod plug;
 mod restore;
 mod revise;

@@ -112,6 +112,54 @@ fn a_change_is_a_line() {
     check(None, None, "+  projects/p/articles/a␛/else/x");
 }
 
+#[test]
+fn what_was_done_with_a_layer_is_said() {
+    use v1::ArticleLayerState::{Open, Submitted};
+    let check = |before: Option<Kind>, after: Option<Kind>, line: &str| {
+        let written = Lines::new(false).commit(&commit(7, 0, vec![change(before, after, false)]));
+        assert_eq!(written, format!("    7  2023-11-14T22:13:20Z  {line}\n"));
+    };
+    let layer = |kind: v1::LayerKind, display_name: &str, annotator: &str, description: &str| {
+        let [name, display_name, annotator, description] =
+            ["projects/p/layers/gold", display_name, annotator, description].map(str::to_owned);
+        let kind = kind.into();
+        Some(Kind::Layer(v1::Layer {
+            name,
+            kind,
+            display_name,
+            annotator,
+            description,
+            ..v1::Layer::default()
+        }))
+    };
+    let human = || layer(v1::LayerKind::Human, "Zoë", "zoe\u{1b}", "d");
+    check(None, human(), "+  layer gold    Zoë  human  zoe␛");
+    check(human(), None, "−  layer gold    Zoë  human  zoe␛");
+    check(None, layer(v1::LayerKind::Unspecified, "", "", "d"), "+  layer gold");
+    check(human(), human(), "~  layer gold    Zoë");
+    check(
+        human(),
+        layer(v1::LayerKind::Gold, "", "", "d"),
+        "~  layer gold    Zoë →  kind human → gold  annotator zoe␛ → none",
+    );
+    check(
+        human(),
+        layer(v1::LayerKind::Human, "Zoë", "zoe\u{1b}", ""),
+        "~  layer gold    Zoë  other description",
+    );
+
+    let of_article = |state: v1::ArticleLayerState| {
+        let (name, state) = (format!("{A}/layers/gold"), state.into());
+        Some(Kind::ArticleLayer(v1::ArticleLayer { name, state, ..v1::ArticleLayer::default() }))
+    };
+    check(None, of_article(Submitted), "+  layer move/gold    submitted");
+    check(of_article(Submitted), of_article(Open), "~  layer move/gold    reopened");
+    check(of_article(Open), of_article(Submitted), "~  layer move/gold    submitted");
+    // It comes back so with its article.
+    check(None, of_article(Open), "+  layer move/gold    open");
+    check(of_article(Submitted), None, "−  layer move/gold    not submitted any more");
+}
+
 fn check_changed(line: &str, edit: impl FnOnce(&mut v1::Annotation, &mut v1::Annotation)) {
     let Kind::Annotation(mut before) = marked("PER", "default", vec![span(0, "Zoë")]) else {
         unreachable!()
@@ -253,11 +301,24 @@ fn columns_stand_under_each_other_and_never_get_narrower() {
 #[test]
 fn what_there_is_has_its_own_revisions() {
     let resource = |kind| v1::Resource { kind: Some(kind) };
-    let resources = vec![resource(project("Demo")), resource(article("T", "")), v1::Resource { kind: None }];
+    let layer = v1::ArticleLayer {
+        name: format!("{A}/layers/gold"),
+        state: v1::ArticleLayerState::Open.into(),
+        submit_time: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }),
+        revision: 8,
+        ..v1::ArticleLayer::default()
+    };
+    let resources = vec![
+        resource(project("Demo")),
+        resource(article("T", "")),
+        v1::Resource { kind: None },
+        resource(Kind::ArticleLayer(layer)),
+    ];
     let snapshot = v1::Snapshot { revision: 9, resources, last: true };
     assert_eq!(
         Lines::new(false).snapshot(&snapshot),
-        "1,234,567    =  project         Demo\n        2    =  article move    T\n"
+        "1,234,567    =  project            Demo\n        2    =  article move       T\n        \
+         8  2023-11-14T22:13:20Z  =  layer move/gold    open\n"
     );
 }
 

@@ -56,6 +56,53 @@ fn what_to_do_about_an_annotation_is_said() {
 }
 
 #[test]
+fn what_to_do_about_a_layer_is_said() {
+    let (of_project, of_article) = ("projects/p/layers/gold", "projects/p/articles/a/layers/gold");
+    let precondition = |name: &str, subject: &str| {
+        let mut details = reason(name, &[]);
+        details.add_precondition_failure_violation(name, subject, "");
+        details
+    };
+    let resource = |name: &str, resource: &str| {
+        let mut details = reason(name, &[]);
+        details.set_resource_info("", resource, "", "");
+        details
+    };
+    let hint = |details: ErrorDetails, expected: &str| {
+        let said = refused(Code::FailedPrecondition, "no", details).message(false, false);
+        assert!(said.ends_with(&format!("  hint      {expected}\n")), "{said}");
+    };
+    hint(precondition("LAYER_LOCKED", of_article), "reopen it with: spandrel layer reopen p a gold");
+    hint(precondition("HAS_CHILDREN", of_project), "--force deletes its annotations, too, in all articles");
+    hint(
+        precondition("HAS_CHILDREN", of_article),
+        "--force adds the copies to what is there; see what that is with: spandrel layer list p --article a",
+    );
+    hint(
+        resource("RESOURCE_NOT_FOUND", of_project),
+        "declare it with: spandrel layer create p gold; see what is there with: spandrel layer list p",
+    );
+    hint(
+        resource("RESOURCE_NOT_FOUND", of_article),
+        "see what is there with: spandrel layer list p --article a",
+    );
+    hint(resource("RESOURCE_EXISTS", of_project), "change it with: spandrel layer update p gold");
+    hint(resource("ETAG_MISMATCH", of_project), "see how it is now with: spandrel layer show p gold");
+    check(
+        &refused(
+            Code::FailedPrecondition,
+            &format!("{of_article} is submitted; reopen it to change its annotations"),
+            precondition("LAYER_LOCKED", of_article),
+        ),
+        &[
+            "error: projects/p/articles/a/layers/gold is submitted; reopen it to change its annotations",
+            "  reason  LAYER_LOCKED",
+            "  hint    reopen it with: spandrel layer reopen p a gold",
+        ],
+    );
+}
+
+#[test]
 fn a_refusal_says_the_message_the_field_the_reason_the_facts_and_what_to_do() {
     let positions = r#"[{"utf8":3,"utf16":3,"code_points":3},{"utf8":90,"utf16":80,"code_points":70}]"#;
     let mut details = reason("QUOTE_AMBIGUOUS", &[("positions", positions), ("count", "2")]);
