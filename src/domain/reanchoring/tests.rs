@@ -199,6 +199,28 @@ fn to_u32(count: usize) -> u32 {
     u32::try_from(count).unwrap()
 }
 
+/// Every span of a text whose words repeat, where random ones once found a difference.
+#[test]
+fn every_span_of_a_text_that_repeats_itself_goes_where_its_characters_go() {
+    let (old, new) = ("The The The The on on on a The sat. ", "Thee s The The The on on on a That. ");
+    let (old, new) = (Text::new(old), Text::new(new));
+    let reanchoring = Reanchoring::new(&old, &new);
+    let oracle = Oracle::new(&old, &new, reanchoring.diff());
+    for start in 0..oracle.old.len() {
+        for end in start + 1..=oracle.old.len() {
+            let span = oracle.range(0, start, end);
+            let got = reanchoring.anchor(&Anchor::from_ranges(vec![span]).unwrap());
+            let range = got.anchor.as_ref().map(|anchor| anchor.spans()[0]);
+            assert_eq!(
+                (got.result, got.similarity, range),
+                oracle.segment(start, end),
+                "{:?}",
+                old.slice(&span)
+            );
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

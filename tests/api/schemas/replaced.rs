@@ -216,7 +216,8 @@ async fn what_an_undo_brings_back_keeps_the_schema_of_today() {
     stage.force(CLOSED).await;
     let before = stage.list().await;
     let refused = stage.undo(deleted).await.unwrap_err();
-    assert_eq!(refusal(&refused).0, "SCHEMA_VIOLATED");
+    assert_eq!(refusal(&refused).0, "UNDO_CONFLICT");
+    assert!(refused.message().contains(&name(1)), "{}", refused.message());
     assert_eq!(stage.list().await, before);
     // An article comes back as it went.
     let request = v1::DeleteArticleRequest { name: A.to_owned(), force: true, ..Default::default() };
