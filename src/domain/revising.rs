@@ -7,7 +7,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    ops::Deref,
 };
 
 use super::{
@@ -20,9 +20,9 @@ use super::{
 
 /// Two texts of an article, between which its annotations are carried.
 #[derive(Debug)]
-pub struct Revising {
-    reanchoring: Reanchoring<Arc<Text>>,
-    new: Arc<Text>,
+pub struct Revising<T> {
+    reanchoring: Reanchoring<T>,
+    new: T,
     from: u32,
     to: u32,
 }
@@ -70,11 +70,11 @@ impl Outcome {
     }
 }
 
-impl Revising {
+impl<T: Deref<Target = Text> + Clone> Revising<T> {
     /// Compares the text revision `from`, which is `old`, with `to`. See [`Reanchoring::new`] for the time that it takes.
     #[must_use]
-    pub fn new((old, from): (Arc<Text>, u32), (new, to): (Arc<Text>, u32)) -> Self {
-        Self { reanchoring: Reanchoring::new(old, Arc::clone(&new)), new, from, to }
+    pub fn new((old, from): (T, u32), (new, to): (T, u32)) -> Self {
+        Self { reanchoring: Reanchoring::new(old, new.clone()), new, from, to }
     }
 
     /// The number of the new text.

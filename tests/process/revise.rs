@@ -140,7 +140,9 @@ async fn a_hundred_thousand_annotations_go_with_their_text_and_others_write_on()
 async fn a_revision_that_is_cut_off_is_there_whole_or_not_at_all() {
     const COUNT: usize = 5_000;
     let mut server = Server::start();
-    let mut seeded = Seeded::new(uuid::Uuid::new_v4().as_u64_pair().0);
+    let seed = uuid::Uuid::new_v4().as_u64_pair().0;
+    say(&format!("cut off with the seed {seed}"));
+    let mut seeded = Seeded::new(seed);
     let mut text = words(5_000);
     let client = server.client_with_article(&text).await;
     annotate(&client, &text, COUNT).await;
@@ -187,6 +189,66 @@ async fn a_revision_that_is_cut_off_is_there_whole_or_not_at_all() {
     check_backup(&server, latest, &text).await;
 }
 
+/// A backup that is made while a text is revised again and again has one of the texts, and all before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_beside_revisions_has_whole_texts() {
+    let server = Server::start();
+    let first = words(3_000);
+    let client = server.client_with_article(&first).await;
+    annotate(&client, &first, 3_000).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let reviser = {
+        let (client, stop) = (client.clone(), Arc::clone(&stop));
+        tokio::spawn(async move {
+            let mut round = 0;
+            while !stop.load(SeqCst) {
+                round += 1;
+                let text = format!("{round}: {}", words(3_000 - round % 7));
+                client.send(revise(text)).await.unwrap();
+            }
+            round
+        })
+    };
+    while article(&client, 0).await.text_revision == 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let folder = TempDir::new().unwrap();
+    let mut restored = Vec::new();
+    for round in 0..3 {
+        let file = folder.path().join(format!("{round}.backup"));
+        let data_dir = folder.path().join(format!("{round}.data"));
+        beside(0, &["--server", &server.address, "backup", path(&file)]).await;
+        beside(0, &["restore", path(&file), "--data-dir", path(&data_dir)]).await;
+        restored.push(data_dir);
+    }
+    stop.store(true, SeqCst);
+    say(&format!("{} revisions beside {} backups", reviser.await.unwrap(), restored.len()));
+    for data_dir in restored {
+        check_whole(&data_dir, "annotations");
+        let again = Server::start_over(&data_dir);
+        let again = again.client().await;
+        let latest = article(&again, 0).await.text_revision;
+        assert!(latest > 1);
+        check_texts(&client, &again, latest).await;
+    }
+}
+
+/// Expects that both have the same texts with the same annotations, up to one of them.
+async fn check_texts(client: &Client, again: &Client, latest: u32) {
+    let without_etags = |mut all: Vec<v1::Annotation>| {
+        for annotation in &mut all {
+            annotation.etag.clear();
+        }
+        all
+    };
+    for text_revision in 1..=latest {
+        let texts = (article(client, text_revision).await.text, article(again, text_revision).await.text);
+        assert_eq!(texts.0, texts.1);
+        let (expected, found) = (list(client, text_revision).await, list(again, text_revision).await);
+        assert!(without_etags(expected) == without_etags(found), "in text revision {text_revision}");
+    }
+}
+
 /// Expects that all texts go into a backup and come out of it, and that one more comes after them.
 async fn check_backup(server: &Server, latest: u32, text: &str) {
     let client = server.client().await;
@@ -197,20 +259,22 @@ async fn check_backup(server: &Server, latest: u32, text: &str) {
     check_whole(&data_dir, "annotations");
     let restored = Server::start_over(&data_dir);
     let again = restored.client().await;
-    let without_etags = |mut all: Vec<v1::Annotation>| {
-        for annotation in &mut all {
-            annotation.etag.clear();
-        }
-        all
-    };
-    for text_revision in 1..=latest {
-        let texts = (article(&client, text_revision).await.text, article(&again, text_revision).await.text);
-        assert_eq!(texts.0, texts.1);
-        let (expected, found) = (list(&client, text_revision).await, list(&again, text_revision).await);
-        assert!(without_etags(expected) == without_etags(found), "in text revision {text_revision}");
-    }
+    check_texts(&client, &again, latest).await;
     let listing = v1::ListArticleRevisionsRequest { parent: A.to_owned(), ..Default::default() };
     assert_eq!(again.send(listing.clone()).await.unwrap(), client.send(listing).await.unwrap());
+    // What was revised before is taken back after that, too.
+    let undo = v1::UndoCommitRequest {
+        parent: P.to_owned(),
+        revision: article(&again, 0).await.revision,
+        ..Default::default()
+    };
+    let undone = again.send(undo).await.unwrap();
+    assert_eq!(article(&again, 0).await.text, article(&again, latest - 1).await.text);
+    assert_eq!(list(&again, 0).await.len(), 5_000);
+    let redo =
+        v1::UndoCommitRequest { parent: P.to_owned(), revision: undone.revision, ..Default::default() };
+    again.send(redo).await.unwrap();
+    assert_eq!(article(&again, 0).await.text, text);
     // What is restored is revised as any other; and taken back.
     let revised = again.send(revise("nothing".to_owned())).await.unwrap();
     assert_eq!(revised.counts.unwrap().orphaned, 5_000);

@@ -18,6 +18,7 @@ use crate::{
         ids::{AnnotationId, ArticleName},
         revising::{Carried, Revising},
         revisions::Revision,
+        text::Text,
         text_revisions::AnchoringCounts,
     },
     limits::{LATE_ANNOTATIONS_MAX, LATE_BYTES_MAX, LATE_COMMITS_MAX},
@@ -46,7 +47,7 @@ pub(super) struct Revise {
     pub(super) new: TextIdentity,
     /// Where text and annotations are staged, if they are.
     pub(super) generation: Option<Generation>,
-    pub(super) revising: Arc<Revising>,
+    pub(super) revising: Arc<Revising<Arc<Text>>>,
     pub(super) carried: Arc<CarriedById>,
     pub(super) counts: AnchoringCounts,
     /// What was committed up to here is carried over.

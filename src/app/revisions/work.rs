@@ -23,6 +23,7 @@ use crate::{
         ids::{AnnotationId, ArticleName},
         revising::{Carried, Revising},
         revisions::Revision,
+        text::Text,
         text_revisions::AnchoringCounts,
     },
     limits::{FEED_READ_BYTES, LATE_ANNOTATIONS_MAX},
@@ -49,8 +50,8 @@ pub(super) struct Work {
     /// The article as it was when it was read.
     pub(super) before: StoredArticle,
     pub(super) new: TextIdentity,
-    text: Arc<crate::domain::text::Text>,
-    pub(super) revising: Arc<Revising>,
+    text: Arc<Text>,
+    pub(super) revising: Arc<Revising<Arc<Text>>>,
     pub(super) carried: Arc<CarriedById>,
     pub(super) counts: AnchoringCounts,
     /// What was committed up to here is carried over.
@@ -302,7 +303,7 @@ pub(super) fn changed_annotations(commits: &[Commit], number: ArticleNumber) -> 
 
 /// Carries annotations over into `carried`, which `counts` counts, and returns those of which something changes there.
 fn carry_all(
-    revising: &Revising,
+    revising: &Revising<Arc<Text>>,
     carried: &mut CarriedById,
     counts: &mut AnchoringCounts,
     changed: Changed,
