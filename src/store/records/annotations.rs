@@ -186,7 +186,7 @@ fn read_target(
 /// Encodes what the review says.
 fn state_record(state: State) -> stored::ReviewState {
     match state {
-        State::Accepted => stored::ReviewState::Accepted,
+        State::Accepted => stored::ReviewState::Unspecified,
         State::Suggested => stored::ReviewState::Suggested,
         State::Rejected => stored::ReviewState::Rejected,
     }
@@ -195,7 +195,7 @@ fn state_record(state: State) -> stored::ReviewState {
 /// Reads what the review says.
 fn read_state(number: i32) -> Result<State> {
     match stored::ReviewState::try_from(number) {
-        Ok(stored::ReviewState::Accepted) => Ok(State::Accepted),
+        Ok(stored::ReviewState::Unspecified) => Ok(State::Accepted),
         Ok(stored::ReviewState::Suggested) => Ok(State::Suggested),
         Ok(stored::ReviewState::Rejected) => Ok(State::Rejected),
         Err(_) => Err(Error::corrupt(format!("an annotation's state is {number}, which is none"))),
@@ -207,7 +207,7 @@ fn anchoring_record(anchoring: Anchoring) -> stored::AnchoringRecord {
     use stored::anchoring_record::Result as Stored;
     let Anchoring { result, similarity, from_text_revision, needs_review } = anchoring;
     let result = match result {
-        AnchoringResult::Unchanged => Stored::Unchanged,
+        AnchoringResult::Unchanged => Stored::Unspecified,
         AnchoringResult::Shifted => Stored::Shifted,
         AnchoringResult::Moved => Stored::Moved,
         AnchoringResult::Modified => Stored::Modified,
@@ -221,7 +221,7 @@ fn read_anchoring(record: stored::AnchoringRecord) -> Result<Anchoring> {
     use stored::anchoring_record::Result as Stored;
     let stored::AnchoringRecord { result: number, similarity, from_text_revision, needs_review } = record;
     let result = match Stored::try_from(number) {
-        Ok(Stored::Unchanged) => AnchoringResult::Unchanged,
+        Ok(Stored::Unspecified) => AnchoringResult::Unchanged,
         Ok(Stored::Shifted) => AnchoringResult::Shifted,
         Ok(Stored::Moved) => AnchoringResult::Moved,
         Ok(Stored::Modified) => AnchoringResult::Modified,
