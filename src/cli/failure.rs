@@ -363,8 +363,8 @@ fn resource_hint(reason: &str, name: &str) -> Option<String> {
             format!("change it with: spandrel layer update {project} {layer}")
         }
         ("RESOURCE_NOT_FOUND", ["projects", project, "layers", layer]) => format!(
-            "declare it with: spandrel layer create {project} {layer}; see what is there with: spandrel layer list \
-             {project}"
+            "declare it with: spandrel layer create {project} {layer} --kind human|model|gold; see what is there with: \
+             spandrel layer list {project}"
         ),
         ("RESOURCE_NOT_FOUND", ["projects", project, "articles", article, "layers", _]) => {
             format!("see what is there with: spandrel layer list {project} --article {article}")

@@ -97,18 +97,6 @@ fn a_change_is_a_line() {
     check(Some(article("", "en")), Some(article("", "")), "~  article move    other language");
     check(None, Some(project("")), "+  project");
     check(Some(project("")), Some(project("Demo")), "~  project    → Demo");
-    let layer = |display_name: &str| {
-        let (name, display_name) = ("projects/p/layers/gold".to_owned(), display_name.to_owned());
-        Some(Kind::Layer(v1::Layer { name, display_name, ..v1::Layer::default() }))
-    };
-    check(layer("Gold"), None, "−  layer gold    Gold");
-    let of_article = |state: v1::ArticleLayerState| {
-        let (name, state) = (format!("{A}/layers/gold"), state.into());
-        Some(Kind::ArticleLayer(v1::ArticleLayer { name, state, ..v1::ArticleLayer::default() }))
-    };
-    let (open, submitted) = (v1::ArticleLayerState::Open, v1::ArticleLayerState::Submitted);
-    check(None, of_article(submitted), "+  layer move/gold    submitted");
-    check(of_article(submitted), of_article(open), "~  layer move/gold    open");
     check(None, None, "+  projects/p/articles/a␛/else/x");
 }
 

@@ -70,7 +70,7 @@ fn what_to_do_about_a_layer_is_said() {
     };
     let hint = |details: ErrorDetails, expected: &str| {
         let said = refused(Code::FailedPrecondition, "no", details).message(false, false);
-        assert!(said.ends_with(&format!("  hint      {expected}\n")), "{said}");
+        assert!(said.contains("\n  hint ") && said.ends_with(&format!("  {expected}\n")), "{said}");
     };
     hint(precondition("LAYER_LOCKED", of_article), "reopen it with: spandrel layer reopen p a gold");
     hint(precondition("HAS_CHILDREN", of_project), "--force deletes its annotations, too, in all articles");
@@ -80,7 +80,7 @@ fn what_to_do_about_a_layer_is_said() {
     );
     hint(
         resource("RESOURCE_NOT_FOUND", of_project),
-        "declare it with: spandrel layer create p gold; see what is there with: spandrel layer list p",
+        "declare it with: spandrel layer create p gold --kind human|model|gold; see what is there with: spandrel layer list p",
     );
     hint(
         resource("RESOURCE_NOT_FOUND", of_article),

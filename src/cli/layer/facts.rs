@@ -82,21 +82,20 @@ fn head(verb: &str, layer: &v1::ArticleLayer) -> String {
     format!("{verb} {}, revision {}", printable(&layer.name), thousands(layer.revision))
 }
 
-/// `ORG 12, PER 3`, and how many labels there is no room for in so many columns.
+/// `ORG 12, PER 3`, and how many labels there is no room for in so many columns; the first is always there.
 pub(super) fn labels(labels: &[v1::LabelCount], columns: usize) -> String {
-    let mut shown = String::new();
-    for (index, v1::LabelCount { label, count }) in labels.iter().enumerate() {
-        let next = format!("{} {}", shortened(label, LABEL_COLUMNS_MAX), thousands(*count));
-        let joint = if index == 0 { "" } else { ", " };
-        let rest = labels.len() - index;
-        let more = format!(" … {} more", rest - 1);
-        let room = if rest > 1 { columns_of(&more) } else { 0 };
-        if index > 0 && columns_of(&shown) + joint.len() + columns_of(&next) + room > columns {
-            return format!("{shown} … {rest} more");
+    let counted =
+        |it: &v1::LabelCount| format!("{} {}", shortened(&it.label, LABEL_COLUMNS_MAX), thousands(it.count));
+    let first = |count: usize| {
+        let shown: Vec<_> = labels.iter().take(count).map(counted).collect();
+        match labels.len().saturating_sub(count) {
+            0 => shown.join(", "),
+            rest => format!("{} … {rest} more", shown.join(", ")),
         }
-        shown = shown + joint + &next;
-    }
-    shown
+    };
+    // Each takes a column at least.
+    let counts = (1..=labels.len().min(columns)).rev();
+    counts.map(first).find(|shown| columns_of(shown) <= columns).unwrap_or_else(|| first(1))
 }
 
 /// How many annotations of which kind there are, and how far the review is.
