@@ -222,7 +222,9 @@ impl Source {
             return Ok(false);
         }
         let index = place.annotations();
-        if self.seen.is_some_and(|seen| seen >= index.changed_revision(draft).unwrap_or_default()) {
+        if let Some(seen) = self.seen
+            && !index.is_changed_since(draft, seen, !self.all.is_empty())?
+        {
             return Ok(true);
         }
         let count = u64::try_from(self.all.len()).unwrap_or(u64::MAX);

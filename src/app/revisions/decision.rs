@@ -145,7 +145,8 @@ impl Revise {
 
     /// What was done since, carried over.
     fn late(&self, draft: &Draft<'_>) -> Result<HashMap<AnnotationId, Option<Carried>>> {
-        if self.before.annotations().changed_revision(draft)? <= self.seen {
+        let had_any = !self.carried.is_empty();
+        if !self.before.annotations().is_changed_since(draft, self.seen, had_any)? {
             return Ok(HashMap::new());
         }
         let too_much = || Error::from(Problem::Overloaded);

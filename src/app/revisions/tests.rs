@@ -205,6 +205,29 @@ async fn whenever_annotations_are_written_they_come_to_the_new_text_alike() {
     }
 }
 
+/// Once annotations came back with the new text when all of them were deleted while it was staged: an article without any
+/// does not know when the last one went.
+#[tokio::test]
+async fn what_is_deleted_in_the_last_moment_stays_deleted() {
+    for caught_up in [false, true] {
+        let mut stage = Stage::open(1).await;
+        let new = stage.new_text();
+        stage.write_some(3).await;
+        let mut work = stage.begin(&new).await;
+        work.stage().await.unwrap();
+        for id in stage.spans.clone() {
+            let op = WriteOp::Delete { id, etag: String::new(), allow_missing: false, force: true };
+            let write = Write { path: String::new(), article: stage.name.clone(), op };
+            stage.app.commit_annotations(&stage.name.parent(), vec![write], Mode::Apply).await.unwrap();
+        }
+        if caught_up {
+            work.catch_up().await.unwrap();
+        }
+        stage.commit(&work).await.unwrap();
+        assert_eq!(stage.state().await, (BTreeMap::new(), AnchoringCounts::default(), 0));
+    }
+}
+
 #[tokio::test]
 async fn too_much_in_the_last_moment_is_caught_up_with_first() {
     let mut stage = Stage::open(1).await;

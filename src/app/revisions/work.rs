@@ -167,12 +167,13 @@ impl Work {
     pub(super) async fn catch_up(&mut self) -> Result<()> {
         loop {
             let (index, still) = (self.old_index(), self.still_stands());
+            let (seen, had_any) = (self.seen, !self.carried.is_empty());
             let read = self.project.read(self.app.engine.as_ref(), move |view| {
                 still(view)?;
-                index.changed_revision(view)
+                index.is_changed_since(view, seen, had_any)
             });
             let read = read.await?;
-            if read.value <= self.seen {
+            if !read.value {
                 self.seen = read.revision;
                 return Ok(());
             }

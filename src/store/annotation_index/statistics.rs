@@ -139,6 +139,17 @@ impl AnnotationIndex {
         Ok(Revision(self.head(view)?.changed_revision))
     }
 
+    /// Whether an annotation was created, changed or deleted after `seen`, when there were any or none.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnnotationIndex`].
+    pub fn is_changed_since(&self, view: &dyn View, seen: Revision, had_any: bool) -> Result<bool> {
+        let changed = self.changed_revision(view)?;
+        // Where none is left, nothing says when the last one went.
+        Ok(changed > seen || (changed == Revision(0) && had_any))
+    }
+
     /// What the annotations stand for that were staged.
     ///
     /// # Errors
