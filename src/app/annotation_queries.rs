@@ -8,38 +8,33 @@
 use std::{mem, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::{
     App, Renderers,
-    annotation_reads::{ARTICLE_COSTS_ENTRIES, Filling, VIEW_ENTRIES_MAX, meets},
+    annotation_reads::{Filling, meets},
     calculate,
     projects::ProjectHandle,
-    revisions::{place_at, require_text},
     selection::Selection,
 };
 use crate::{
     domain::{
-        Problem, Result,
-        annotations::Annotation,
-        details::too_many,
-        filter::{AnnotationFilter, AnnotationSubject as _, SpanSet, SpanSets},
-        ids::{AnnotationId, ArticleName, ProjectName},
-        revisions::ProjectUid,
-        text::TextRange,
+        Problem, Result, annotations::Annotation, filter::SpanSets, ids::ArticleName, revisions::ProjectUid,
     },
-    limits::{
-        QUERY_COPIES_MAX, QUERY_COPY_BYTES_MAX, QUERY_SPANS_HELD_MAX, QUERY_SPANS_MAX,
-        QUERY_TURN_ANNOTATIONS_MAX, RUNTIME_WORK_BYTES_MAX,
-    },
+    limits::{QUERY_COPIES_MAX, QUERY_SPANS_HELD_MAX, QUERY_TURN_ANNOTATIONS_MAX},
     store::{
-        annotation_index::Entry,
-        article_table::{self, ArticlePlace},
-        engine::{At, View},
-        keys::{ArticleNumber, Generation},
+        engine::At,
+        keys::ArticleNumber,
         sort_key::{DocumentPosition, Section},
     },
 };
+
+mod copies;
+mod others;
+
+pub(super) use copies::Source;
+use copies::{Copied, CopiedArticle, Part};
+pub(super) use others::Others;
 
 /// What all queries together may hold.
 #[derive(Debug)]
@@ -53,22 +48,6 @@ impl Queries {
         let spans = Arc::new(Semaphore::new(QUERY_SPANS_HELD_MAX));
         Self { copies: Semaphore::new(QUERY_COPIES_MAX), spans }
     }
-}
-
-/// Where a query looks.
-#[derive(Debug, Clone)]
-pub(super) enum Source {
-    /// In one article, as it stood in a text revision.
-    Article {
-        name: ArticleName,
-        number: ArticleNumber,
-        /// 0 is the latest.
-        text_revision: u32,
-        /// The text that the window was held against, if there is one and it is the latest.
-        of_text: Option<Generation>,
-    },
-    /// In all articles of a project, in the order of their creation.
-    Project(ProjectName),
 }
 
 /// A filter with functions on its way through annotations, and what it has found.
@@ -91,60 +70,6 @@ pub(super) struct Query {
     entry: usize,
     /// What is to be copied of an article that does not fit one copy.
     part: Option<Part>,
-}
-
-/// What the functions of a filter find in an article.
-#[derive(Debug)]
-pub(super) struct Others {
-    place: ArticlePlace,
-    /// The arguments that are not gathered yet, those of the first round last.
-    rounds: Vec<Vec<usize>>,
-    /// What passes the arguments of that round, so far.
-    gathering: Vec<Gathered>,
-    sets: SpanSets,
-    spans: usize,
-    held: Option<OwnedSemaphorePermit>,
-}
-
-/// What passes an argument.
-#[derive(Debug, Default)]
-struct Gathered {
-    /// Each with where its spans end among all; they begin where those of the one before end.
-    annotations: Vec<(AnnotationId, usize)>,
-    spans: Vec<TextRange>,
-}
-
-/// Annotations as a view found them: all of some articles, or a part of one.
-#[derive(Debug, Default)]
-struct Copied {
-    articles: Vec<CopiedArticle>,
-    /// The article behind them, unless there is none.
-    next: Option<ArticleNumber>,
-}
-
-#[derive(Debug)]
-struct CopiedArticle {
-    name: ArticleName,
-    place: ArticlePlace,
-    entries: Vec<Entry>,
-    /// Whether they begin with the first.
-    begins: bool,
-    /// Whether there are more behind them.
-    goes_on: bool,
-}
-
-/// Which part of an article is to be copied, as long as its annotations are those of this place.
-#[derive(Debug, Clone, Copy)]
-struct Part {
-    place: ArticlePlace,
-    after: Option<DocumentPosition>,
-    window: Option<(u32, u32)>,
-}
-
-/// What a copy may still take.
-struct Room {
-    entries: usize,
-    bytes: usize,
 }
 
 /// How far a query has come.
@@ -354,187 +279,5 @@ impl Query {
         }
         self.part = Some(Part { place: article.place, after: self.reached.1, window: self.window });
         Ok(Outcome::NeedsPart)
-    }
-}
-
-impl Others {
-    fn new(place: ArticlePlace, filter: &AnnotationFilter) -> Self {
-        let mut rounds = filter.rounds();
-        rounds.reverse();
-        let mut others =
-            Self { place, rounds, gathering: Vec::new(), sets: SpanSets::default(), spans: 0, held: None };
-        others.begin_round();
-        others
-    }
-
-    fn begin_round(&mut self) {
-        let queries = self.rounds.last().map_or(0, Vec::len);
-        self.gathering.resize_with(queries, Gathered::default);
-    }
-
-    fn is_gathering(&self) -> bool {
-        !self.rounds.is_empty()
-    }
-
-    /// Takes the annotation into account, for each argument of the round.
-    fn gather(
-        &mut self,
-        filter: &AnnotationFilter,
-        article: &ArticleName,
-        annotation: &Annotation,
-        spans: &Arc<Semaphore>,
-    ) -> Result<()> {
-        let queries = self.rounds.last().map_or(&[][..], Vec::as_slice);
-        for (query, gathered) in queries.iter().zip(&mut self.gathering) {
-            let query = filter.inner_query(*query);
-            if query.is_some_and(|query| query.passes(article, annotation, &self.sets)) {
-                self.spans += gathered.add(annotation);
-            }
-        }
-        if self.spans > QUERY_SPANS_MAX {
-            let what = "what the functions find (narrow the filters in them)";
-            return Err(too_many("filter", what, self.spans, QUERY_SPANS_MAX, "spans"));
-        }
-        self.hold(spans)
-    }
-
-    /// Holds places for the spans, several at a time.
-    fn hold(&mut self, spans: &Arc<Semaphore>) -> Result<()> {
-        const PLACES: u32 = 1_024;
-        while self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) < self.spans {
-            let more = Arc::clone(spans).try_acquire_many_owned(PLACES).map_err(|_| Problem::Overloaded)?;
-            match &mut self.held {
-                Some(held) => held.merge(more),
-                None => self.held = Some(more),
-            }
-        }
-        Ok(())
-    }
-
-    /// Arranges what was gathered, and begins the next round.
-    fn end_round(&mut self) {
-        let queries = self.rounds.pop().unwrap_or_default();
-        for (query, gathered) in queries.into_iter().zip(mem::take(&mut self.gathering)) {
-            self.sets.put(query, gathered.set());
-        }
-        self.begin_round();
-    }
-}
-
-impl Gathered {
-    /// Adds an annotation, and returns how many spans more there are.
-    fn add(&mut self, annotation: &Annotation) -> usize {
-        // Two are enough to say that there is another one.
-        const WITHOUT_SPANS_MAX: usize = 2;
-        let spans = annotation.spans();
-        if !spans.is_empty() || self.annotations.len() < WITHOUT_SPANS_MAX {
-            self.spans.extend_from_slice(spans);
-            self.annotations.push((annotation.id, self.spans.len()));
-        }
-        spans.len()
-    }
-
-    fn set(&self) -> SpanSet {
-        let mut start = 0;
-        SpanSet::new(self.annotations.iter().map(|(id, end)| {
-            let spans = self.spans.get(start..*end).unwrap_or_default();
-            start = *end;
-            (*id, spans)
-        }))
-    }
-}
-
-impl Source {
-    /// Copies what `selection` may pass: `part` of the article, or it and those behind it, as far as they fit.
-    fn copy(
-        &self,
-        view: &dyn View,
-        selection: &Selection,
-        first: ArticleNumber,
-        part: Option<&Part>,
-    ) -> Result<Copied> {
-        let mut room = Room { entries: VIEW_ENTRIES_MAX, bytes: QUERY_COPY_BYTES_MAX };
-        let mut copied = Copied::default();
-        let part_of = |place| part.filter(|part| part.place == place);
-        match self {
-            Self::Article { name, number, text_revision, of_text } => {
-                let place = place_at(view, name, *number, *text_revision)?;
-                if let Some(generation) = of_text {
-                    require_text(view, *number, *generation)?;
-                }
-                if selection.may_be_in(view, place.annotations())? {
-                    let article = room.copy(view, name.clone(), place, part_of(place))?;
-                    copied.articles.push(article);
-                }
-            }
-            Self::Project(name) => {
-                for article in article_table::articles(view, first) {
-                    let (number, stored) = article?;
-                    if room.entries == 0 {
-                        copied.next = Some(number);
-                        break;
-                    }
-                    room.entries = room.entries.saturating_sub(ARTICLE_COSTS_ENTRIES);
-                    let place = ArticlePlace::of(number, &stored);
-                    if !selection.may_be_in(view, place.annotations())? {
-                        continue;
-                    }
-                    let name = name.article(stored.article.id);
-                    let article = room.copy(view, name, place, part_of(place))?;
-                    // A part stands alone; what does not fit behind others begins the next copy.
-                    let is_part = article.goes_on || !article.begins;
-                    if !is_part || copied.articles.is_empty() {
-                        copied.articles.push(article);
-                        copied.next = is_part.then(|| ArticleNumber(number.0.saturating_add(1)));
-                    } else {
-                        copied.next = Some(number);
-                    }
-                    if is_part {
-                        break;
-                    }
-                }
-            }
-        }
-        Ok(copied)
-    }
-}
-
-impl Room {
-    fn copy(
-        &mut self,
-        view: &dyn View,
-        name: ArticleName,
-        place: ArticlePlace,
-        part: Option<&Part>,
-    ) -> Result<CopiedArticle> {
-        let (after, window) = part.map_or((None, None), |part| (part.after, part.window));
-        let mut entries = Vec::new();
-        let mut goes_on = false;
-        for entry in place.annotations().in_document_order(view, window, after)? {
-            let entry = entry?;
-            let bytes = size_of::<Entry>() + entry.value.len();
-            if self.entries == 0 || (self.bytes < bytes && !entries.is_empty()) {
-                goes_on = true;
-                break;
-            }
-            self.entries -= 1;
-            self.bytes = self.bytes.saturating_sub(bytes);
-            entries.push(entry);
-        }
-        let begins = after.is_none() && window.is_none();
-        Ok(CopiedArticle { name, place, entries, begins, goes_on })
-    }
-}
-
-impl Copied {
-    /// What a look at it counts as, in bytes of text: little only where there is little to be looked at.
-    fn work_bytes(&self) -> usize {
-        const ANNOTATION: usize = 1_024;
-        let is_whole = |article: &CopiedArticle| article.begins && !article.goes_on;
-        if !self.articles.iter().all(is_whole) {
-            return RUNTIME_WORK_BYTES_MAX.saturating_add(1);
-        }
-        let entries: usize = self.articles.iter().map(|article| article.entries.len()).sum();
-        entries.saturating_mul(ANNOTATION)
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     domain::{
         annotations::Label,
         articles::ArticleDetails,
+        filter::AnnotationFilter,
         ids::{AnnotationName, ArticleId},
         projects::ProjectDetails,
         requests::{Method, Request, RequestId},
@@ -272,6 +273,11 @@ async fn nothing_is_read_of_a_project_once_its_delete_is_durable() {
     };
     check_missing(app.list_annotations(&query).await);
     check_missing(app.stream_all().await);
+    let filter = AnnotationFilter::parse("filter", "overlaps(*)").unwrap();
+    let selection = Arc::new(Selection { filter, ..Selection::default() });
+    let handle = app.project(&project("p")).unwrap();
+    check_missing(app.stream_annotations(&handle, &selection, StreamCursor::START).await);
+    check_missing(app.list_annotations(&AnnotationQuery { selection, ..query }).await);
     check_missing(app.get_article(&article("a"), 0, true).await);
     check_missing(app.get_articles(&project("p"), vec![article("a")], false).await);
     check_missing(app.list_articles(&every_article()).await);

@@ -288,6 +288,39 @@ async fn what_passes_is_what_a_naive_search_finds() {
 }
 
 #[tokio::test]
+async fn pages_are_one_sequence_while_others_write_what_the_filter_does_not_ask_for() {
+    let text = SENTENCE.repeat(12);
+    let length = text.chars().count();
+    let server = Server::start();
+    let mut client = server.client_with_article(&text).await;
+    fill(&client, &mut Seeded::new(9), A, length, 160).await;
+    let filter = "layer = alice AND overlaps(layer = gold AND NOT within(layer = model))";
+    let expected = client.list_all(list(filter)).await;
+    assert!(expected.len() > 10, "{expected:?}");
+    let others = server.client().await;
+    let writer = tokio::spawn(async move {
+        let mut seeded = Seeded::new(10);
+        loop {
+            let other = |seeded: &mut Seeded| v1::Annotation {
+                layer: "bob".to_owned(),
+                ..annotation("PER", spans_of(seeded, length))
+            };
+            let some = (0..20).map(|_| other(&mut seeded)).collect();
+            for gone in add(&others, A, some).await {
+                let delete = v1::DeleteAnnotationRequest { name: gone.name, ..Default::default() };
+                others.send(delete).await.unwrap();
+            }
+        }
+    });
+    for page_size in [1, 2, 5, 1_000] {
+        let request = v1::ListAnnotationsRequest { page_size, ..list(filter) };
+        assert_eq!(client.list_all(request).await, expected, "in pages of {page_size}");
+        assert_eq!(streamed(&client, stream(filter)).await, expected);
+    }
+    writer.abort();
+}
+
+#[tokio::test]
 async fn a_stream_passes_over_articles_that_have_no_such_layer() {
     let server = Server::start();
     let mut client = server.client().await;

@@ -262,7 +262,7 @@ impl AnnotationFilter {
     /// Whether it passes everything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.expression == Expression::default()
+        self.expression.is_empty()
     }
 
     /// The layer that all have that pass, if it says so: it stands outside of OR and NOT.

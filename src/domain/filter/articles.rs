@@ -126,7 +126,7 @@ impl ArticleFilter {
     /// Whether it passes everything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.expression == Expression::default()
+        self.expression.is_empty()
     }
 
     /// Whether it asks about the articles' annotations; otherwise whatever answers is never asked.

@@ -76,6 +76,11 @@ impl<T> Expression<T> {
         }
     }
 
+    /// Whether it is an empty filter's. Asked of every annotation that is listed.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::All(parts) if parts.is_empty())
+    }
+
     /// How many tests it has.
     pub(super) fn tests(&self) -> usize {
         match self {
