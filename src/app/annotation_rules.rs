@@ -129,11 +129,8 @@ impl<'t> Rules<'t> {
 
     /// The annotations that the commit writes and leaves there.
     fn kept(&self) -> Kept<'_> {
-        let kept = |touched: &'_ Touched<'t>| {
-            let after = touched.after.as_ref()?;
-            Some((touched.place.index.article(), after.id))
-        };
-        self.touched.iter().filter_map(|touched| Some((kept(touched)?, touched.after.as_ref()?))).collect()
+        let all = self.touched.iter().filter_map(|touched| touched.after.as_ref().zip(Some(touched.place)));
+        all.map(|(after, place)| ((place.index.article(), after.id), after)).collect()
     }
 
     /// Nothing that is there uses what is gone. What the commit itself writes does not go: an entry of the log says of each
@@ -145,10 +142,10 @@ impl<'t> Rules<'t> {
         let mut gone = vec![before.id];
         while let Some(id) = gone.pop() {
             let relations: Vec<_> = index.references_to(draft, id).collect::<Result<_>>()?;
+            if !force && !relations.is_empty() {
+                return Err(self.used(*place, id, &relations));
+            }
             for relation in relations {
-                if !force {
-                    return Err(self.used(draft, *place, id)?);
-                }
                 if kept.contains_key(&(index.article(), relation)) {
                     let message = format!(
                         "deletes {}, too, which this commit writes and which uses it; leave one of the two out",
@@ -173,14 +170,13 @@ impl<'t> Rules<'t> {
     }
 
     /// Says what uses an annotation.
-    fn used(&self, view: &dyn View, place: Place<'_>, id: AnnotationId) -> Result<Error> {
-        let relations: Vec<_> = place.index.references_to(view, id).collect::<Result<_>>()?;
+    fn used(&self, place: Place<'_>, id: AnnotationId, relations: &[AnnotationId]) -> Error {
         let first = relations.first().map_or_else(String::new, |first| self.name(place, *first).to_string());
         let children = match relations.len() {
             1 => format!("a relation that uses it, {first}"),
             count => format!("{count} relations that use it, {first} the first of them"),
         };
-        Ok(Problem::HasChildren { name: self.name(place, id).to_string(), children }.into())
+        Problem::HasChildren { name: self.name(place, id).to_string(), children }.into()
     }
 
     fn judge_kept(
