@@ -21,6 +21,8 @@ use crate::{
     store::engine::Attempt,
 };
 
+pub use crate::app::label_schemas::name;
+
 /// What stands after the project's name in the name of its label schema.
 const SUFFIX: &str = "/labelSchema";
 
@@ -35,12 +37,6 @@ pub fn project_of(field: &str, name: &str) -> Result<ProjectName> {
         Error::field(field, message)
     };
     ProjectName::parse(field, name.strip_suffix(SUFFIX).ok_or_else(malformed)?)
-}
-
-/// The name of a project's label schema.
-#[must_use]
-pub fn name(project: &ProjectName) -> String {
-    format!("{project}{SUFFIX}")
 }
 
 /// What UpdateLabelSchema asks for.
