@@ -100,6 +100,10 @@ pub const SETTINGS_FILE_BYTES_MAX: usize = 8 * MIB;
 pub const FILE_NAMES_MAX: usize = 256;
 /// How deep a file of settings may be nested.
 pub const FILE_DEPTH_MAX: usize = 32;
+/// A record of a file that is imported, or a file that is read as a whole: more than the longest text, with all its escapes.
+pub const EXCHANGE_RECORD_BYTES_MAX: usize = 256 * MIB;
+/// Records that wait for a quote that says what their offsets count.
+pub const UNDECIDED_RECORDS_BYTES_MAX: usize = 16 * MIB;
 /// Examples of what a format says and is not carried over.
 pub const LOSS_EXAMPLES_MAX: usize = 10;
 

@@ -26,7 +26,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("formats", &["domain", "limits"]),
     ("store", &["domain", "limits", "proto::stored"]),
     ("clock", &["domain::revisions", "store::engine"]),
-    ("app", &["domain", "limits", "store"]),
+    ("app", &["domain", "formats", "limits", "store"]),
     ("grpc", &["app", "domain", "limits", "proto::v1", "proto::DESCRIPTORS", "store::engine"]),
     ("config", &["app::LogKept", "grpc::server", "grpc::web", "limits", "telemetry"]),
     ("serve", &["app", "clock", "config", "domain", "grpc", "limits", "store", "telemetry"]),
@@ -90,6 +90,9 @@ const IMPURE: [&str; 12] = [
     "std::time",
     "std::sync",
 ];
+
+/// What `formats` use of these nevertheless: they are pure over readers and writers, and share texts.
+const PURE_ENOUGH: [&str; 2] = ["std::io", "std::sync"];
 
 /// Lines of a file.
 const LINES_WANTED: usize = 500;
@@ -302,6 +305,7 @@ fn what_belongs_in_one_place_is_nowhere_else() {
             wrong.extend(
                 IMPURE
                     .iter()
+                    .filter(|path| source.layer() == "domain" || !PURE_ENOUGH.contains(path))
                     .filter(|path| uses(path))
                     .map(|path| format!("src/{} uses {path}, and {} is pure", source.path, source.layer())),
             );

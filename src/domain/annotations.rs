@@ -10,7 +10,7 @@ use super::{
     revisions::{Etag, ProjectUid, Revision, Timestamp},
     spans::Anchor,
 };
-use crate::limits::{LABEL_BYTES_MAX, RELATION_ARGUMENTS_MAX, ROLE_BYTES_MAX};
+use crate::limits::{DERIVED_FROM_MAX, LABEL_BYTES_MAX, RELATION_ARGUMENTS_MAX, ROLE_BYTES_MAX};
 
 /// An annotation, as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -297,6 +297,32 @@ impl Relation {
         }
         Ok(Self { arguments })
     }
+}
+
+/// Checks the score in the field `field`.
+///
+/// # Errors
+///
+/// FIELD_INVALID for what is not from 0 to 1.
+pub fn score(field: &str, score: f64) -> Result<f64> {
+    if (0.0..=1.0).contains(&score) {
+        Ok(score)
+    } else {
+        Err(Error::field(field, format!("is {score}; send 0 to 1, or leave it out")))
+    }
+}
+
+/// Parses the full names in the field `field` that an annotation is derived from.
+///
+/// # Errors
+///
+/// FIELD_INVALID for what is no name; LIMIT_EXCEEDED for more than 64.
+pub fn derived_from(field: &str, names: &[String]) -> Result<Vec<AnnotationName>> {
+    if names.len() > DERIVED_FROM_MAX {
+        return Err(too_many(field, "the list", names.len(), DERIVED_FROM_MAX, "names"));
+    }
+    let parse = |(index, name): (usize, &String)| AnnotationName::parse(&format!("{field}[{index}]"), name);
+    names.iter().enumerate().map(parse).collect()
 }
 
 impl Annotation {

@@ -29,6 +29,9 @@ pub enum Problem {
     /// A field is missing, malformed, unknown or in conflict with another.
     #[error("{0}")]
     FieldInvalid(String),
+    /// A file that is imported says what its format does not allow.
+    #[error("{0}")]
+    RecordInvalid(String),
     /// Neither a range nor a quote.
     #[error("a span needs a range (utf8, utf16 or code_points), a quote, or both")]
     SpanRequired,

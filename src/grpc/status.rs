@@ -48,6 +48,7 @@ fn row(problem: &Problem) -> (Code, ErrorReason, Detail<'_>) {
     use ErrorReason as Reason;
     match problem {
         Problem::FieldInvalid(_) => (Code::InvalidArgument, Reason::FieldInvalid, Detail::Field),
+        Problem::RecordInvalid(_) => (Code::InvalidArgument, Reason::RecordInvalid, Detail::Field),
         Problem::SpanRequired => (Code::InvalidArgument, Reason::SpanRequired, Detail::Field),
         Problem::OffsetNotOnBoundary { .. } => {
             (Code::InvalidArgument, Reason::OffsetNotOnBoundary, Detail::Field)
@@ -147,6 +148,7 @@ fn facts(problem: &Problem) -> Vec<(&'static str, String)> {
         }
         Problem::EtagMismatch { current_etag, .. } => vec![("current_etag", current_etag.clone())],
         Problem::FieldInvalid(_)
+        | Problem::RecordInvalid(_)
         | Problem::SpanRequired
         | Problem::SpanEmpty
         | Problem::PageTokenInvalid(_)

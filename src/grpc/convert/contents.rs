@@ -5,8 +5,8 @@ use crate::{
     app::contents::{Content, TargetRequest},
     domain::{
         Error, Result,
-        annotations::{Anchoring, AnchoringResult, Argument, Label, Mention, Relation, State, Target},
-        details::{bounded, too_many},
+        annotations::{self, Anchoring, AnchoringResult, Argument, Label, Mention, Relation, State, Target},
+        details::bounded,
         ids::{AnnotationName, ArticleName, LayerId},
     },
     limits,
@@ -43,9 +43,9 @@ pub(super) fn parse(article: &ArticleName, annotation: v1::Annotation) -> Result
         target: target.map(|target| target_request(article, target)).transpose()?,
         attributes: attributes::parse("attributes", attributes)?,
         note: bounded("note", "the note", note, limits::NOTE_BYTES_MAX)?,
-        score: score.map(checked_score).transpose()?,
+        score: score.map(|score| annotations::score("score", score)).transpose()?,
         state: sent_state("state", state)?,
-        derived_from: parse_derived_from(&derived_from)?,
+        derived_from: annotations::derived_from("derived_from", &derived_from)?,
         text_revision,
     })
 }
@@ -75,14 +75,6 @@ fn target_request(article: &ArticleName, target: v1::annotation::Target) -> Resu
     }
 }
 
-fn checked_score(score: f64) -> Result<f64> {
-    if (0.0..=1.0).contains(&score) {
-        Ok(score)
-    } else {
-        Err(Error::field("score", format!("is {score}; send 0 to 1, or leave it out")))
-    }
-}
-
 /// The state in the field `field`; none when it was left out.
 ///
 /// # Errors
@@ -99,15 +91,6 @@ pub(super) fn sent_state(field: &str, number: i32) -> Result<Option<State>> {
             Err(Error::field(field, message))
         }
     }
-}
-
-fn parse_derived_from(names: &[String]) -> Result<Vec<AnnotationName>> {
-    if names.len() > limits::DERIVED_FROM_MAX {
-        return Err(too_many("derived_from", "the list", names.len(), limits::DERIVED_FROM_MAX, "names"));
-    }
-    let parse =
-        |(index, name): (usize, &String)| AnnotationName::parse(&format!("derived_from[{index}]"), name);
-    names.iter().enumerate().map(parse).collect()
 }
 
 /// What an annotation is about, as clients see it.
