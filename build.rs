@@ -47,6 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "spandrel/v1/layer_service.proto",
             "spandrel/v1/change_service.proto",
             "spandrel/v1/admin_service.proto",
+            "spandrel/v1/exchange_service.proto",
             "spandrel/v1/error_reason.proto",
         ])?
         .file_descriptor_set();

@@ -203,7 +203,7 @@ mod tests {
         let (id, _) = key("import-1", "gold").annotation(5, "T12");
         assert_eq!(id.to_string(), GOLDEN);
     }
-    const GOLDEN: &str = "000005fe-80d2-8da1-9400-00000000000c";
+    const GOLDEN: &str = "000005fa-6b3a-8941-9400-00000000000c";
 
     #[test]
     fn imports_and_layers_do_not_meet() {
