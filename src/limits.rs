@@ -104,6 +104,38 @@ pub const FILE_DEPTH_MAX: usize = 32;
 pub const EXCHANGE_RECORD_BYTES_MAX: usize = 256 * MIB;
 /// Records that wait for a quote that says what their offsets count.
 pub const UNDECIDED_RECORDS_BYTES_MAX: usize = 16 * MIB;
+/// Imports and exports that are under way at a time.
+pub const EXCHANGES_MAX: usize = 4;
+/// Bytes of a file in one message.
+pub const FILE_CHUNK_BYTES_MAX: usize = MIB;
+/// Bytes of a file in one message of an export.
+pub const EXPORT_CHUNK_BYTES: usize = 256 * KIB;
+/// Text that one view of an export reads; a longer one is read in views of its own.
+pub const EXPORT_VIEW_TEXT_BYTES: usize = MIB;
+/// A file's path in an import.
+pub const FILE_PATH_BYTES_MAX: usize = KIB;
+/// An import's id.
+pub const IMPORT_ID_BYTES_MAX: usize = 128;
+/// Layers that an export names.
+pub const EXPORT_LAYERS_MAX: usize = 100;
+/// What is read of an import and not yet written, in memory and roughly; one article may be larger.
+pub const IMPORT_BYTES_HELD_MAX: usize = 64 * MIB;
+/// Batches of an import that are written at a time, and messages of it that wait.
+pub const IMPORT_BATCHES_AHEAD: usize = 4;
+/// Articles of a batch.
+pub const IMPORT_BATCH_ARTICLES: usize = 64;
+/// Their texts, unless one is longer by itself.
+pub const IMPORT_BATCH_BYTES: usize = 512 * KIB;
+/// Their annotations, unless one has more by itself.
+pub const IMPORT_BATCH_ANNOTATIONS: usize = 2_000;
+/// Annotations of one commit of an import.
+pub const IMPORT_COMMIT_WRITES: usize = 500;
+/// What they would take in an answer.
+pub const IMPORT_COMMIT_BYTES: usize = MIB;
+/// Annotations of an article that are held against the label schema by an import that writes nothing.
+pub const IMPORT_CHECK_WRITES_MAX: usize = 1_000;
+/// What may be wrong with an article for such an import to find all of it.
+pub const IMPORT_CHECK_PROBLEMS_MAX: usize = 100;
 /// Examples of what a format says and is not carried over.
 pub const LOSS_EXAMPLES_MAX: usize = 10;
 

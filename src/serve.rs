@@ -16,10 +16,12 @@ use crate::{
         change_service::Changes,
         convert,
         drain::Drain,
+        exchange_service::Exchange,
         generated::{
             admin_service_server::AdminServiceServer, annotation_service_server::AnnotationServiceServer,
             article_service_server::ArticleServiceServer, change_service_server::ChangeServiceServer,
-            layer_service_server::LayerServiceServer, project_service_server::ProjectServiceServer,
+            exchange_service_server::ExchangeServiceServer, layer_service_server::LayerServiceServer,
+            project_service_server::ProjectServiceServer,
         },
         layer_service::Layers,
         project_service::Projects,
@@ -149,6 +151,7 @@ pub fn services(app: &Arc<App>, settings: Settings, drain: &Drain) -> Services {
         .with(LayerServiceServer::new(Layers::new(Arc::clone(app))))
         .with(ChangeServiceServer::new(Changes::new(Arc::clone(app), drain.clone())))
         .with(AdminServiceServer::new(Admin::new(Arc::clone(app))))
+        .with(ExchangeServiceServer::new(Exchange::new(Arc::clone(app))))
 }
 
 fn say_ready(address: SocketAddr, data_dir: &Path) {

@@ -351,7 +351,7 @@ fn written(targets: Vec<(ArticleName, Option<AnnotationId>)>, commit: &Commit) -
 
 /// Checks that the article is still there, with the text that the spans were resolved against, and says where its
 /// annotations are.
-fn require_article(draft: &Draft<'_>, article: &ArticleHandle) -> Result<AnnotationIndex> {
+pub(super) fn require_article(draft: &Draft<'_>, article: &ArticleHandle) -> Result<AnnotationIndex> {
     let missing = || Problem::ResourceNotFound { name: article.name.to_string() };
     let stored = article_table::get(draft, article.number)?.ok_or_else(missing)?;
     if stored.text_generation == article.generation {

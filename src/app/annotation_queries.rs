@@ -158,6 +158,11 @@ impl Query {
         }
     }
 
+    /// The same query, which finds what this makes of annotations.
+    pub(super) fn rendered_by(self, render: fn(&ArticleName, ProjectUid, &Annotation) -> Bytes) -> Self {
+        Self { render, ..self }
+    }
+
     /// Lets it begin behind an annotation of an article, with what was found in it, if that was kept.
     pub(super) fn go_on(
         &mut self,

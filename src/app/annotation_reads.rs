@@ -267,7 +267,7 @@ impl App {
 pub(super) const ARTICLE_COSTS_ENTRIES: usize = 8;
 
 impl Filling {
-    fn new(items: usize, bytes_max: usize) -> Self {
+    pub(super) fn new(items: usize, bytes_max: usize) -> Self {
         Self {
             items,
             bytes: 0,

@@ -22,6 +22,7 @@ use crate::{
         details::{Mask, too_many},
         errors::Standing,
         ids::{ArticleId, ArticleName, ProjectName},
+        revisions::Timestamp,
         text::Text,
     },
     limits,
@@ -45,6 +46,8 @@ pub struct NewArticle {
     pub details: ArticleDetails,
     /// Its text.
     pub text: String,
+    /// When it was created and last changed elsewhere; none for now.
+    pub times: Option<(Timestamp, Timestamp)>,
 }
 
 /// What an update of an article says.
@@ -71,6 +74,7 @@ struct Read {
     details: ArticleDetails,
     identity: TextIdentity,
     text: Arc<Text>,
+    times: Option<(Timestamp, Timestamp)>,
 }
 
 /// An article that is ready to be committed.
@@ -89,7 +93,7 @@ impl Decision for Creation {
     fn decide(&self, draft: &mut Draft<'_>) -> Result<()> {
         project_table::require(draft, &self.project.name())?;
         for Prepared { article, number, staged } in &self.articles {
-            let Read { path, id, details, identity, text } = article;
+            let Read { path, id, details, identity, text, times } = article;
             if article_table::place(draft, id)?.is_some() {
                 let name = self.project.name().article(id.clone()).to_string();
                 let field =
@@ -97,14 +101,16 @@ impl Decision for Creation {
                 return Err(Error::at(field, Problem::ResourceExists { name }));
             }
             let stamp = draft.stamp();
+            // Elsewhere may be ahead of here.
+            let (created, updated) = times.unwrap_or((stamp.time, stamp.time));
             let stored = StoredArticle {
                 article: Article {
                     id: id.clone(),
                     details: details.clone(),
                     text: *identity,
                     revision: stamp.revision,
-                    create_time: stamp.time,
-                    update_time: stamp.time,
+                    create_time: created.min(stamp.time),
+                    update_time: updated.min(stamp.time),
                 },
                 text_generation: Generation::FIRST,
                 annotation_generation: Generation::FIRST,
@@ -249,7 +255,8 @@ impl App {
         attempt: Attempt,
     ) -> Result<At<ArticleAnswer>> {
         let ArticleUpdate { name, details, text, mask: _, etag: _, allow_missing: _ } = update;
-        let new = NewArticle { path: String::new(), id: Some(name.article.clone()), details, text };
+        let new =
+            NewArticle { path: String::new(), id: Some(name.article.clone()), details, text, times: None };
         let created = self.create_articles(&name.parent(), vec![new], attempt).await?;
         let value = created.value.into_iter().next().ok_or_else(unexpected)?;
         // An update answers without the text, and a retry as the first try.
@@ -364,7 +371,7 @@ impl App {
 }
 
 fn read(new: NewArticle) -> Result<Read> {
-    let NewArticle { path, id, details, text } = new;
+    let NewArticle { path, id, details, text, times } = new;
     let id = match id {
         Some(id) => id,
         None => ArticleId::parse("article_id", &Uuid::now_v7().to_string())?,
@@ -372,7 +379,7 @@ fn read(new: NewArticle) -> Result<Read> {
     let sha256 = Sha256::digest(text.as_bytes()).into();
     let text = Arc::new(Text::new(text));
     let identity = TextIdentity { revision: 1, sha256, length: text.length() };
-    Ok(Read { path, id, details, identity, text })
+    Ok(Read { path, id, details, identity, text, times })
 }
 
 fn prepared((article, number): (Read, ArticleNumber)) -> Prepared {

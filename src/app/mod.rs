@@ -14,7 +14,9 @@ pub mod articles;
 pub mod backup;
 pub mod changes;
 pub mod contents;
+pub mod exports;
 pub mod feed;
+pub mod imports;
 pub mod label_schemas;
 pub mod layer_copies;
 mod layer_deletion;
@@ -134,6 +136,8 @@ pub struct App {
     /// Places for backups.
     backups: Arc<Semaphore>,
     queries: Queries,
+    /// Places for imports and exports.
+    exchanges: Arc<Semaphore>,
     /// Places for revisions of texts.
     revisions: Semaphore,
 }
@@ -158,6 +162,7 @@ impl App {
             sweeps,
             backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
             queries: Queries::new(),
+            exchanges: imports::places(),
             revisions: Semaphore::new(REVISIONS_MAX),
             clock,
             settings,

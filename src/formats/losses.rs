@@ -31,6 +31,20 @@ impl Losses {
         }
     }
 
+    /// Adds what was lost elsewhere.
+    pub fn merge(&mut self, other: Self) {
+        for Loss { feature, count, examples } in other.0 {
+            match self.0.iter_mut().find(|loss| loss.feature == feature) {
+                Some(loss) => {
+                    loss.count = loss.count.saturating_add(count);
+                    let room = LOSS_EXAMPLES_MAX.saturating_sub(loss.examples.len());
+                    loss.examples.extend(examples.into_iter().take(room));
+                }
+                None => self.0.push(Loss { feature, count, examples }),
+            }
+        }
+    }
+
     /// What was lost.
     #[must_use]
     pub fn into_vec(self) -> Vec<Loss> {

@@ -73,6 +73,7 @@ mod tests {
             "AnnotationService",
             "ArticleService",
             "ChangeService",
+            "ExchangeService",
             "LayerService",
             "ProjectService",
         ];

@@ -16,6 +16,7 @@ mod deadline;
 mod dispatch;
 pub mod drain;
 pub mod encoded;
+pub mod exchange_service;
 mod foreign;
 mod health;
 pub mod in_process;

@@ -101,6 +101,13 @@ fn row(problem: &Problem) -> (Code, ErrorReason, Detail<'_>) {
     }
 }
 
+/// The reason of a problem, as it is published, without the prefix of its enum.
+#[must_use]
+pub fn reason(problem: &Problem) -> &'static str {
+    let (_, reason, _) = row(problem);
+    reason.as_str_name().trim_start_matches("ERROR_REASON_")
+}
+
 /// The facts of a problem that a client's program may use.
 fn facts(problem: &Problem) -> Vec<(&'static str, String)> {
     match problem {

@@ -216,8 +216,8 @@ pub fn count_losses<'a>(
             }
             let needed = needs(annotation, &relations);
             let missing = needed.into_iter().flatten().find(|feature| !carried.contains(feature));
-            let missing =
-                missing.or_else(|| annotation.uses().any(|it| left_out.contains(&it)).then_some(Feature::Relations));
+            let missing = missing
+                .or_else(|| annotation.uses().any(|it| left_out.contains(&it)).then_some(Feature::Relations));
             if let Some(feature) = missing {
                 left_out.insert(annotation.id);
                 let example = format!("{id}/{}", annotation.id);

@@ -129,7 +129,8 @@ pub(in crate::formats) fn syntax(path: &str, before: u64, error: &serde_json::Er
 }
 
 fn array(file: &mut SourceFile<'_>, sink: &mut dyn Sink, each: Each<'_>) -> Result<(), Stopped> {
-    let (path, stem, before) = (file.path().to_owned(), file.stem().to_owned(), file.line().saturating_sub(1));
+    let (path, stem, before) =
+        (file.path().to_owned(), file.stem().to_owned(), file.line().saturating_sub(1));
     let lines = std::cell::Cell::new(file.line());
     let mut stopped = None;
     let counted = Counted { file, lines: &lines };
@@ -226,7 +227,9 @@ mod tests {
 
     #[test]
     fn three_kinds_of_files_are_read() {
-        let expected = |lines: &[u64]| lines.iter().zip([json!({"a": 1}), json!({"a": 2})]).map(|(l, v)| (*l, v)).collect();
+        let expected = |lines: &[u64]| {
+            lines.iter().zip([json!({"a": 1}), json!({"a": 2})]).map(|(l, v)| (*l, v)).collect()
+        };
         assert_eq!(read("{\"a\": 1}\n\n{\"a\": 2}"), (expected(&[1, 3]), vec![]));
         assert_eq!(read("\u{feff} [\n{\"a\": 1},\n{\n\"a\": 2}]\n"), (expected(&[2, 4]), vec![]));
         assert_eq!(read("{\n \"a\": 1\n}\n"), (expected(&[1]), vec![]));
@@ -238,7 +241,13 @@ mod tests {
     fn what_is_no_json_says_where() {
         let (values, problems) = read("{\"a\": 1}\n{\"a\" 2}\n{\"a\": 2}\n{\"a");
         assert_eq!(values.len(), 2);
-        assert_eq!(problems, ["2: is not JSON: expected `:`, at column 6", "4: is not JSON: EOF while parsing a string, at column 3"]);
+        assert_eq!(
+            problems,
+            [
+                "2: is not JSON: expected `:`, at column 6",
+                "4: is not JSON: EOF while parsing a string, at column 3"
+            ]
+        );
         let (values, problems) = read("[{\"a\": 1},\n{\"a\"");
         assert_eq!(values.len(), 1);
         assert_eq!(problems, ["2: is not JSON: EOF while parsing an object, at column 4"]);

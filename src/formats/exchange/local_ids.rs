@@ -82,7 +82,11 @@ impl LocalId {
             LETTER_AND_NUMBER => {
                 let number = payload & NUMBER_MAX;
                 let letter = u8::try_from(payload >> LETTER_SHIFT).ok()?;
-                Some(if letter == 0 { Self::Number(number) } else { Self::Numbered(char::from(letter), number) })
+                Some(if letter == 0 {
+                    Self::Number(number)
+                } else {
+                    Self::Numbered(char::from(letter), number)
+                })
             }
             SHORT_NAME => {
                 let length = u32::try_from(payload >> LENGTH_SHIFT).ok()?;
@@ -146,7 +150,8 @@ fn packed(name: &str) -> (u8, u64) {
 fn numbered(name: &str) -> Option<u64> {
     let first = name.as_bytes().first().copied().filter(u8::is_ascii)?;
     let (letter, digits) = if first.is_ascii_digit() { (0, name) } else { (first, name.get(1..)?) };
-    let canonical = digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let canonical =
+        digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
     let number = digits.parse::<u64>().ok().filter(|number| canonical && *number <= NUMBER_MAX)?;
     Some(u64::from(letter) << LETTER_SHIFT | number)
 }
@@ -170,11 +175,7 @@ mod tests {
     use super::*;
 
     fn key(import: &str, layer: &str) -> ImportKey {
-        ImportKey::new(
-            import,
-            &ArticleId::parse("", "news").unwrap(),
-            &LayerId::parse("", layer).unwrap(),
-        )
+        ImportKey::new(import, &ArticleId::parse("", "news").unwrap(), &LayerId::parse("", layer).unwrap())
     }
 
     #[test]
@@ -207,7 +208,8 @@ mod tests {
 
     #[test]
     fn imports_and_layers_do_not_meet() {
-        let ids = [("", "gold"), ("", "alice"), ("1", "gold")].map(|(import, layer)| key(import, layer).annotation(0, "T1").0);
+        let ids = [("", "gold"), ("", "alice"), ("1", "gold")]
+            .map(|(import, layer)| key(import, layer).annotation(0, "T1").0);
         assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2]);
     }
 

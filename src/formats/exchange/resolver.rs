@@ -221,14 +221,11 @@ impl Resolving {
         } = record;
         let id = ArticleId::parse("id", &id)?;
         let details = ArticleDetails::parse(title, language, source_uri, metadata)?;
-        let older_texts = older_texts.into_iter().map(|older| OlderText {
-            text: Arc::new(Text::new(older.text)),
-            create_time: older.create_time,
-        });
-        let submitted = submitted
+        let older_texts = older_texts
             .into_iter()
-            .map(|(layer, submit_time)| SubmittedLayer { layer, submit_time })
-            .collect();
+            .map(|older| OlderText { text: Arc::new(Text::new(older.text)), create_time: older.create_time });
+        let submitted =
+            submitted.into_iter().map(|(layer, submit_time)| SubmittedLayer { layer, submit_time }).collect();
         let mut article = ArticleContents {
             id,
             details,
@@ -451,7 +448,8 @@ fn request(index: usize, span: SpanRecord, unit: Unit) -> Result<SpanRequest> {
     let offset = |offset: u64| {
         let limit = usize::try_from(u32::MAX).unwrap_or(usize::MAX);
         let actual = usize::try_from(offset).unwrap_or(usize::MAX);
-        u32::try_from(offset).map_err(|_| too_many(&format!("spans[{index}]"), "the offset", actual, limit, "units"))
+        u32::try_from(offset)
+            .map_err(|_| too_many(&format!("spans[{index}]"), "the offset", actual, limit, "units"))
     };
     let (start, end) = (offset(start)?, offset(end)?);
     match unit {

@@ -228,7 +228,11 @@ impl Read for SourceFile<'_> {
 impl std::fmt::Debug for SourceFile<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { path, input: _, lines, offset, is_at_start: _ } = self;
-        f.debug_struct("SourceFile").field("path", path).field("lines", lines).field("offset", offset).finish()
+        f.debug_struct("SourceFile")
+            .field("path", path)
+            .field("lines", lines)
+            .field("offset", offset)
+            .finish()
     }
 }
 
@@ -272,7 +276,12 @@ mod tests {
         let line = |number, offset, text: &str, ending| Ok((number, offset, text.to_owned(), ending));
         assert_eq!(
             lines("\u{feff}one\r\n\ntwo\rstill\nlast".as_bytes()),
-            [line(1, 3, "one", "\r\n"), line(2, 8, "", "\n"), line(3, 9, "two\rstill", "\n"), line(4, 19, "last", "")]
+            [
+                line(1, 3, "one", "\r\n"),
+                line(2, 8, "", "\n"),
+                line(3, 9, "two\rstill", "\n"),
+                line(4, 19, "last", "")
+            ]
         );
         assert_eq!(lines(b""), []);
     }

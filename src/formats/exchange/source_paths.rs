@@ -40,7 +40,8 @@ pub fn file_path_of(id: &ArticleId, source_uri: &str) -> String {
         Some(_) | None => source_uri,
     };
     let parts_are_plain = stem.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    let characters_are_plain = !stem.chars().any(|character| character.is_control() || "\\:".contains(character));
+    let characters_are_plain =
+        !stem.chars().any(|character| character.is_control() || "\\:".contains(character));
     if parts_are_plain && characters_are_plain && article_id_of(stem) == id.as_str() {
         return stem.to_owned();
     }

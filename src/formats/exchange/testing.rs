@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, io};
 
 use super::{
-    ArticleContents, ContentsSink, FileProblem, ImportedArticle, Output, ProjectContents, Resolver, SourceFile,
-    Stopped, UnitChoice,
+    ArticleContents, ContentsSink, FileProblem, ImportedArticle, Output, ProjectContents, Resolver,
+    SourceFile, Stopped, UnitChoice,
 };
 use crate::{
     domain::{
@@ -42,7 +42,11 @@ pub(in crate::formats) fn read<B: AsRef<[u8]>>(format: Format, files: &[(&str, B
 }
 
 /// Reads files with offsets in this unit.
-pub(in crate::formats) fn read_in<B: AsRef<[u8]>>(format: Format, unit: UnitChoice, files: &[(&str, B)]) -> Read {
+pub(in crate::formats) fn read_in<B: AsRef<[u8]>>(
+    format: Format,
+    unit: UnitChoice,
+    files: &[(&str, B)],
+) -> Read {
     let mut read = Read::default();
     let mut resolver = Resolver::new(LayerId::parse("layer", LayerId::DEFAULT).unwrap(), unit, "", &mut read);
     let mut reader = format.reader();

@@ -63,7 +63,8 @@ impl Candidates {
         }
         let first = self.0.first().copied().unwrap_or(Unit::CodePoints);
         let same = |unit: Unit| spans().all(|span| place(text, span, first) == place(text, span, unit));
-        match self.0.iter().copied().find(|unit| *unit != first && !text.as_str().is_ascii() && !same(*unit)) {
+        match self.0.iter().copied().find(|unit| *unit != first && !text.as_str().is_ascii() && !same(*unit))
+        {
             Some(other) => Decided::NotYet(first, other),
             None => Decided::As(first),
         }
@@ -101,6 +102,10 @@ impl super::JoinedQuote {
     /// Whether this is what is covered.
     pub(super) fn fits(&self, covered: &[&str]) -> bool {
         let joined = covered.join(self.joiner);
-        if self.lines_as_spaces { joined.replace(['\n', '\r'], " ") == self.quote.replace(['\n', '\r'], " ") } else { joined == self.quote }
+        if self.lines_as_spaces {
+            joined.replace(['\n', '\r'], " ") == self.quote.replace(['\n', '\r'], " ")
+        } else {
+            joined == self.quote
+        }
     }
 }

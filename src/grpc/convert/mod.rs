@@ -7,6 +7,7 @@ pub mod attributes;
 pub mod backups;
 pub mod changes;
 pub mod contents;
+pub mod exchange;
 pub mod label_schemas;
 pub mod layers;
 pub mod projects;

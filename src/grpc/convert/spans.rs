@@ -61,3 +61,13 @@ pub fn unit(field: &str, unit: i32) -> Result<Unit> {
         }
     }
 }
+
+/// The unit as clients see it.
+#[must_use]
+pub fn unit_of(unit: Unit) -> v1::OffsetUnit {
+    match unit {
+        Unit::Utf8 => v1::OffsetUnit::Utf8,
+        Unit::Utf16 => v1::OffsetUnit::Utf16,
+        Unit::CodePoints => v1::OffsetUnit::CodePoints,
+    }
+}

@@ -19,7 +19,13 @@ fn article(id: &str, text: &str, annotations: Vec<AnnotationRecord>) -> ArticleR
 
 fn span(id: &str, start: u64, end: u64, quote: &str) -> AnnotationRecord {
     let target = TargetRecord::Spans(SpansRecord::one(start, end, quote));
-    AnnotationRecord { line: 7, id: id.to_owned(), label: "PER".to_owned(), target, ..AnnotationRecord::default() }
+    AnnotationRecord {
+        line: 7,
+        id: id.to_owned(),
+        label: "PER".to_owned(),
+        target,
+        ..AnnotationRecord::default()
+    }
 }
 
 fn relation_of(id: &str, arguments: &[&str]) -> AnnotationRecord {
@@ -37,7 +43,10 @@ fn quotes_say_what_offsets_count() {
     let text = "😀 Ada met Bob";
     let check = |spans: Vec<AnnotationRecord>, expected: &[&str]| {
         let read = resolve(UnitChoice::FromQuotes, vec![article("a", text, spans)]);
-        assert_eq!((read.problems.as_slice(), covered(&read).as_slice()), (&[][..], &expected.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()[..]));
+        assert_eq!(
+            (read.problems.as_slice(), covered(&read).as_slice()),
+            (&[][..], &expected.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()[..])
+        );
     };
     check(vec![span("T1", 2, 5, "Ada"), span("T2", 10, 13, "")], &["Ada", "Bob"]);
     check(vec![span("T1", 3, 6, "Ada"), span("T2", 11, 14, "")], &["Ada", "Bob"]);
@@ -53,8 +62,10 @@ fn what_comes_before_the_first_quote_waits_for_it() {
     let read = resolve(UnitChoice::FromQuotes, vec![unquoted.clone()]);
     assert_eq!(
         read.problems,
-        ["f:1: unit: the ranges of \"a\" mean other characters in code_points than in utf16, and no quote says which they \
-          count: say the unit"]
+        [
+            "f:1: unit: the ranges of \"a\" mean other characters in code_points than in utf16, and no quote says which they \
+          count: say the unit"
+        ]
     );
     let read = resolve(UnitChoice::Of(Unit::Utf16), vec![unquoted]);
     assert_eq!(covered(&read), ["Ada"]);
@@ -101,11 +112,15 @@ fn a_wrong_annotation_is_refused_alone_and_what_uses_it_with_it() {
 #[test]
 fn quotes_of_several_fragments_are_compared_joined() {
     let check = |order: [(u64, u64); 2], quote: &str, problem: Option<&str>| {
-        let spans = order.map(|(start, end)| SpanRecord { range: Some((start, end)), ..SpanRecord::default() });
+        let spans =
+            order.map(|(start, end)| SpanRecord { range: Some((start, end)), ..SpanRecord::default() });
         let joined = Some(JoinedQuote { quote: quote.to_owned(), joiner: " ", lines_as_spaces: true });
         let target = TargetRecord::Spans(SpansRecord { spans: spans.into(), joined });
         let annotation = AnnotationRecord { target, ..span("T1", 0, 0, "") };
-        let read = resolve(UnitChoice::Of(Unit::CodePoints), vec![article("a", "😀 left\nand right", vec![annotation])]);
+        let read = resolve(
+            UnitChoice::Of(Unit::CodePoints),
+            vec![article("a", "😀 left\nand right", vec![annotation])],
+        );
         match problem {
             None => assert_eq!((read.problems.len(), covered(&read)[0].as_str()), (0, "left\nand|right")),
             Some(problem) => assert!(read.problems[0].contains(problem), "{:?}", read.problems),
@@ -113,13 +128,24 @@ fn quotes_of_several_fragments_are_compared_joined() {
     };
     check([(2, 10), (11, 16)], "left and right", None);
     check([(11, 16), (2, 10)], "right left and", None);
-    check([(3, 11), (12, 16)], "left and right", Some("T1.quote: is \"left and right\", and the range covers \"eft\\nand  ight\""));
+    check(
+        [(3, 11), (12, 16)],
+        "left and right",
+        Some("T1.quote: is \"left and right\", and the range covers \"eft\\nand  ight\""),
+    );
 }
 
 #[test]
 fn the_same_record_gets_the_same_ids() {
-    let ids = |read: &Read| read.contents().flat_map(|it| &it.annotations).map(|it| it.id).collect::<Vec<_>>();
-    let record = || vec![article("a", "Ada", vec![span("", 0, 3, ""), span("", 0, 3, ""), span("long name of an id", 0, 3, "")])];
+    let ids =
+        |read: &Read| read.contents().flat_map(|it| &it.annotations).map(|it| it.id).collect::<Vec<_>>();
+    let record = || {
+        vec![article(
+            "a",
+            "Ada",
+            vec![span("", 0, 3, ""), span("", 0, 3, ""), span("long name of an id", 0, 3, "")],
+        )]
+    };
     let once = resolve(UnitChoice::FromQuotes, record());
     let again = resolve(UnitChoice::FromQuotes, record());
     assert_eq!(ids(&once), ids(&again));
