@@ -102,6 +102,18 @@ pub const FILE_NAMES_MAX: usize = 256;
 pub const FILE_DEPTH_MAX: usize = 32;
 /// A record of a file that is imported, or a file that is read as a whole: more than the longest text, with all its escapes.
 pub const EXCHANGE_RECORD_BYTES_MAX: usize = 256 * MIB;
+/// Parquet tables that wait for the one that belongs to them, together.
+pub const PARQUET_WAITING_BYTES_MAX: usize = 256 * MIB;
+/// A table of annotations, without its compression, whose rows are not in the order of its articles: all are in memory.
+pub const PARQUET_UNORDERED_BYTES_MAX: usize = 64 * MIB;
+/// A Parquet table that is written ends once it has this many bytes: whoever reads it must hold it.
+pub const PARQUET_FILE_BYTES: usize = 64 * MIB;
+/// A row group of a Parquet table: it is in memory until it is written.
+pub const PARQUET_ROW_GROUP_BYTES: usize = 16 * MIB;
+/// Its rows.
+pub const PARQUET_ROW_GROUP_ROWS: usize = 64 * KIB;
+/// Rows of a Parquet table that are read or written at a time, unless one is longer by itself.
+pub const PARQUET_BATCH_BYTES: usize = MIB;
 /// Records that wait for a quote that says what their offsets count.
 pub const UNDECIDED_RECORDS_BYTES_MAX: usize = 16 * MIB;
 /// Imports and exports that are under way at a time.
