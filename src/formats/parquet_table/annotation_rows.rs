@@ -159,16 +159,16 @@ impl Annotations {
         let said = Cells::of(batch, "attributes").map(row).map_err(|error| format!("attributes {error}"))?;
         let others = self.others.iter().map(|name| (name.clone(), Cells::of(batch, name).json(row)));
         let all = others.chain(said).filter(|(_, value)| !value.is_null());
-        Ok(all.map(|(name, value)| (name, attribute(value))).collect())
+        Ok(all.map(|(name, value)| (name, attribute(&value))).collect())
     }
 }
 
 /// A JSON value as an attribute: what is none of its kinds, as JSON.
-fn attribute(value: Value) -> AttributeValue {
+fn attribute(value: &Value) -> AttributeValue {
     let strings = |values: &Vec<Value>| -> Option<Vec<String>> {
         values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
     };
-    match &value {
+    match value {
         Value::Bool(flag) => AttributeValue::Bool(*flag),
         Value::String(text) => AttributeValue::String(text.clone()),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {

@@ -77,9 +77,12 @@ impl Articles {
         table.check(&COLUMNS)?;
         let names = Names::read(table.said(labels::KEY));
         for column in labels::OF_TOKENS {
-            let are_numbers = |kind: &DataType| match kind {
-                DataType::List(item) => item.data_type().is_integer(),
-                other => other.is_integer(),
+            let are_numbers = |kind: &DataType| {
+                if let DataType::List(item) = kind {
+                    item.data_type().is_integer()
+                } else {
+                    kind.is_integer()
+                }
             };
             if table.type_of(column).is_some_and(are_numbers) && !names.has(column) && table.has("tokens") {
                 return Err(format!(

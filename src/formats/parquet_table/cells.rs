@@ -54,16 +54,19 @@ impl Kind {
             Self::Time => matches!(data, DataType::Timestamp(_, _)),
             Self::Map => matches!(data, DataType::Utf8 | DataType::Map(_, _)),
             Self::Names => Self::Name.fits(data) || Self::List(&Self::Name).fits(data),
-            Self::List(item) => match data {
-                DataType::List(field) => item.fits(field.data_type()),
-                _ => false,
-            },
-            Self::Struct(fields) => match data {
-                DataType::Struct(found) => fields.iter().all(|(name, kind)| {
+            Self::List(item) => {
+                if let DataType::List(field) = data {
+                    item.fits(field.data_type())
+                } else {
+                    false
+                }
+            }
+            Self::Struct(fields) => {
+                let DataType::Struct(found) = data else { return false };
+                fields.iter().all(|(name, kind)| {
                     found.find(name).is_none_or(|(_, field)| kind.fits(field.data_type()))
-                }),
-                _ => false,
-            },
+                })
+            }
         }
     }
 
@@ -225,20 +228,31 @@ impl<'b> Cells<'b> {
 
     fn number(self, row: usize) -> Option<Number> {
         let array = self.0.filter(|array| row < array.len() && array.is_valid(row))?;
-        match array.data_type() {
-            DataType::Int8 => value::<Int8Type>(array, row).map(Number::from),
-            DataType::Int16 => value::<Int16Type>(array, row).map(Number::from),
-            DataType::Int32 => value::<Int32Type>(array, row).map(Number::from),
-            DataType::Int64 => value::<Int64Type>(array, row).map(Number::from),
-            DataType::UInt8 => value::<UInt8Type>(array, row).map(Number::from),
-            DataType::UInt16 => value::<UInt16Type>(array, row).map(Number::from),
-            DataType::UInt32 => value::<UInt32Type>(array, row).map(Number::from),
-            DataType::UInt64 => value::<UInt64Type>(array, row).map(Number::from),
-            DataType::Float32 => Number::from_f64(f64::from(value::<Float32Type>(array, row)?)),
-            DataType::Float64 => Number::from_f64(value::<Float64Type>(array, row)?),
-            _ => None,
-        }
+        let whole = WHOLE.iter().find_map(|number| number(array, row));
+        whole.or_else(|| {
+            let single = || value::<Float32Type>(array, row).map(f64::from);
+            Number::from_f64(value::<Float64Type>(array, row).or_else(single)?)
+        })
     }
+}
+
+/// The number in a row of a column of each type of whole numbers.
+const WHOLE: [fn(&ArrayRef, usize) -> Option<Number>; 8] = [
+    whole::<Int32Type>,
+    whole::<Int64Type>,
+    whole::<Int16Type>,
+    whole::<Int8Type>,
+    whole::<UInt32Type>,
+    whole::<UInt64Type>,
+    whole::<UInt16Type>,
+    whole::<UInt8Type>,
+];
+
+fn whole<T: ArrowPrimitiveType>(array: &ArrayRef, row: usize) -> Option<Number>
+where
+    Number: From<T::Native>,
+{
+    value::<T>(array, row).map(Number::from)
 }
 
 fn value<T: ArrowPrimitiveType>(array: &ArrayRef, row: usize) -> Option<T::Native> {

@@ -230,17 +230,13 @@ impl Names {
 
     fn next(&mut self) -> Option<String> {
         while self.ready.is_empty() {
-            match self.batches.next()? {
-                Ok(batch) => {
-                    let cells = Cells::of(&batch, self.column);
-                    let names = (0..batch.num_rows()).map(|row| cells.name(row).unwrap_or_default());
-                    self.ready.extend(names);
-                }
-                Err(_) => {
-                    self.is_broken = true;
-                    return None;
-                }
-            }
+            let Ok(batch) = self.batches.next()? else {
+                self.is_broken = true;
+                return None;
+            };
+            let cells = Cells::of(&batch, self.column);
+            let names = (0..batch.num_rows()).map(|row| cells.name(row).unwrap_or_default());
+            self.ready.extend(names);
         }
         self.ready.pop_front()
     }

@@ -10,6 +10,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct ParquetReader {
     waiting: Vec<Named>,
+    /// The pairs whose annotations cannot be read: their articles are not read without.
+    broken: Vec<String>,
 }
 
 /// A table that waits for another one.
@@ -34,13 +36,19 @@ impl Reader for ParquetReader {
         };
         match Table::open(file.path(), bytes) {
             Ok(table) => self.table(table, file.stem(), sink),
-            Err(message) => sink.problem(file.invalid(0, message)),
+            Err(message) => {
+                self.broken.extend(pair_of(file.stem(), ANNOTATIONS));
+                sink.problem(file.invalid(0, message))
+            }
         }
     }
 
     fn finish(&mut self, sink: &mut dyn Sink) -> Result<(), Stopped> {
-        for Named { table, stem, pair: _, is_of_annotations } in std::mem::take(&mut self.waiting) {
-            if is_of_annotations {
+        for Named { table, stem, pair, is_of_annotations } in std::mem::take(&mut self.waiting) {
+            if self.broken.contains(&pair) {
+                let message = "its table of annotations cannot be read, so its articles are left out";
+                sink.problem(FileProblem::invalid(&table.path, 0, message))?;
+            } else if is_of_annotations {
                 let message =
                     "there is no table of its articles: send the articles.parquet that belongs to it, too";
                 sink.problem(FileProblem::invalid(&table.path, 0, message))?;
@@ -56,10 +64,13 @@ impl ParquetReader {
     fn table(&mut self, table: Table, stem: &str, sink: &mut dyn Sink) -> Result<(), Stopped> {
         let path = table.path.clone();
         let is_of_annotations = annotation_rows::are_in(&table);
-        if !is_of_annotations && !article_rows::are_in(&table) {
+        // A table of annotations that lost a column may look like one of articles.
+        let is_misnamed = !is_of_annotations && pair_of(stem, ANNOTATIONS).is_some();
+        if is_misnamed || (!is_of_annotations && !article_rows::are_in(&table)) {
+            self.broken.extend(pair_of(stem, ANNOTATIONS));
             let message = format!(
-                "it has the columns {}; articles need text, or tokens with ner_tags; annotations need article, label, and \
-                 start and end, or spans, or kind",
+                "it has the columns {}; articles need text, or tokens with ner_tags; annotations, which are in a file with \
+                 annotations in its name, need article, label, and start and end, or spans, or kind",
                 table.names().join(", ")
             );
             return sink.problem(FileProblem::invalid(&path, 0, message));

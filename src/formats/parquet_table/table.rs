@@ -14,6 +14,7 @@ use parquet::{
         },
     },
     basic::Compression,
+    file::metadata::RowGroupMetaData,
 };
 
 use super::{MAGIC, cells::Kind};
@@ -34,7 +35,8 @@ pub(super) struct Table {
 /// The rows of a table, some at a time.
 pub(super) struct Batches {
     reader: ParquetRecordBatchReader,
-    is_broken: bool,
+    /// How many rows must come yet; none after the end, or where nothing can be read.
+    left: Option<u64>,
 }
 
 impl Table {
@@ -46,7 +48,7 @@ impl Table {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let load = || ArrowReaderMetadata::load(&bytes, options).map_err(|error| error.to_string());
         let metadata = guarded(load).map_err(|error| format!("its footer cannot be read: {error}"))?;
-        for column in metadata.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+        for column in metadata.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns) {
             let compression = column.compression();
             if !matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY) {
                 let path = column.column_path();
@@ -62,6 +64,11 @@ impl Table {
     /// Bytes of its file.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// How many rows it says that it has.
+    pub(super) fn rows(&self) -> u64 {
+        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or_default()
     }
 
     /// Bytes of its rows before they were compressed, roughly.
@@ -113,12 +120,12 @@ impl Table {
             Some(name) => ProjectionMask::columns(self.metadata.parquet_schema(), [name]),
             None => ProjectionMask::all(),
         };
-        let rows = usize::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or_default();
+        let rows = usize::try_from(self.rows()).unwrap_or(usize::MAX);
         let row_bytes = self.unpacked_bytes().checked_div(rows).unwrap_or_default().max(1);
         let most = PARQUET_BATCH_BYTES.checked_div(row_bytes).unwrap_or(1).clamp(1, BATCH_ROWS_MAX);
         let builder = builder.with_projection(mask).with_batch_size(most);
         let reader = guarded(|| builder.build().map_err(|error| error.to_string()))?;
-        Ok(Batches { reader, is_broken: false })
+        Ok(Batches { reader, left: Some(self.rows()) })
     }
 }
 
@@ -126,13 +133,19 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch, String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_broken {
-            return None;
-        }
+        let left = self.left.take()?;
         let reader = &mut self.reader;
-        let next = guarded(|| reader.next().transpose().map_err(|error| error.to_string())).transpose();
-        self.is_broken = matches!(next, Some(Err(_)));
-        next
+        match guarded(|| reader.next().transpose().map_err(|error| error.to_string())) {
+            Ok(Some(batch)) => {
+                let rows = u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
+                self.left = left.checked_sub(rows);
+                let more = || Err("there are more rows than the footer says".to_owned());
+                Some(self.left.map_or_else(more, |_| Ok(batch)))
+            }
+            Ok(None) if left > 0 => Some(Err(format!("the footer says that there are {left} more rows"))),
+            Ok(None) => None,
+            Err(message) => Some(Err(message)),
+        }
     }
 }
 

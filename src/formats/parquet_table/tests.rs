@@ -234,3 +234,200 @@ fn the_project_comes_back() {
         (Some(project.details), project.schema, project.layers)
     );
 }
+
+#[test]
+fn long_spans_have_no_text_and_come_back() {
+    let text = "\u{e9}".repeat(3_000);
+    let mut long = article("long", &text);
+    long.annotations = vec![annotation(1, mention(&long.text, &[(0, 2_000)]))];
+    check_round(&[long]);
+}
+
+#[test]
+fn flat_columns_are_what_python_slices() {
+    let written = write(P, &[full("a")]);
+    let table = super::table::Table::open("x", written.files["annotations.parquet"].clone()).unwrap();
+    let batch = table.batches(None).unwrap().next().unwrap().unwrap();
+    let cells = |name| super::cells::Cells::of(&batch, name);
+    let flat = |row| (cells("start").int(row), cells("end").int(row), cells("text").text(row));
+    assert_eq!(flat(0), (None, None, None));
+    assert_eq!(flat(1), (Some(2), Some(15), Some("Ada\r\nLovelace")));
+    assert_eq!(flat(4), (None, None, Some("Ada")));
+    assert_eq!(cells("kind").text(5), Some("relation"));
+}
+
+#[test]
+fn a_hand_made_table_needs_little() {
+    let articles = table(&[("id", strings(&["a", "b/1"])), ("text", strings(&["😀 Ada", "Bob met Ada"]))]);
+    let annotations = |columns: &[(&str, ArrayRef)]| table(columns);
+    let start: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.0), Some(2.0), None]));
+    let end: ArrayRef = Arc::new(Float64Array::from(vec![Some(3.0), Some(5.0), None]));
+    let columns = [
+        ("article", strings(&["b/1", "a", "a"])),
+        ("label", strings(&["PER", "PER", "good"])),
+        ("start", start),
+        ("end", end),
+        ("text", Arc::new(StringArray::from(vec![Some("Bob"), Some("Ada"), None])) as ArrayRef),
+        ("certain", ints(&[1, 2, 3])),
+    ];
+    let read = read(P, &[("d/annotations.parquet", annotations(&columns)), ("d/articles.parquet", articles)]);
+    assert_eq!(read.problems, Vec::<String>::new());
+    assert_eq!(said(&read), ["PER [\"Ada\"]", "good", "PER [\"Bob\"]"]);
+    let ids: Vec<_> = read.contents().map(|it| (it.id.as_str(), it.details.source_uri.as_str())).collect();
+    assert_eq!(ids, [("a", "d/articles.parquet"), ("b~1", "d/articles.parquet")]);
+    let first = &read.articles[0].article.annotations[0];
+    assert_eq!(first.attributes["certain"], AttributeValue::Int(2));
+}
+
+#[test]
+fn datasets_of_others_are_read() {
+    let names = r#"{"info": {"features": {"label": {"names": ["bad", "good"], "_type": "ClassLabel"}}}}"#;
+    let columns = [("text", strings(&["one", "two"])), ("label", ints(&[1, -1])), ("stars", ints(&[3, 4]))];
+    let file = table_with(&columns, Compression::UNCOMPRESSED, Some(("huggingface", names)));
+    let read_one = read(P, &[("train.parquet", file)]);
+    assert_eq!((said(&read_one), read_one.problems.len()), (vec!["good".to_owned()], 0));
+    let first = &read_one.articles[0].article;
+    assert_eq!((first.id.as_str(), first.details.metadata["stars"].as_str()), ("train-1", "3"));
+
+    let tokens =
+        ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), Some(2), Some(0), Some(3)])]);
+    let words: ArrayRef = {
+        let values = strings(&["Éva", "Kis", "met", "Bob"]);
+        let offsets = arrow_buffer::OffsetBuffer::from_lengths([4]);
+        let field = arrow_schema::Field::new("item", arrow_schema::DataType::Utf8, true);
+        Arc::new(ListArray::new(Arc::new(field), offsets, values, None))
+    };
+    let columns = [("tokens", words), ("ner_tags", Arc::new(tokens) as ArrayRef)];
+    let names =
+        r#"{"info": {"features": {"ner_tags": {"feature": {"names": ["O", "B-PER", "I-PER", "S-PER"]}}}}}"#;
+    let file = table_with(&columns, Compression::SNAPPY, Some(("huggingface", names)));
+    let read_tokens = read(P, &[("train.parquet", file)]);
+    assert_eq!(said(&read_tokens), ["PER [\"Éva Kis\"]", "PER [\"Bob\"]"]);
+    let read_numbers = read(P, &[("train.parquet", table(&columns))]);
+    assert_eq!(
+        read_numbers.problems,
+        [
+            "train.parquet: the column \"ner_tags\" holds numbers, and nothing says what they mean: write tags such as B-PER, \
+             or their names in the metadata \"huggingface\""
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_says_where_and_what_would_be_right() {
+    let check = |files: &[(&str, Vec<u8>)], expected: &[&str]| {
+        let read = read(P, files);
+        assert_eq!(read.problems, expected, "{:?}", said(&read));
+    };
+    check(&[("a.parquet", Vec::new())], &["a.parquet: the file is empty; a Parquet file begins with PAR1"]);
+    check(
+        &[("a.parquet", b"id,text\n".to_vec())],
+        &["a.parquet: the file is not Parquet, which begins with PAR1"],
+    );
+    check(
+        &[("a.parquet", table(&[("x", ints(&[1])), ("y", ints(&[1]))]))],
+        &[
+            "a.parquet: it has the columns x, y; articles need text, or tokens with ner_tags; annotations, which are in \
+           a file with annotations in its name, need article, label, and start and end, or spans, or kind",
+        ],
+    );
+    check(
+        &[("a.parquet", table(&[("text", ints(&[1]))]))],
+        &["a.parquet: the column \"text\" must hold strings; it holds Int64"],
+    );
+    let articles = table(&[("id", strings(&["a"])), ("text", strings(&["😀 Ada"]))]);
+    let annotations = |article: &str, start: i64, text: &str| {
+        table(&[
+            ("article", strings(&[article])),
+            ("label", strings(&["PER"])),
+            ("start", ints(&[start])),
+            ("end", ints(&[5])),
+            ("text", strings(&[text])),
+        ])
+    };
+    let both = |article: &str, start: i64, text: &str| {
+        [("annotations.parquet", annotations(article, start, text)), ("articles.parquet", articles.clone())]
+    };
+    check(&both("a", 2, "Ada"), &[]);
+    check(
+        &both("a", -2, "Ada"),
+        &["annotations.parquet:1: start is -2; it must be a whole number from 0 to 4294967295"],
+    );
+    check(
+        &both("b", 2, "Ada"),
+        &["annotations.parquet:1: its article is \"b\", which is not in the table of articles"],
+    );
+    check(
+        &[("annotations.parquet", annotations("a", 2, "Ada"))],
+        &[
+            "annotations.parquet: there is no table of its articles: send the articles.parquet that belongs to it, too",
+        ],
+    );
+    check(
+        &[("x.parquet", annotations("a", 2, "Ada"))],
+        &[
+            "x.parquet: it is a table of annotations: call it annotations.parquet, and send the articles.parquet that belongs to \
+           it, too",
+        ],
+    );
+    check(
+        &[("x.parquet", table(&[("text", strings(&["x"])), ("text_sha256", strings(&["00"]))]))],
+        &[
+            "x.parquet:1: the text's SHA-256 is 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881, and \
+           text_sha256 is \"00\": the file is damaged, or somebody changed the text, under its annotations: leave text_sha256 \
+           out to say that it is right",
+        ],
+    );
+}
+
+#[test]
+fn annotations_of_another_order_find_their_articles() {
+    let written = write(P, &[full("a"), full("b")]);
+    let other = write(P, &[full("b"), full("a")]);
+    let files = [
+        ("articles.parquet", other.files["articles.parquet"].as_slice()),
+        ("annotations.parquet", written.files["annotations.parquet"].as_slice()),
+    ];
+    check_same(&read(P, &files), &[full("b"), full("a")]);
+}
+
+/// Whatever is read of a damaged file is what was written, unless it is told that it is damaged.
+fn check_damaged(files: &[(&str, &[u8])]) {
+    let read = read(P, files);
+    let whole = [full("a"), full("b")];
+    let is_whole = read.articles.len() == 2
+        && read.contents().zip(&whole).all(|(read, whole)| {
+            read.text.as_str() == whole.text.as_str() && read.annotations.len() == whole.annotations.len()
+        });
+    assert!(is_whole || !read.problems.is_empty(), "lost in silence");
+}
+
+#[test]
+fn what_is_cut_off_is_refused() {
+    let written = write(P, &[full("a"), full("b")]);
+    let (annotations, articles) = (&written.files["annotations.parquet"], &written.files["articles.parquet"]);
+    for end in (0..articles.len()).step_by(97) {
+        let read = read(
+            P,
+            &[("annotations.parquet", annotations.as_slice()), ("articles.parquet", &articles[..end])],
+        );
+        assert_eq!((read.articles.len(), read.problems.is_empty()), (0, false), "{end}");
+    }
+    for end in (0..annotations.len()).step_by(97) {
+        let read = read(P, &[("annotations.parquet", &annotations[..end]), ("articles.parquet", articles)]);
+        assert_eq!((read.articles.len(), read.problems.len()), (0, 2), "{end}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 2_000 }))]
+    #[test]
+    fn damage_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>(), second in any::<bool>()) {
+        let written = write(P, &[full("a"), full("b")]);
+        let mut files: Vec<_> = written.files.values().cloned().collect();
+        let file = &mut files[usize::from(second)];
+        let at = at.index(file.len());
+        file[at] = byte;
+        check_damaged(&[("annotations.parquet", &files[0]), ("articles.parquet", &files[1])]);
+    }
+}

@@ -133,12 +133,11 @@ impl<C: Default> Table<C> {
     fn write_batch(&mut self) -> io::Result<()> {
         (self.rows, self.bytes) = (0, 0);
         let batch = (self.take)(&mut self.columns).map_err(arrow)?;
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            None => {
-                let writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties()));
-                self.writer.insert(writer.map_err(parquet)?)
-            }
+        let writer = if let Some(writer) = &mut self.writer {
+            writer
+        } else {
+            let writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties()));
+            self.writer.insert(writer.map_err(parquet)?)
         };
         writer.write(&batch).map_err(parquet)
     }
