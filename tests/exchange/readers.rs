@@ -139,7 +139,7 @@ fn nasty() -> Vec<ArticleContents> {
     first[3].layer = Some("gold".to_owned());
     first[4].score = Some(0.25);
     first[4].state = State::Suggested;
-    first[6].note = "a note,\nof two lines".to_owned();
+    first[6].note.push_str("a note,\nof two lines");
     let second = vec![span("T1", "PER", plain, &["Alice"]), span("T2", "PER", plain, &["Bob"])];
     let article = |id: &str, text: &str, annotations| ArticleRecord {
         id: id.to_owned(),

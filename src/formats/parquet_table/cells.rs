@@ -5,8 +5,9 @@ use std::ops::Range;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, ListArray, MapArray, RecordBatch, StringArray, StructArray,
     cast::AsArray as _,
+    temporal_conversions::{date32_to_datetime, timestamp_us_to_datetime},
     types::{
-        ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+        ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
         TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
         UInt8Type, UInt16Type, UInt32Type, UInt64Type,
     },
@@ -199,8 +200,8 @@ impl<'b> Cells<'b> {
         if let Some(flag) = self.flag(row) {
             return flag.into();
         }
-        if let Some(time) = self.time(row) {
-            return time.into();
+        if let Some(moment) = self.moment(row) {
+            return moment.into();
         }
         if let Some((items, range)) = self.list(row) {
             return range.map(|at| items.json(at)).collect();
@@ -211,6 +212,16 @@ impl<'b> Cells<'b> {
         let Some(fields) = self.at::<StructArray>(row) else { return Value::Null };
         let pairs = fields.column_names().into_iter().zip(fields.columns());
         pairs.map(|(name, array)| (name.to_owned(), Cells(Some(array)).json(row))).collect()
+    }
+
+    /// The day, or the moment in UTC, in a row.
+    fn moment(self, row: usize) -> Option<String> {
+        if let Some(time) = self.time(row) {
+            return timestamp_us_to_datetime(time).map(|moment| moment.to_string());
+        }
+        let array = self.0.filter(|array| row < array.len() && array.is_valid(row))?;
+        let moment = date32_to_datetime(value::<Date32Type>(array, row)?)?;
+        Some(moment.date().to_string())
     }
 
     /// Whether nothing stands in a row.

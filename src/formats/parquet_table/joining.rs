@@ -34,6 +34,11 @@ pub(super) fn read(
     for problem in problems {
         sink.problem(FileProblem::invalid(&articles.path, 0, problem))?;
     }
+    for table in std::iter::once(articles).chain(annotations) {
+        if let Some(index) = table.index() {
+            sink.loss("parquet: the index of a data frame", format!("{index} in {}", table.path));
+        }
+    }
     let known = match Articles::of(articles, stem) {
         Ok(known) => known,
         Err(message) => return sink.problem(FileProblem::invalid(&articles.path, 0, message)),

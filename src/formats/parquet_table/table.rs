@@ -51,7 +51,9 @@ impl Table {
         for column in metadata.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns) {
             let compression = column.compression();
             if !matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY) {
-                let path = column.column_path();
+                // Such as ZSTD(ZstdLevel(1)).
+                let (path, compression) = (column.column_path(), compression.to_string());
+                let compression = compression.split('(').next().unwrap_or_default();
                 return Err(format!(
                     "the column {path} is compressed by {compression}, which is not read here; write it with Snappy or \
                      without compression"
@@ -94,9 +96,16 @@ impl Table {
         self.metadata.schema().column_with_name(name).map(|(_, field)| field.data_type())
     }
 
-    /// The names of its columns.
+    /// The names of its columns, without the index of a data frame.
     pub(super) fn names(&self) -> Vec<&str> {
-        self.metadata.schema().fields().iter().map(|field| field.name().as_str()).collect()
+        let names = self.metadata.schema().fields().iter().map(|field| field.name().as_str());
+        names.filter(|name| !is_index(name)).collect()
+    }
+
+    /// The index of the data frame that it was made of, if it has one without a name: numbers of rows as a rule.
+    pub(super) fn index(&self) -> Option<&str> {
+        let mut names = self.metadata.schema().fields().iter().map(|field| field.name().as_str());
+        names.find(|name| is_index(name))
     }
 
     /// Checks that the columns that are there hold what they must.
@@ -153,6 +162,10 @@ impl Iterator for Batches {
 fn guarded<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     // What it decoded with is not used again.
     panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err("it is damaged".to_owned()))
+}
+
+fn is_index(name: &str) -> bool {
+    name.starts_with("__index_level_")
 }
 
 fn check_ends(bytes: &[u8]) -> Result<(), String> {

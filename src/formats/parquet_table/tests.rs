@@ -26,13 +26,16 @@ use crate::{
         text::{Text, TextRange, Unit},
     },
     formats::{
-        Format,
+        Format, WriteOptions,
         exchange::{
-            ArticleContents, OlderText, SubmittedLayer,
+            ArticleContents, OlderText, SubmittedLayer, Writer as _,
             testing::{Read, Written, project, read, write, write_project},
         },
     },
 };
+
+use super::writing::ParquetWriter;
+use crate::limits::PARQUET_BATCH_BYTES;
 
 const P: Format = Format::Parquet;
 const TEXT: &str = "😀 Ada\r\nLovelace met cafe\u{301} owner Bob.";
@@ -262,12 +265,13 @@ fn a_hand_made_table_needs_little() {
     let annotations = |columns: &[(&str, ArrayRef)]| table(columns);
     let start: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.0), Some(2.0), None]));
     let end: ArrayRef = Arc::new(Float64Array::from(vec![Some(3.0), Some(5.0), None]));
+    let text: ArrayRef = Arc::new(StringArray::from(vec![Some("Bob"), Some("Ada"), None]));
     let columns = [
         ("article", strings(&["b/1", "a", "a"])),
         ("label", strings(&["PER", "PER", "good"])),
         ("start", start),
         ("end", end),
-        ("text", Arc::new(StringArray::from(vec![Some("Bob"), Some("Ada"), None])) as ArrayRef),
+        ("text", text),
         ("certain", ints(&[1, 2, 3])),
     ];
     let read = read(P, &[("d/annotations.parquet", annotations(&columns)), ("d/articles.parquet", articles)]);
@@ -291,13 +295,14 @@ fn datasets_of_others_are_read() {
 
     let tokens =
         ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), Some(2), Some(0), Some(3)])]);
+    let tokens: ArrayRef = Arc::new(tokens);
     let words: ArrayRef = {
         let values = strings(&["Éva", "Kis", "met", "Bob"]);
         let offsets = arrow_buffer::OffsetBuffer::from_lengths([4]);
         let field = arrow_schema::Field::new("item", arrow_schema::DataType::Utf8, true);
         Arc::new(ListArray::new(Arc::new(field), offsets, values, None))
     };
-    let columns = [("tokens", words), ("ner_tags", Arc::new(tokens) as ArrayRef)];
+    let columns = [("tokens", words), ("ner_tags", tokens)];
     let names =
         r#"{"info": {"features": {"ner_tags": {"feature": {"names": ["O", "B-PER", "I-PER", "S-PER"]}}}}}"#;
     let file = table_with(&columns, Compression::SNAPPY, Some(("huggingface", names)));
@@ -391,6 +396,32 @@ fn annotations_of_another_order_find_their_articles() {
     check_same(&read(P, &files), &[full("b"), full("a")]);
 }
 
+#[test]
+fn what_is_large_is_in_several_tables() {
+    let text = "x".repeat(PARQUET_BATCH_BYTES);
+    let articles: Vec<_> = ["a", "b", "c"].map(|id| article(id, &text)).into();
+    let (mut written, mut writer) = (Written::default(), ParquetWriter::new(WriteOptions::default()));
+    writer.file_bytes = 1;
+    writer.begin(&project(), &mut written).unwrap();
+    for article in &articles {
+        writer.article(article, &mut written).unwrap();
+    }
+    writer.finish(&mut written).unwrap();
+    let paths: Vec<_> = written.files.keys().map(String::as_str).collect();
+    assert_eq!(
+        paths,
+        [
+            "annotations.parquet",
+            "articles.parquet",
+            "part-002/annotations.parquet",
+            "part-002/articles.parquet",
+            "part-003/annotations.parquet",
+            "part-003/articles.parquet",
+        ]
+    );
+    check_same(&read(P, &written.as_files()), &articles);
+}
+
 /// Whatever is read of a damaged file is what was written, unless it is told that it is damaged.
 fn check_damaged(files: &[(&str, &[u8])]) {
     let read = read(P, files);
@@ -419,8 +450,44 @@ fn what_is_cut_off_is_refused() {
     }
 }
 
+/// Some attribute.
+fn attributes() -> impl Strategy<Value = AttributeValue> {
+    prop_oneof![
+        any::<bool>().prop_map(AttributeValue::Bool),
+        any::<i64>().prop_map(AttributeValue::Int),
+        (-1e300..1e300).prop_map(AttributeValue::Double),
+        (-9_i32..9).prop_map(|whole| AttributeValue::Double(f64::from(whole))),
+        "\\PC{0,9}|[0-9]{1,3}|null|\\{\\}".prop_map(AttributeValue::String),
+        prop::collection::vec("\\PC{0,3}", 0..3).prop_map(AttributeValue::StringList),
+    ]
+}
+
+/// An article with spans at any places of any text.
+fn any_article() -> impl Strategy<Value = ArticleContents> {
+    let text = "[ -~\r\n\u{0}-\u{ff}😀東\u{301}\u{feff}]{1,40}";
+    let spans = prop::collection::vec((any::<prop::sample::Index>(), 0_u32..9, attributes()), 0..6);
+    (text, spans, prop::option::of(0.0..=1.0)).prop_map(|(text, spans, score)| {
+        let mut made = article("a", &text);
+        let length = u32::try_from(text.chars().count()).unwrap();
+        for (number, (start, length_of, value)) in (1..).zip(spans) {
+            let start = u32::try_from(start.index(usize::try_from(length).unwrap() + 1)).unwrap();
+            let target = mention(&made.text, &[(start, (start + length_of).min(length))]);
+            let attributes = [("name".to_owned(), value)].into();
+            made.annotations.push(Annotation { score, attributes, ..annotation(number, target) });
+        }
+        made
+    })
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 2_000 }))]
+    #[test]
+    fn whatever_is_written_is_read(article in any_article()) {
+        check_round(&[article]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn damage_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>(), second in any::<bool>()) {
         let written = write(P, &[full("a"), full("b")]);

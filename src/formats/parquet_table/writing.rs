@@ -36,6 +36,8 @@ const NO_DICTIONARY: [&str; 4] = ["id", "text", "text_sha256", "older_texts"];
 #[derive(Debug)]
 pub(super) struct ParquetWriter {
     unit: Unit,
+    /// Bytes of a table after which there is another one.
+    pub(super) file_bytes: usize,
     /// What the first table says of the project.
     project: Option<String>,
     /// How many pairs of tables are full.
@@ -61,6 +63,7 @@ impl ParquetWriter {
     pub(super) fn new(options: WriteOptions) -> Self {
         Self {
             unit: options.unit.unwrap_or(Unit::CodePoints),
+            file_bytes: PARQUET_FILE_BYTES,
             project: None,
             full: 0,
             articles: Table::new("articles.parquet", ArticleColumns::take),
@@ -89,7 +92,7 @@ impl Writer for ParquetWriter {
     }
 
     fn article(&mut self, article: &ArticleContents, output: &mut dyn Output) -> io::Result<()> {
-        if self.articles.written().max(self.annotations.written()) >= PARQUET_FILE_BYTES {
+        if self.articles.written().max(self.annotations.written()) >= self.file_bytes {
             self.close(output)?;
             self.full = self.full.saturating_add(1);
         }
