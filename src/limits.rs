@@ -112,6 +112,8 @@ pub const PARQUET_FILE_BYTES: usize = 64 * MIB;
 pub const PARQUET_ROW_GROUP_BYTES: usize = 16 * MIB;
 /// Its rows.
 pub const PARQUET_ROW_GROUP_ROWS: usize = 64 * KIB;
+/// Values of a page of a Parquet table that is read: a page of a few bytes may have any number of equal ones.
+pub const PARQUET_PAGE_VALUES_MAX: u64 = 1 << 24;
 /// Rows of a Parquet table that are read or written at a time, unless one is longer by itself.
 pub const PARQUET_BATCH_BYTES: usize = MIB;
 /// Records that wait for a quote that says what their offsets count.

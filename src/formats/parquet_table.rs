@@ -44,6 +44,7 @@ mod cells;
 mod columns;
 mod joining;
 mod labels;
+mod pages;
 mod project;
 mod reading;
 mod table;
@@ -59,7 +60,7 @@ pub(super) const FACTS: FormatFacts = FormatFacts {
     extensions: &["parquet"],
     unit: Some(Unit::CodePoints),
     unit_is_unsaid: false,
-    is_folder: true,
+    is_folder: false,
     carries: &Feature::ALL,
 };
 

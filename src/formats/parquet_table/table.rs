@@ -17,7 +17,7 @@ use parquet::{
     file::metadata::RowGroupMetaData,
 };
 
-use super::{MAGIC, cells::Kind};
+use super::{MAGIC, cells::Kind, pages};
 use crate::limits::PARQUET_BATCH_BYTES;
 
 /// Rows that are read at a time, at most.
@@ -59,6 +59,7 @@ impl Table {
                      without compression"
                 ));
             }
+            pages::check(&bytes, column)?;
         }
         Ok(Self { path: path.to_owned(), bytes, metadata })
     }

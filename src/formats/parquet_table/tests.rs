@@ -473,7 +473,7 @@ fn any_article() -> impl Strategy<Value = ArticleContents> {
             let start = u32::try_from(start.index(usize::try_from(length).unwrap() + 1)).unwrap();
             let target = mention(&made.text, &[(start, (start + length_of).min(length))]);
             let attributes = [("name".to_owned(), value)].into();
-            made.annotations.push(Annotation { score, attributes, ..annotation(number, target) });
+            made.annotations.push(Annotation { attributes, score, ..annotation(number, target) });
         }
         made
     })
