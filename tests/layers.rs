@@ -41,6 +41,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "domain",
             "formats",
             "grpc::convert",
+            "grpc::status",
             "limits",
             "proto::v1",
             "proto::DESCRIPTORS",
@@ -71,7 +72,7 @@ const BELONGS: [(&str, &[&str]); 19] = [
     ("clap", &["cli", "config", "telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
     ("sled", &["store/sled_backend.rs", "store/sled_backend"]),
-    ("rustix", &["store/sled_backend.rs", "store/sled_segments.rs"]),
+    ("rustix", &["store/sled_backend.rs", "store/sled_segments.rs", "cli/exchange/folder.rs"]),
     ("std::time::SystemTime", &["clock.rs"]),
 ];
 

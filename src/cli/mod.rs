@@ -11,8 +11,13 @@ mod article;
 mod attribute;
 mod backup;
 mod changes;
+mod convert;
 mod detail_arguments;
+mod exchange;
+mod export;
 mod failure;
+mod format_list;
+mod import;
 mod json;
 mod layer;
 mod log;
@@ -89,6 +94,13 @@ enum Command {
     /// Every project gets a new uid: etags and feeds of its former life end. What was deleted takes no place in the new
     /// folder, so that a backup and a restore make one small again that has grown and never shrinks by itself.
     Restore(restore::Restore),
+    /// Make files of one format into files of another, without a server.
+    ///
+    /// What is wrong with the files is told with its file and line, and what the format cannot carry is counted. The exit
+    /// code is 1 if anything was refused.
+    Convert(convert::Convert),
+    /// List the formats of import, export and convert: what each can and cannot carry, and what its offsets count.
+    Formats(format_list::Formats),
     #[command(flatten)]
     Ask(Ask),
 }
@@ -129,6 +141,16 @@ enum Ask {
     ///
     /// Where something was changed since, nothing is done, and what that is is said. An undo can be undone.
     Undo(undo::Undo),
+    /// Import files of other tools, or of an export.
+    ///
+    /// What is wrong with a record is told with its file and line, and the others are imported; the exit code is then 1. An
+    /// import may be run again: what is there already stays as it is. So one that was cut off goes on when it is run
+    /// again. Files of a folder are called by their paths below it.
+    Import(import::Import),
+    /// Export a project for other tools, or to import it elsewhere.
+    ///
+    /// What the format cannot carry is counted and named. Files take their names once all are whole.
+    Export(export::Export),
     /// Copy everything that a server keeps into a file, while it goes on serving.
     ///
     /// The file takes its name once it is whole. With - it goes to stdout: spandrel backup - | zstd > FILE.
@@ -151,6 +173,8 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(&mut output),
         Command::Restore(restore) => restore.run(&mut output),
+        Command::Convert(convert) => convert.run(&mut output),
+        Command::Formats(formats) => formats.run(&mut output),
         Command::Ask(ask) => ask.run(&cli.global.server, &mut output),
     };
     let outcome = outcome.and_then(|()| output.finish());
@@ -180,6 +204,8 @@ impl Ask {
                 Self::Watch(watch) => watch.run(server, output).await,
                 Self::Log(log) => log.run(server, output).await,
                 Self::Undo(undo) => undo.run(server, output).await,
+                Self::Import(import) => import.run(server, output).await,
+                Self::Export(export) => export.run(server, output).await,
                 Self::Backup(backup) => backup.run(server, output).await,
             }
         })
@@ -250,6 +276,15 @@ mod tests {
         check("spandrel undo p", 2);
         check("spandrel undo p 0", 2);
         check("spandrel undo p seven", 2);
+        check("spandrel import p", 2);
+        check("spandrel import p x --format y", 2);
+        check("spandrel import p x --unit bytes", 2);
+        check("spandrel import p x --layer a/b", 2);
+        check("spandrel export", 2);
+        check("spandrel export p --unit auto", 2);
+        check("spandrel convert x", 2);
+        check("spandrel convert --to native", 2);
+        check("spandrel formats x", 2);
         check("spandrel backup", 2);
         check("spandrel restore backup.spandrel", 2);
     }
@@ -317,6 +352,14 @@ mod tests {
         check("spandrel log demo --limit 10 --oldest-first --after 3 --article a --annotation x --layer l");
         check("spandrel undo demo 12");
         check("spandrel undo demo 12 --validate-only --json");
+        check("spandrel import demo a.txt folder - --format brat --layer gold --unit auto --import-id x");
+        check("spandrel import demo - --validate-only --stop-on-error --json");
+        check("spandrel export demo");
+        check("spandrel export demo --format brat -o x --layer a --layer b --filter x --unit utf16 --force");
+        check(
+            "spandrel convert x - --to brat --from native --output y --layer l --unit code-points --to-unit utf8",
+        );
+        check("spandrel formats brat --json");
         check("spandrel backup monday.backup --force --json");
         check("spandrel backup -");
         check("spandrel restore - --data-dir new");

@@ -30,13 +30,17 @@ impl Progress {
             note(&format!("\r{}\u{1b}[K", line()));
         }
     }
+
+    /// Leaves the line free for what is said next.
+    pub(super) fn clear(&mut self) {
+        if self.written.take().is_some() {
+            note("\r\u{1b}[K");
+        }
+    }
 }
 
 impl Drop for Progress {
-    /// Leaves the line free for what is said next.
     fn drop(&mut self) {
-        if self.written.is_some() {
-            note("\r\u{1b}[K");
-        }
+        self.clear();
     }
 }

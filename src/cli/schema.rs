@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use self::files::{Files, SchemaFormat};
 use super::{
     arguments,
+    exchange::losses_shown,
     failure::Failure,
     json,
     output::{Output, note},
@@ -134,7 +135,7 @@ impl Set {
             }
         } else {
             note(&guessed.map_or_else(String::new, |guessed| format!("{guessed}\n")));
-            note(&losses_shown(&losses));
+            note(&losses_shown("not carried over", &losses));
         }
         let client = Client::connect(server).await?;
         let name = label_schemas::name(&project);
@@ -191,18 +192,6 @@ fn done(sent: &v1::LabelSchema, schema: &LabelSchema, dry_run: bool) -> String {
     } else {
         format!("set {}: {what}\n", identity(sent))
     }
-}
-
-/// What the file says and the schema does not, a line each.
-fn losses_shown(losses: &[Loss]) -> String {
-    if losses.is_empty() {
-        return String::new();
-    }
-    let lines = losses.iter().map(|Loss { feature, count, examples }| {
-        let examples: Vec<_> = examples.iter().take(3).map(|example| printable(example)).collect();
-        format!("  {:>5}  {}: {}\n", thousands(*count), printable(feature), examples.join("; "))
-    });
-    format!("not carried over:\n{}", lines.collect::<Vec<_>>().concat())
 }
 
 fn losses_json(losses: &[Loss]) -> serde_json::Value {

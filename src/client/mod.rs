@@ -42,7 +42,8 @@ use crate::{
     proto::v1::{
         admin_service_client::AdminServiceClient, annotation_service_client::AnnotationServiceClient,
         article_service_client::ArticleServiceClient, change_service_client::ChangeServiceClient,
-        layer_service_client::LayerServiceClient, project_service_client::ProjectServiceClient,
+        exchange_service_client::ExchangeServiceClient, layer_service_client::LayerServiceClient,
+        project_service_client::ProjectServiceClient,
     },
 };
 pub use calls::Call;
@@ -179,6 +180,12 @@ impl Client {
     #[must_use]
     pub fn changes(&self) -> ChangeServiceClient<Channel> {
         ChangeServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// `ExchangeService` as it is: nothing is tried again.
+    #[must_use]
+    pub fn exchange(&self) -> ExchangeServiceClient<Channel> {
+        ExchangeServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// `AdminService` as it is: nothing is tried again.

@@ -22,6 +22,21 @@ impl Revision {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
 
+impl Timestamp {
+    /// Parses a time as RFC 3339 has it, with up to nine digits of a second, of which six count.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        super::filter::parse_time(text)
+    }
+}
+
+/// As RFC 3339 has it, in UTC, with as many digits as it needs.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        super::filter::write_time(*self, f)
+    }
+}
+
 /// One life of a project: new when it is created, so that nothing of an earlier life is taken for its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProjectUid(pub Uuid);

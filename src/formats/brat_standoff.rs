@@ -112,7 +112,7 @@ pub fn read(file: &str) -> Result<Vec<Line>, FileError> {
         .collect()
 }
 
-fn read_line(line: &str) -> Result<Line, String> {
+pub(super) fn read_line(line: &str) -> Result<Line, String> {
     let wrong = |right: &str| format!("{line:?} is not as brat writes it: {right}");
     let no_kind = || wrong("it begins with T, E, R, A, M, N, # or *, a number, and a tab");
     let (id, rest) = line.split_once('\t').ok_or_else(no_kind)?;

@@ -38,6 +38,9 @@ use crate::{
 /// Health is asked of a server that is full or drains, above all.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
+/// What streams its requests: it holds what it has read of them, and a bounded part of that.
+const STREAMED: &str = "/spandrel.v1.ExchangeService/Import";
+
 /// Lets calls in, over all runtimes of a server.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -131,7 +134,8 @@ impl Calls {
         let service = self.0.services.find(path).ok_or_else(|| {
             Status::unimplemented(format!("this server has no {path}; reflection lists what it has"))
         })?;
-        let request = request.map(|body| body.counted(&self.0.gate.received));
+        let is_stream = path == STREAMED;
+        let request = request.map(|body| if is_stream { body } else { body.counted(&self.0.gate.received) });
         Ok(Answering::Begun { future: service.call(request), call: Some(call) })
     }
 }

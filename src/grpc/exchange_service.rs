@@ -56,7 +56,13 @@ impl ExchangeService for Exchange {
                 }
             });
             tokio::spawn(async move {
-                while let Some(event) = events.recv().await {
+                loop {
+                    let event = tokio::select! {
+                        event = events.recv() => event,
+                        // Who went away may have said nothing for long.
+                        () = sender.closed() => return,
+                    };
+                    let Some(event) = event else { return };
                     let message = event.map(|event| convert::import_event(event, reason));
                     if sender.send(message.map_err(|error| status(&error))).await.is_err() {
                         return;

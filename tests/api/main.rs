@@ -18,6 +18,7 @@ mod annotations;
 mod articles;
 mod changes;
 mod commits;
+mod exchange;
 mod filters;
 mod layer_changes;
 mod layer_copies;

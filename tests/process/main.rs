@@ -18,6 +18,7 @@ mod backup;
 mod changes;
 mod command;
 mod environment;
+mod exchange;
 mod formats;
 mod layers;
 mod plug;

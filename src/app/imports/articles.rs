@@ -116,9 +116,6 @@ impl App {
         if let Some(last) = articles.last() {
             outcome.reached = Some((last.path.clone(), last.resume_at.unwrap_or(0)));
         }
-        for imported in &articles {
-            outcome.failed += imported.refused;
-        }
         articles.retain(|imported| match self.check_sizes(&imported.article) {
             Ok(()) => true,
             Err(error) => {
@@ -134,7 +131,7 @@ impl App {
         }
         let before = self.create_missing_articles(project, &mut articles, &mut outcome).await?;
         self.add_texts(project, &mut articles, &before, &mut outcome).await?;
-        self.annotate(project, articles, &before, &mut outcome).await?;
+        self.annotate_batch(project, articles, &before, &mut outcome).await?;
         drop(held);
         Ok(outcome)
     }
@@ -232,7 +229,10 @@ impl App {
                 let text = text.as_str().to_owned();
                 let new = NewText { name: name.clone(), text, etag: String::new() };
                 match self.revise_article(new, Mode::Apply.into()).await {
-                    Ok(revised) => outcome.revision = outcome.revision.max(revised.revision),
+                    Ok(revised) => {
+                        outcome.revision = outcome.revision.max(revised.revision);
+                        outcome.losses.push(("when a text was revised".to_owned(), name.to_string()));
+                    }
                     Err(error) if is_about_the_record(&error.problem) => {
                         outcome.refuse_article(imported, error);
                         refused.insert(article.id.clone());
@@ -247,7 +247,7 @@ impl App {
     }
 
     /// Writes what is said about articles that are there.
-    async fn annotate(
+    async fn annotate_batch(
         self: &Arc<Self>,
         project: &Arc<ProjectHandle>,
         articles: Vec<ImportedArticle>,
@@ -273,9 +273,13 @@ impl App {
                 text: stored.article.text,
             });
             let was_there = before.contains(&imported.article.id);
-            let ImportedArticle { path, line: _, resume_at: _, article, lines, refused: _ } = imported;
+            let ImportedArticle { path, line: _, resume_at: _, article, lines } = imported;
             let path: Arc<str> = path.into();
-            for SubmittedLayer { layer, submit_time: _ } in article.submitted {
+            for SubmittedLayer { layer, submit_time } in article.submitted {
+                if submit_time.is_some() {
+                    let example = name.layer(layer.clone()).to_string();
+                    outcome.losses.push(("when a layer was submitted".to_owned(), example));
+                }
                 submitted.push((Arc::clone(&path), name.layer(layer)));
             }
             let of_article = article.annotations.into_iter().zip(lines).map(|(annotation, line)| {

@@ -59,7 +59,7 @@ impl App {
             generation: stored.text_generation,
             text: stored.article.text,
         });
-        let ImportedArticle { path, line: _, resume_at: _, article, lines, refused: _ } = imported;
+        let ImportedArticle { path, line: _, resume_at: _, article, lines } = imported;
         let path: Arc<str> = path.into();
         let writes = article.annotations.into_iter().zip(lines).map(|(annotation, line)| AnnotationWrite {
             path: Arc::clone(&path),

@@ -98,10 +98,10 @@ fn losses_are_listed_with_examples() {
         count: 4,
         examples: ["a", "b", "c", "d"].map(str::to_owned).into(),
     };
-    assert_eq!(losses_shown(&[]), "");
+    assert_eq!(losses_shown("not carried over", &[]), "");
     assert_eq!(
-        losses_shown(std::slice::from_ref(&loss)),
-        "not carried over:\n      4  brat: a border: a; b; c\n"
+        losses_shown("not carried over", std::slice::from_ref(&loss)),
+        "not carried over:\n      4  brat: a border: a; b; c; …\n"
     );
     assert_eq!(
         losses_json(&[loss]).to_string(),

@@ -213,6 +213,7 @@ pub use annotations::{AnnotationFilter, InnerQuery, SpanSets};
 pub use articles::{ArticleAnnotations, ArticleFilter};
 pub use span_set::{SpanRelation, SpanSet};
 pub use subject::AnnotationSubject;
+pub(in crate::domain) use value::{parse_time, write_time};
 
 #[cfg(test)]
 mod tests;

@@ -267,6 +267,16 @@ impl Instant {
     }
 }
 
+/// The time that `text` is as RFC 3339 has it, to the microsecond.
+pub(in crate::domain) fn parse_time(text: &str) -> Option<Timestamp> {
+    Instant::parse(text).map(|instant| Timestamp(instant.micros))
+}
+
+/// Writes a time as RFC 3339 has it.
+pub(in crate::domain) fn write_time(time: Timestamp, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fmt::Display::fmt(&Instant::from(time), f)
+}
+
 /// The numbers of `text`, which have so many digits each and `separator` between them.
 fn numbers(text: &str, separator: char, widths: [usize; 3]) -> Option<[i64; 3]> {
     let mut parts = text.split(separator);

@@ -77,8 +77,6 @@ pub struct ImportedArticle {
     pub article: ArticleContents,
     /// The line of each annotation.
     pub lines: Vec<u64>,
-    /// Annotations of it that were refused already.
-    pub refused: u64,
 }
 
 impl ArticleContents {

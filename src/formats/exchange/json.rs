@@ -3,11 +3,17 @@
 use std::{fmt, io::BufRead};
 
 use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     reading::{FileProblem, Sink, Stopped},
+    records::ArticleRecord,
     source_file::SourceFile,
+    source_paths::article_id_of,
+};
+use crate::{
+    domain::{Problem, attributes::AttributeValue},
+    limits::{METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, METADATA_KEY_BYTES_MAX, METADATA_VALUE_BYTES_MAX},
 };
 
 /// A JSON value as a string of metadata: a string as it is, unless it would be taken for something else; anything else as
@@ -15,7 +21,12 @@ use super::{
 pub(in crate::formats) fn metadata_of(value: &Value) -> String {
     match value {
         Value::String(text) if json_value_of(text) == *value => text.clone(),
-        other => other.to_string(),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => value.to_string(),
     }
 }
 
@@ -28,7 +39,42 @@ pub(in crate::formats) fn json_value_of(text: &str) -> Value {
 pub(in crate::formats) fn json_text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
+    }
+}
+
+/// A JSON value as that of an attribute, and whether it is that exactly: what is within another value is kept as text.
+pub(in crate::formats) fn attribute_of(value: &Value) -> (AttributeValue, bool) {
+    match value {
+        Value::Bool(value) => (AttributeValue::Bool(*value), true),
+        Value::String(value) => (AttributeValue::String(value.clone()), true),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(number), _) => (AttributeValue::Int(number), true),
+            (None, Some(number)) => (AttributeValue::Double(number), true),
+            (None, None) => (AttributeValue::String(number.to_string()), false),
+        },
+        Value::Array(values) => {
+            let strings: Option<Vec<_>> =
+                values.iter().map(|value| value.as_str().map(str::to_owned)).collect();
+            match strings {
+                Some(strings) => (AttributeValue::StringList(strings), true),
+                None => (AttributeValue::String(value.to_string()), false),
+            }
+        }
+        Value::Null | Value::Object(_) => (AttributeValue::String(value.to_string()), false),
+    }
+}
+
+/// The JSON value of an attribute.
+pub(in crate::formats) fn value_of(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::Bool(value) => Value::from(*value),
+        AttributeValue::Int(value) => Value::from(*value),
+        AttributeValue::Double(value) => Value::from(*value),
+        AttributeValue::String(value) => Value::from(value.as_str()),
+        AttributeValue::StringList(values) => Value::from(values.clone()),
     }
 }
 
@@ -41,7 +87,7 @@ pub(in crate::formats) fn json_text_of(value: &Value) -> String {
 pub(in crate::formats) fn read_json_records(
     file: &mut SourceFile<'_>,
     sink: &mut dyn Sink,
-    each: &mut dyn FnMut(&JsonPlace<'_>, Value, &mut dyn Sink) -> Result<(), Stopped>,
+    each: Each<'_>,
 ) -> Result<(), Stopped> {
     file.skip_byte_order_mark()?;
     let first = skip_space(file)?;
@@ -63,8 +109,121 @@ pub(in crate::formats) struct JsonPlace<'f> {
     pub(in crate::formats) line: u64,
     /// The record's number in the file, from 1.
     pub(in crate::formats) number: u64,
-    /// Bytes of the file up to the end of the record; none in an array.
-    pub(in crate::formats) resume_at: Option<u64>,
+    /// Whether the file is this record alone, over several lines.
+    pub(in crate::formats) alone: bool,
+}
+
+impl JsonPlace<'_> {
+    /// A problem of the record.
+    pub(in crate::formats) fn invalid(&self, message: impl Into<String>) -> FileProblem {
+        FileProblem::invalid(self.path, self.line, message)
+    }
+
+    /// Where the record is, for reports of losses.
+    pub(in crate::formats) fn example(&self, what: &str) -> String {
+        format!("{}:{} {what}", self.path, self.line)
+    }
+
+    /// An article of the record, which calls itself `id`, or nothing.
+    pub(in crate::formats) fn article(&self, id: Option<&Value>, text: String) -> ArticleRecord {
+        let id = id.map(json_text_of).filter(|id| !id.is_empty());
+        let id = match id {
+            Some(id) => article_id_of(&id),
+            None if self.alone => article_id_of(self.stem),
+            None => article_id_of(&format!("{}-{}", self.stem, self.number)),
+        };
+        let (path, source_uri) = (self.path.to_owned(), self.path.to_owned());
+        ArticleRecord { path, line: self.line, id, source_uri, text, ..ArticleRecord::default() }
+    }
+}
+
+/// Keeps what a record says beside its text as metadata of the article, as far as that fits.
+pub(in crate::formats) fn keep_metadata(
+    article: &mut ArticleRecord,
+    rest: Map<String, Value>,
+    place: &JsonPlace<'_>,
+    sink: &mut dyn Sink,
+) {
+    let mut bytes: usize = article.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    for (name, value) in rest {
+        let text = metadata_of(&value);
+        let more = bytes.saturating_add(name.len()).saturating_add(text.len());
+        let fits = (1..=METADATA_KEY_BYTES_MAX).contains(&name.len())
+            && text.len() <= METADATA_VALUE_BYTES_MAX
+            && more <= METADATA_BYTES_MAX
+            && article.metadata.len() < METADATA_ENTRIES_MAX;
+        if fits {
+            bytes = more;
+            article.metadata.insert(name, text);
+        } else {
+            sink.loss("metadata that is too long", place.example(&name));
+        }
+    }
+}
+
+/// What kind of value it is, as messages say it.
+pub(in crate::formats) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The objects of the array `name` of a record; none where it is not there.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(in crate::formats) fn objects(
+    name: &str,
+    value: Option<Value>,
+) -> Result<Vec<Map<String, Value>>, String> {
+    let array = match value {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(array)) => array,
+        Some(other) => return Err(format!("{name} is {}; it is an array", kind_of(&other))),
+    };
+    let object = |(index, value)| match value {
+        Value::Object(object) => Ok(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(format!("{name}[{index}] is {}; it is an object", kind_of(&value)))
+        }
+    };
+    array.into_iter().enumerate().map(object).collect()
+}
+
+/// The text `name` of a record.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(in crate::formats) fn required_text(
+    object: &mut Map<String, Value>,
+    name: &str,
+) -> Result<String, String> {
+    match object.shift_remove(name) {
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => Err(format!("{name} is {}; it is a string", kind_of(&other))),
+        None => Err(format!("has no {name}")),
+    }
+}
+
+/// The offset `name` of a record, without taking it away.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(in crate::formats) fn offset(object: &Map<String, Value>, name: &str) -> Result<u64, String> {
+    match object.get(name) {
+        Some(value) => {
+            value.as_u64().ok_or_else(|| format!("{name} is {value}; it is a whole number from 0"))
+        }
+        None => Err(format!("has no {name}")),
+    }
 }
 
 fn skip_space(file: &mut SourceFile<'_>) -> Result<Option<u8>, Stopped> {
@@ -79,7 +238,9 @@ fn skip_space(file: &mut SourceFile<'_>) -> Result<Option<u8>, Stopped> {
     }
 }
 
-type Each<'e> = &'e mut dyn FnMut(&JsonPlace<'_>, Value, &mut dyn Sink) -> Result<(), Stopped>;
+/// What is done with each record.
+pub(in crate::formats) type Each<'e> =
+    &'e mut dyn FnMut(&JsonPlace<'_>, Value, &mut dyn Sink) -> Result<(), Stopped>;
 
 /// A record a line; where the first line is only the beginning of a record, the file is one record over several lines.
 fn lines(file: &mut SourceFile<'_>, sink: &mut dyn Sink, each: Each<'_>) -> Result<(), Stopped> {
@@ -97,8 +258,7 @@ fn lines(file: &mut SourceFile<'_>, sink: &mut dyn Sink, each: Each<'_>) -> Resu
             continue;
         }
         number += 1;
-        let mut place =
-            JsonPlace { path: &path, stem: &stem, line: line.number, number, resume_at: Some(file.offset()) };
+        let mut place = JsonPlace { path: &path, stem: &stem, line: line.number, number, alone: false };
         match serde_json::from_str(&line.text) {
             Ok(value) => each(&place, value, sink)?,
             Err(error) if error.is_eof() && number == 1 => {
@@ -108,17 +268,27 @@ fn lines(file: &mut SourceFile<'_>, sink: &mut dyn Sink, each: Each<'_>) -> Resu
                     Err(problem) => return sink.problem(problem),
                 };
                 let whole = [line.text.as_str(), line.ending, rest.as_str()].concat();
-                place.resume_at = None;
+                place.alone = true;
                 return match serde_json::from_str(&whole) {
                     Ok(value) => each(&place, value, sink),
                     Err(error) => sink.problem(syntax(&path, place.line.saturating_sub(1), &error)),
                 };
             }
-            Err(error) => sink.problem(syntax(&path, line.number.saturating_sub(1), &error))?,
+            Err(error) => {
+                let before = line.number.saturating_sub(1);
+                let hint = if line.text.contains('\r') { CARRIAGE_RETURNS } else { "" };
+                let mut problem = syntax(&path, before, &error);
+                problem.error = Problem::RecordInvalid(format!("{}{hint}", problem.message())).into();
+                sink.problem(problem)?;
+            }
         }
     }
     Ok(())
 }
+
+/// What may be wrong where a line that is no JSON has carriage returns within it.
+const CARRIAGE_RETURNS: &str =
+    "; the line has carriage returns, with which old files end lines: tr '\\r' '\\n' makes lines of them";
 
 /// What is wrong with JSON that begins after line `before`.
 pub(in crate::formats) fn syntax(path: &str, before: u64, error: &serde_json::Error) -> FileProblem {
@@ -181,7 +351,7 @@ impl<'de> Visitor<'de> for Elements<'_, '_> {
         let mut number = 0;
         while let Some(value) = elements.next_element::<Value>()? {
             number += 1;
-            let place = JsonPlace { path, stem, line: lines.get(), number, resume_at: None };
+            let place = JsonPlace { path, stem, line: lines.get(), number, alone: false };
             if let Err(why) = each(&place, value, sink) {
                 *stopped = Some(why);
                 return Err(serde::de::Error::custom("stopped"));

@@ -9,6 +9,7 @@ mod contents;
 mod features;
 mod json;
 mod local_ids;
+mod names;
 mod reading;
 mod records;
 mod resolver;
@@ -35,6 +36,14 @@ pub use self::{
     writing::{Output, Writer},
 };
 pub(super) use self::{
-    json::{JsonPlace, json_text_of, json_value_of, metadata_of, read_json_records, syntax},
+    json::{
+        JsonPlace, attribute_of, json_text_of, json_value_of, keep_metadata, kind_of, metadata_of, objects,
+        offset, read_json_records, required_text, syntax, value_of,
+    },
     local_ids::in_file_order,
+    names::names_of,
+    source_paths::is_numbered,
 };
+
+/// The label of tokens, in formats that have them.
+pub(super) const TOKEN: &str = "Token";

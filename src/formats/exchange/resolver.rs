@@ -20,7 +20,7 @@ use crate::{
         attributes::attributes,
         details::{bounded, too_many},
         errors::shortened,
-        ids::{AnnotationId, AnnotationName, ArticleId, LayerId},
+        ids::{AnnotationId, ArticleId, LayerId},
         layers::LayerDetails,
         projects::ProjectDetails,
         revisions::{Revision, Timestamp},
@@ -254,9 +254,7 @@ impl Resolving {
             }
         }
         let lines = self.ordered(&path, done, &mut article.annotations);
-        let refused = count.saturating_sub(article.annotations.len());
-        let refused = u64::try_from(refused).unwrap_or(u64::MAX);
-        Ok(ImportedArticle { path, line, resume_at, article, lines, refused })
+        Ok(ImportedArticle { path, line, resume_at, article, lines })
     }
 
     fn refuse(&mut self, path: &str, line: u64, name: &str, error: Error) {

@@ -179,5 +179,9 @@ fn summed_up(summary: ExchangeSummary) -> v1::ExchangeSummary {
 
 /// The unit in the field `field`; none when it was left out.
 fn optional_unit(field: &str, unit: i32) -> Result<Option<Unit>> {
-    if v1::OffsetUnit::try_from(unit) == Ok(v1::OffsetUnit::Unspecified) { Ok(None) } else { spans::unit(field, unit).map(Some) }
+    if v1::OffsetUnit::try_from(unit) == Ok(v1::OffsetUnit::Unspecified) {
+        Ok(None)
+    } else {
+        spans::unit(field, unit).map(Some)
+    }
 }
