@@ -18,4 +18,5 @@ mod brat;
 mod columns;
 #[allow(dead_code, reason = "each corpus needs some of it")]
 mod files;
+mod parquet;
 mod readers;

@@ -195,14 +195,14 @@ fn target(batch: &RecordBatch, row: usize) -> Result<(TargetRecord, Vec<SpanRequ
         None => ARTICLE,
     };
     match kind {
-        SPAN => match spans {
-            Some((items, range)) => {
-                let requests = range.map(|at| request(items, at)).collect::<Result<Vec<_>, _>>()?;
-                let spans = requests.iter().map(span).collect();
-                Ok((TargetRecord::Spans(SpansRecord { spans, joined: None }), requests))
-            }
-            None => Ok((TargetRecord::Spans(flat(batch, row)?), Vec::new())),
-        },
+        SPAN => {
+            let requests = match spans {
+                Some((items, range)) => range.map(|at| request(items, at)).collect::<Result<Vec<_>, _>>()?,
+                None => vec![flat(batch, row)?],
+            };
+            let spans = requests.iter().map(span).collect();
+            Ok((TargetRecord::Spans(SpansRecord { spans, joined: None }), requests))
+        }
         RELATION => {
             let (items, range) =
                 arguments.ok_or("a relation needs arguments: a role and an annotation each")?;
@@ -216,14 +216,14 @@ fn target(batch: &RecordBatch, row: usize) -> Result<(TargetRecord, Vec<SpanRequ
 }
 
 /// The one span of a row that has its start, end and text only.
-fn flat(batch: &RecordBatch, row: usize) -> Result<SpansRecord, String> {
+fn flat(batch: &RecordBatch, row: usize) -> Result<SpanRequest, String> {
     let at = |name: &str| offset(Cells::of(batch, name), row, name);
     let quote = Cells::of(batch, "text").string(row);
-    let range = at("start")?.zip(at("end")?).map(|(start, end)| (u64::from(start), u64::from(end)));
-    if range.is_none() && quote.is_empty() {
+    let code_points = at("start")?.zip(at("end")?).map(|(start, end)| CodePointRange { start, end });
+    if code_points.is_none() && quote.is_empty() {
         return Err("a span needs start and end, or spans, or the text that it covers".to_owned());
     }
-    Ok(SpansRecord { spans: vec![SpanRecord { range, quote, ..SpanRecord::default() }], joined: None })
+    Ok(SpanRequest { code_points, quote, ..SpanRequest::default() })
 }
 
 fn span(request: &SpanRequest) -> SpanRecord {

@@ -132,7 +132,7 @@ impl Articles {
             text.clone_into(&mut record.text);
         } else {
             (record.text, record.annotations) = self.names.of_tokens(batch, row)?;
-            record.unit = Some(Unit::CodePoints);
+            record.unit = Some(Unit::Utf8);
         }
         if let Some(expected) = Cells::of(batch, "text_sha256").text(row) {
             let actual = sha256(&record.text);

@@ -12,11 +12,14 @@ use super::{
 };
 use crate::{
     domain::{
+        Error,
         revisions::Timestamp,
-        spans::{self, Empty},
-        text::{Text, Unit},
+        spans::{self, Empty, SpanRequest},
+        text::{Text, TextRange, Unit},
     },
-    formats::exchange::{AnnotationRecord, ArticleRecord, FileProblem, Kept, Record, Sink, Stopped},
+    formats::exchange::{
+        AnnotationRecord, ArticleRecord, FileProblem, Kept, Record, Sink, Stopped, TargetRecord,
+    },
     limits::PARQUET_UNORDERED_BYTES_MAX,
 };
 
@@ -268,7 +271,7 @@ fn article(
         annotation.line = number;
     }
     if source.has_spans() {
-        record.unit = Some(Unit::CodePoints);
+        record.unit = Some(Unit::Utf8);
     }
     let mut texts = Texts::of(&record, text_revision);
     if texts.stated > texts.latest {
@@ -311,12 +314,17 @@ impl<'r> Texts<'r> {
                 return Err(format!("it stands in text {revision}, which is not in older_texts"));
             }
         };
-        for (index, request) in requests.iter().enumerate() {
-            let text = self
-                .text(revision)
-                .ok_or_else(|| format!("it stands in text {revision}, which is not there"))?;
-            let found = spans::resolve(text, request, Empty::Allowed);
-            found.map_err(|error| error.within(&format!("{}.spans[{index}]", record.id)).to_string())?;
+        if self.record.unit == Some(Unit::Utf8)
+            && let TargetRecord::Spans(spans) = &mut record.target
+        {
+            let missing = || format!("it stands in text {revision}, which is not there");
+            let text = self.text(revision).ok_or_else(missing)?;
+            for (index, (request, span)) in requests.iter().zip(&mut spans.spans).enumerate() {
+                let within =
+                    |error: Error| error.within(&format!("{}.spans[{index}]", record.id)).to_string();
+                let range = place(text, request).map_err(within)?.utf8();
+                span.range = Some((range.start.into(), range.end.into()));
+            }
         }
         if text_revision.is_some() || anchoring.is_some() || times.is_some() {
             let times = times.unwrap_or((Timestamp(0), Timestamp(0)));
@@ -333,4 +341,23 @@ impl<'r> Texts<'r> {
         };
         Some(self.made.entry(revision).or_insert_with(|| Text::new(text.as_str())))
     }
+}
+
+/// The place that a row means, if what it says of it in all units is the same.
+fn place(text: &Text, request: &SpanRequest) -> Result<TextRange, Error> {
+    let at = |offset| text.position(Unit::Utf8, offset).ok();
+    // As it is as a rule, and found soon.
+    if let Some(utf8) = request.utf8
+        && let Some((start, end)) = at(utf8.start).zip(at(utf8.end))
+    {
+        let range = TextRange { start, end };
+        let is_all = start <= end
+            && request.code_points.is_none_or(|sent| sent == range.code_points())
+            && request.utf16.is_none_or(|sent| sent == range.utf16())
+            && (request.quote.is_empty() || request.quote == text.slice(&range));
+        if is_all {
+            return Ok(range);
+        }
+    }
+    spans::resolve(text, request, Empty::Allowed)
 }

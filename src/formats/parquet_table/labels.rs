@@ -78,7 +78,7 @@ impl Names {
         Ok(annotations)
     }
 
-    /// The text of a row's tokens, with a space between them, and the spans that their tags make, in code points.
+    /// The text of a row's tokens, with a space between them, and the spans that their tags make, in bytes.
     pub(super) fn of_tokens(
         &self,
         batch: &RecordBatch,
@@ -105,7 +105,7 @@ fn spans(tokens: &[String], tags: &[Option<String>]) -> Vec<AnnotationRecord> {
     let mut spans: Vec<(u64, u64, String)> = Vec::new();
     let (mut start, mut is_open) = (0, false);
     for (token, tag) in tokens.iter().zip(tags) {
-        let end = u64::try_from(token.chars().count()).unwrap_or_default().saturating_add(start);
+        let end = u64::try_from(token.len()).unwrap_or_default().saturating_add(start);
         let tag = tag.as_deref().filter(|tag| *tag != "O").unwrap_or_default();
         let (prefix, label) = match tag.split_once(['-', '_']) {
             Some((prefix @ ("B" | "I" | "E" | "L" | "S" | "U"), label)) => (prefix, label),

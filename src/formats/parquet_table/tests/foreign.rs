@@ -13,10 +13,10 @@ use parquet::{
     file::{metadata::KeyValue, properties::WriterProperties},
 };
 
-use super::P;
+use super::{super::table::Table, P, full};
 use crate::{
     domain::{annotations::Annotation, attributes::AttributeValue},
-    formats::exchange::testing::{Read, read},
+    formats::exchange::testing::{Read, read, write},
 };
 
 /// A table that somebody else wrote.
@@ -177,4 +177,24 @@ fn what_is_wrong_says_where_and_what_would_be_right() {
            out to say that it is right",
         ],
     );
+}
+
+#[test]
+fn units_that_disagree_are_refused_with_their_row() {
+    let written = write(P, &[full("a")]);
+    let table = Table::open("x", written.files["annotations.parquet"].clone()).unwrap();
+    let batch = table.batches(None).unwrap().next().unwrap().unwrap();
+    // One annotation has the spans of another one, which are in another text.
+    let spans = batch.schema().index_of("spans").unwrap();
+    let mut columns = batch.slice(3, 1).columns().to_vec();
+    columns[spans] = batch.slice(4, 1).column(spans).clone();
+    let damaged = RecordBatch::try_new(batch.schema(), columns).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&damaged).unwrap();
+    let articles = written.files["articles.parquet"].clone();
+    let read =
+        read(P, &[("annotations.parquet", writer.into_inner().unwrap()), ("articles.parquet", articles)]);
+    let problem =
+        "annotations.parquet:1: 0190163d-8694-739b-aea5-000000000004.spans[0].utf8.end: offset 3 in utf8";
+    assert!(read.problems[0].starts_with(problem), "{:?}", read.problems);
 }
