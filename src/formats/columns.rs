@@ -19,11 +19,16 @@
 //! `=`. It is kept in the article's metadata, as `conll.columns` and so on, so that the article leaves as it came. Annotations
 //! that share tokens are written in several columns of tags.
 //!
-//! Dialects: CoNLL-2000 and 2003 with spaces, GermEval 2014 with two columns of tags and `#` before the source, UNER with five
-//! columns, WNUT 2017 and HiNER with two, spaCy's `word|POS|TAG` with a sentence a line.
+//! Dialects: CoNLL-2000 and 2003 with spaces, `GermEval` 2014 with two columns of tags and `#` before the source, UNER with five
+//! columns, WNUT 2017 and `HiNER` with two, spaCy's `word|POS|TAG` with a sentence a line.
 
+pub(in crate::formats) use self::writing::count_ids;
 use self::{
-    comments::CommentOrder, layout::Layout, reading::ColumnsReader, tags::Tag, writing::ColumnsWriter,
+    comments::CommentOrder,
+    layout::{Layout, Separator},
+    reading::ColumnsReader,
+    tags::Tag,
+    writing::ColumnsWriter,
 };
 use super::{
     exchange::{Feature, Reader, Writer},
@@ -32,7 +37,9 @@ use super::{
 use crate::domain::attributes::AttributeValue;
 
 pub(in crate::formats) mod comments;
+mod documents;
 mod layout;
+mod parts;
 pub(in crate::formats) mod placing;
 mod reading;
 pub(in crate::formats) mod rows;
@@ -65,9 +72,9 @@ pub(super) const FACTS: FormatFacts = FormatFacts {
 /// The attribute that says which column of tags a span stands in.
 const COLUMN: &str = "column";
 /// Comments that say something of the article: its id, anything, and the text of a sentence.
-const NEWDOC_ID: &str = "newdoc id";
-const META: &str = "meta::";
-const TEXT: &str = "text";
+pub(in crate::formats) const NEWDOC_ID: &str = "newdoc id";
+pub(in crate::formats) const META: &str = "meta::";
+pub(in crate::formats) const TEXT: &str = "text";
 /// What is kept of the form of a file in an article's metadata: the columns; the scheme, if it is not IOB2; how the article
 /// begins, if not with its id; the order of comments; the line breaks at the end, and what line breaks are.
 const COLUMNS: &str = "conll.columns";
@@ -80,6 +87,7 @@ const LINE_BREAK: &str = "conll.line_break";
 /// Whether a file may be one of these: every row that is there whole has as many columns, one of which has nothing but tags.
 pub(super) fn is_likely(_path: &str, beginning: &[u8]) -> bool {
     const ROWS_SEEN: usize = 200;
+    const COLUMNS_LIKELY_MAX: usize = 64;
     let beginning = beginning.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(beginning);
     let text = match std::str::from_utf8(beginning) {
         Ok(text) => text,
@@ -108,6 +116,11 @@ pub(super) fn is_likely(_path: &str, beginning: &[u8]) -> bool {
         .filter(|rows| !rows.is_empty());
     let sure: Vec<_> = sure.collect();
     let Ok(layout) = Layout::detected(&sure) else { return false };
+    // A line of prose has a word that looks like a tag now and then.
+    let is_prose = layout.separator == Separator::Space && sure.iter().flatten().nth(1).is_none();
+    if is_prose || layout.columns.len() > COLUMNS_LIKELY_MAX {
+        return false;
+    }
     let rows = sentences.iter().flatten().filter(|row| !layout.is_comment(row));
     let is_row = |row: &str| {
         let cells = layout.separator.split(row);
@@ -117,8 +130,8 @@ pub(super) fn is_likely(_path: &str, beginning: &[u8]) -> bool {
         cells.len() == layout.columns.len() && cells.len() > 1 && has_tags
     };
     rows.flat_map(|row| match layout.separator {
-        layout::Separator::Bar => row.split(' ').collect(),
-        layout::Separator::Tab | layout::Separator::Space => vec![*row],
+        Separator::Bar => row.split(' ').collect(),
+        Separator::Tab | Separator::Space => vec![*row],
     })
     .all(is_row)
 }

@@ -3,6 +3,7 @@
 mod brat;
 pub mod brat_config;
 pub mod brat_standoff;
+mod cas;
 mod cas_json;
 mod cas_xmi;
 mod colors;

@@ -30,7 +30,7 @@
 //! Read are also tables of others: annotations need `article`, `label`, and `start` and `end` unless they are about the
 //! whole article; articles need `text`, or `tokens` with `ner_tags`; `label` and `labels` are labels of the article, whose
 //! names may stand in the metadata `huggingface`. Other columns become metadata of articles and attributes of annotations.
-//! Offsets count code points. Compression: Snappy or none.
+//! Offsets count code points. Compression: Snappy or none. Lines of problems are rows, from 1.
 
 use super::{
     exchange::{Feature, Reader, Writer},

@@ -62,5 +62,56 @@ fn files_of_columns_come_back_byte_for_byte() {
     check("uner-Russian-PUD", "iob2");
     check("btc", "conll");
     check("spacy-examples", "iob");
+    check("doccano/backend/data_import/tests/data/sequence_labeling/example.conll", "conll");
     check("inception-io/inception-io-json/src/test/resources/conll", "conll");
+}
+
+#[test]
+fn conllu_comes_back_byte_for_byte() {
+    let check = |corpus: &str| {
+        let differences = round_trip(Format::Conllu, corpus, has_extension("conllu"));
+        assert_eq!(differences, Vec::<String>::new(), "{corpus}");
+    };
+    check("gum-conllu");
+    check("ud-arabic-pud");
+}
+
+#[test]
+fn only_files_of_columns_are_taken_for_some() {
+    let Some(all) = files::corpus("") else { return };
+    let begins = |bytes: &[u8]| bytes[..bytes.len().min(65_536)].to_vec();
+    let taken: Vec<_> = all
+        .iter()
+        .filter(|(path, bytes)| {
+            matches!(Format::guess(path, &begins(bytes)), Some(Format::Columns | Format::Conllu))
+        })
+        .map(|(path, _)| path.as_str())
+        .collect();
+    // Beside these, a file of WebAnno TSV 2 has rows with BIO tags, and can be read as such.
+    let is_one = |path: &&str| {
+        [".conll", ".conllu", ".iob", ".iob2"].iter().any(|end| path.ends_with(end))
+            || path.ends_with("NER-de-dev.tsv")
+            || path.ends_with("sequence_labeling/example.txt")
+            || path.ends_with("tsv2/example.tsv")
+    };
+    let expected: Vec<_> = all.iter().map(|(path, _)| path.as_str()).filter(is_one).collect();
+    let expected: Vec<_> =
+        expected.into_iter().filter(|path| !path.ends_with("labeling.invalid.conll")).collect();
+    assert_eq!(taken, expected);
+}
+
+#[test]
+fn a_ragged_file_is_refused_with_its_line() {
+    let Some(all) = files::corpus("doccano/backend/data_import/tests/data/sequence_labeling") else { return };
+    let problems = |name: &str| {
+        let (path, bytes) = all.iter().find(|(path, _)| path.ends_with(name)).unwrap();
+        let read = files::read(Format::Columns, &[("a.conll", bytes)]);
+        assert_eq!(read.articles.is_empty(), !read.problems.is_empty(), "{path}");
+        read.problems
+    };
+    assert_eq!(
+        problems("labeling.invalid.conll"),
+        ["a.conll:1: has 1 columns; the rows of this file have 2"]
+    );
+    assert_eq!(problems("labeling.trailing.conll"), Vec::<String>::new());
 }

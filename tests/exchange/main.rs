@@ -18,5 +18,6 @@ mod brat;
 mod columns;
 #[allow(dead_code, reason = "each corpus needs some of it")]
 mod files;
+mod json;
 mod parquet;
 mod readers;

@@ -148,6 +148,46 @@ async fn a_folder_is_written_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_folder_of_brat_comes_back_as_it_was() {
+    const CONF: &str =
+        "[entities]\nPER\n\n[relations]\nmeets\tArg1:PER, Arg2:PER\n\n[events]\n\n[attributes]\n";
+    const ANN: &str = "T1\tPER 2 5\tAda\nT2\tPER 10 13\tBob\nR1\tmeets Arg1:T1 Arg2:T2\t\n#1\tAnnotatorNotes T1\ta countess\n";
+    let terminal = Terminal::start().await;
+    for (name, content) in [
+        ("ada.txt", "😀 Ada met Bob.\n"),
+        ("ada.ann", ANN),
+        ("deep/empty.txt", "Nobody."),
+        ("deep/empty.ann", ""),
+        ("annotation.conf", CONF),
+    ] {
+        terminal.file(&format!("in/{name}"), content);
+    }
+    let (out, said) = terminal.run(0, &["import", "p", &terminal.path("in"), "--layer", "gold"]).await;
+    assert!(out.starts_with("imported 2 articles, 3 annotations and 1 record of the project into "), "{out}");
+    assert!(said.starts_with("reads as brat standoff; say --format "), "{said}");
+    let (out, _) = terminal.run(0, &["export", "p", "--format", "brat", "-o", &terminal.path("out")]).await;
+    assert!(out.contains("brat standoff cannot carry:\n") && out.contains("      3  layers: ada/"), "{out}");
+    for name in ["ada.txt", "ada.ann", "deep/empty.txt", "deep/empty.ann"] {
+        let [one, other] =
+            ["in", "out"].map(|folder| fs::read(terminal.path(&format!("{folder}/{name}"))).unwrap());
+        assert_eq!(one, other, "{name}");
+    }
+    // And without a server.
+    let to = |format: &'static str, from: &str, to: &str| {
+        let (from, to) = (terminal.path(from), terminal.path(to));
+        spandrel(0, &["convert", &from, "--to", format, "-o", &to])
+    };
+    to("native", "in", "converted.jsonl");
+    let (out, _) = to("brat", "converted.jsonl", "again");
+    assert!(
+        out.starts_with("converted 2 articles, 3 annotations and 1 record of the project from Spandrel"),
+        "{out}"
+    );
+    assert_eq!(fs::read_to_string(terminal.path("again/ada.ann")).unwrap(), ANN);
+    assert_eq!(names(&terminal.folder.path().join("again/deep")), ["empty.ann", "empty.txt"]);
+}
+
+#[tokio::test]
 async fn only_what_is_asked_for_is_exported() {
     let terminal = Terminal::start().await;
     terminal.run(0, &["import", "p", &terminal.file("a.jsonl", ADA), &terminal.file("b.jsonl", BOB)]).await;

@@ -29,7 +29,7 @@ impl NewFile {
         // What a link leads to is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let unfinished = unfinished(&path);
-        let file = File::create_new(&unfinished).map_err(|error| cannot_write(&unfinished, &error))?;
+        let file = File::create_new(&unfinished).map_err(|error| cannot_write(&path, &error))?;
         let file = Self { path, unfinished, file: BufWriter::new(file), force, is_finished: false };
         if let Ok(replaced) = fs::metadata(&file.path) {
             // What was kept from others is not shown to them by its successor.

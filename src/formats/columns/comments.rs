@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::META;
 use crate::{
-    domain::attributes::AttributeValue,
-    limits::{ATTRIBUTE_NAME_BYTES_MAX, METADATA_VALUE_BYTES_MAX},
+    domain::{articles::ArticleDetails, attributes::AttributeValue},
+    formats::exchange::{ArticleRecord, Feature},
+    limits::{
+        ATTRIBUTE_NAME_BYTES_MAX, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, METADATA_KEY_BYTES_MAX,
+        METADATA_VALUE_BYTES_MAX,
+    },
 };
 
 /// What is kept of comments that are not `# key = value`, and of the order of those of a sentence.
@@ -49,6 +54,65 @@ pub(in crate::formats) fn comment_line(key: &str, value: Option<&str>) -> String
         None => format!("# {key}"),
     }
 }
+
+/// Puts in what a comment `meta::key` says of an article; false if it has no room for it.
+pub(in crate::formats) fn put_metadata(record: &mut ArticleRecord, key: &str, value: &str) -> bool {
+    let value = value.to_owned();
+    match key.strip_prefix(META).unwrap_or(key) {
+        "title" => record.title = value,
+        "language" => record.language = value,
+        "source_uri" => record.source_uri = value,
+        name => {
+            let metadata = &mut record.metadata;
+            let bytes: usize = metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+            let fits = metadata.len() < METADATA_ENTRIES_MAX - FORM_ENTRIES_MAX
+                && bytes + name.len() + value.len() <= METADATA_BYTES_MAX - FORM_BYTES_MAX
+                && value.len() <= METADATA_VALUE_BYTES_MAX
+                && (1..=METADATA_KEY_BYTES_MAX).contains(&name.len());
+            if fits {
+                metadata.insert(name.to_owned(), value);
+            }
+            return fits;
+        }
+    }
+    true
+}
+
+/// What comments say of an article, each with its key; what none can say is told to `lose`. `is_form` knows the metadata that
+/// is of the form of the file.
+pub(in crate::formats) fn article_comments(
+    details: &ArticleDetails,
+    is_form: &dyn Fn(&str) -> bool,
+    is_source_said: bool,
+    lose: &mut dyn FnMut(Feature),
+) -> Vec<(String, String)> {
+    let own = [
+        ("title", &details.title, Feature::Titles),
+        ("language", &details.language, Feature::Languages),
+        ("source_uri", &details.source_uri, Feature::SourceUris),
+    ];
+    let others = details.metadata.iter().filter(|(key, _)| !is_form(key));
+    let others = others.map(|(key, value)| (key.as_str(), value, Feature::Metadata));
+    let mut lines = Vec::new();
+    for (name, value, feature) in own.into_iter().filter(|(_, value, _)| !value.is_empty()).chain(others) {
+        let key = format!("{META}{name}");
+        let line = comment_line(&key, Some(value));
+        let read = Comment::parse(&line);
+        let is_taken = feature == Feature::Metadata && own.iter().any(|(own, _, _)| *own == name);
+        let is_same =
+            read.key == key && read.value == Some(value) && !line.contains('\n') && !line.ends_with('\r');
+        if is_same && !is_taken && (feature != Feature::SourceUris || is_source_said) {
+            lines.push((key, line));
+        } else {
+            lose(feature);
+        }
+    }
+    lines
+}
+
+/// Entries and bytes of metadata that are left for the form of the file.
+const FORM_ENTRIES_MAX: usize = 8;
+const FORM_BYTES_MAX: usize = 6_144;
 
 /// The order in which the comments of a file come.
 #[derive(Debug, Clone, Default)]
@@ -162,7 +226,7 @@ fn usual_place(key: &str) -> usize {
 /// The comments that attributes of a sentence are, each with its key, and how many attributes are none.
 pub(in crate::formats) fn comments_of(
     attributes: &BTreeMap<String, AttributeValue>,
-    lost: &mut dyn FnMut(&AttributeValue),
+    lose: &mut dyn FnMut(&AttributeValue),
 ) -> Vec<(String, String)> {
     let mut comments = Vec::new();
     for (key, value) in attributes.iter().filter(|(key, _)| *key != ORDER) {
@@ -186,7 +250,7 @@ pub(in crate::formats) fn comments_of(
             | AttributeValue::Double(_) => false,
         };
         if !is_kept {
-            lost(value);
+            lose(value);
         }
     }
     comments

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     COLUMN, COLUMNS, COMMENTS, DOCUMENT, END, LINE_BREAK, META, NEWDOC_ID, SCHEME, TEXT,
-    comments::{Comment, CommentOrder},
+    comments::{Comment, CommentOrder, put_metadata},
+    documents::{Begins, Document, Numbered},
     layout::{Column, Layout, Separator},
     placing::{Form, Placed, TextBuilder, unescaped},
     rows::{SENTENCE, TOKEN},
@@ -16,44 +17,11 @@ use crate::{
         AnnotationRecord, ArticleRecord, FileProblem, Reader, Record, Sink, SourceFile, SpansRecord, Stopped,
         TargetRecord, article_id_of,
     },
-    limits::{METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, METADATA_KEY_BYTES_MAX, METADATA_VALUE_BYTES_MAX},
 };
 
 /// Reads files of columns.
 #[derive(Debug)]
 pub(super) struct ColumnsReader;
-
-/// A line and its number.
-type Numbered = (u64, String);
-
-/// What is read of an article, line by line.
-#[derive(Debug, Default)]
-struct Document {
-    /// The line that it begins on.
-    line: u64,
-    /// How it begins; none where nothing says so.
-    begins: Option<Begins>,
-    /// The columns that it names, and the line.
-    header: Option<(u64, String)>,
-    /// Lines that no empty line parts.
-    blocks: Vec<Vec<Numbered>>,
-    /// Those that none ends yet.
-    block: Vec<Numbered>,
-    /// Whether a line of it cannot be read.
-    is_broken: bool,
-    /// What of the file's form is kept beside it.
-    form: BTreeMap<String, String>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Begins {
-    /// With a line `-DOCSTART- ...`.
-    Docstart(String),
-    /// With a line `# newdoc`.
-    Newdoc,
-    /// With a line `# newdoc id = ...`.
-    Named(String),
-}
 
 /// What is known of a file.
 #[derive(Debug)]
@@ -104,83 +72,6 @@ impl Reader for ColumnsReader {
     fn finish(&mut self, _sink: &mut dyn Sink) -> Result<(), Stopped> {
         Ok(())
     }
-}
-
-impl Document {
-    /// Takes a line that is not empty; answers the next document if one begins there, and this one ends.
-    fn line(&mut self, number: u64, text: String) -> Option<Self> {
-        if self.line == 0 {
-            self.line = number;
-        }
-        let begins = if text.starts_with("-DOCSTART-") {
-            self.end_block();
-            Some(Begins::Docstart(text.clone()))
-        } else {
-            let comment = Comment::parse(&text);
-            match (comment.key, comment.value) {
-                (NEWDOC_ID, Some(id)) => Some(Begins::Named(id.to_owned())),
-                ("newdoc", None) => Some(Begins::Newdoc),
-                ("global.columns", Some(names)) => {
-                    let header = Some((number, names.to_owned()));
-                    if self.is_begun() {
-                        return Some(Self { line: number, header, ..Self::default() });
-                    }
-                    self.header = header;
-                    return None;
-                }
-                (_, _) => None,
-            }
-        };
-        // Some files say of every sentence which document it is of.
-        let goes_on = begins.is_some() && begins == self.begins && matches!(begins, Some(Begins::Named(_)));
-        match begins {
-            Some(begins) if !goes_on => {
-                let block =
-                    if self.is_block_of_comments() { std::mem::take(&mut self.block) } else { Vec::new() };
-                let is_line = matches!(begins, Begins::Docstart(_));
-                let mut next = Self { line: number, begins: Some(begins), block, ..Self::default() };
-                if !is_line {
-                    next.block.push((number, text));
-                }
-                if self.is_begun() {
-                    return Some(next);
-                }
-                let header = self.header.take();
-                *self = Self { header, line: self.line, is_broken: self.is_broken, ..next };
-            }
-            Some(_) | None => self.block.push((number, text)),
-        }
-        None
-    }
-
-    /// Whether it has anything that another beginning does not belong to.
-    fn is_begun(&self) -> bool {
-        self.begins.is_some() || !self.blocks.is_empty() || !self.block.is_empty()
-    }
-
-    fn is_block_of_comments(&self) -> bool {
-        self.block.iter().all(|(_, text)| text.starts_with('#'))
-    }
-
-    fn end_block(&mut self) {
-        if !self.block.is_empty() {
-            self.blocks.push(std::mem::take(&mut self.block));
-        }
-    }
-
-    /// What is surely no comment, by blocks.
-    fn sure_rows(&self) -> Vec<Vec<&str>> {
-        self.blocks
-            .iter()
-            .chain([&self.block])
-            .map(|it| sure_rows(it))
-            .filter(|rows| !rows.is_empty())
-            .collect()
-    }
-}
-
-fn sure_rows(block: &[Numbered]) -> Vec<&str> {
-    block.iter().map(|(_, text)| text.as_str()).filter(|text| !text.starts_with('#')).collect()
 }
 
 impl FileState {
@@ -349,7 +240,7 @@ impl<'l> Article<'l> {
         let attributes = self.order.attributes(&comments, &is_known);
         if is_first {
             for Comment { key, value } in comments.iter().filter(|it| it.key.starts_with(META)) {
-                self.metadata(line, key, value.unwrap_or_default(), sink);
+                self.said_of_article(line, key, value.unwrap_or_default(), sink);
             }
         }
         self.annotation(line, SENTENCE, placed.sentence, attributes);
@@ -357,26 +248,9 @@ impl<'l> Article<'l> {
         self.spans(&rows, &placed);
     }
 
-    /// What a comment says of the article.
-    fn metadata(&mut self, line: u64, key: &str, value: &str, sink: &mut dyn Sink) {
-        let name = key.strip_prefix(META).unwrap_or(key);
-        match name {
-            "title" => value.clone_into(&mut self.record.title),
-            "language" => value.clone_into(&mut self.record.language),
-            "source_uri" => value.clone_into(&mut self.record.source_uri),
-            name => {
-                let metadata = &mut self.record.metadata;
-                let bytes: usize = metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
-                let fits = metadata.len() < METADATA_ENTRIES_MAX - FORM_ENTRIES_MAX
-                    && bytes + name.len() + value.len() <= METADATA_BYTES_MAX - FORM_BYTES_MAX
-                    && value.len() <= METADATA_VALUE_BYTES_MAX
-                    && (1..=METADATA_KEY_BYTES_MAX).contains(&name.len());
-                if fits {
-                    metadata.insert(name.to_owned(), value.to_owned());
-                } else {
-                    sink.loss("conll: metadata beyond its limits", format!("{}:{line}: {key}", self.path));
-                }
-            }
+    fn said_of_article(&mut self, line: u64, key: &str, value: &str, sink: &mut dyn Sink) {
+        if !put_metadata(&mut self.record, key, value) {
+            sink.loss("conll: metadata beyond its limits", format!("{}:{line}: {key}", self.path));
         }
     }
 
@@ -500,7 +374,7 @@ impl<'l> Article<'l> {
                 ("spaces_before", Some(spaces)) if self.sentences == 0 => self.text.push(&unescaped(spaces)),
                 (NEWDOC_ID | "newdoc", _) if self.sentences == 0 => {}
                 (key, value) if self.sentences == 0 && key.starts_with(META) => {
-                    self.metadata(*line, key, value.unwrap_or_default(), sink);
+                    self.said_of_article(*line, key, value.unwrap_or_default(), sink);
                 }
                 (_, _) => {
                     sink.loss("conll: comments behind the last sentence", format!("{}:{line}", self.path));
@@ -535,8 +409,3 @@ impl<'l> Article<'l> {
         sink.record(Record::Article(Box::new(self.record)))
     }
 }
-
-/// Entries of metadata that are left for the form of the file.
-const FORM_ENTRIES_MAX: usize = 8;
-/// Bytes of metadata that are left for it.
-const FORM_BYTES_MAX: usize = 6_144;

@@ -15,6 +15,10 @@ pub(in crate::formats) const TOKEN: &str = "Token";
 /// The label of sentences.
 pub(in crate::formats) const SENTENCE: &str = "Sentence";
 
+/// Why something is not written as it is.
+pub(in crate::formats) const ACROSS_SENTENCES: &str = "spans across sentences";
+pub(in crate::formats) const WHITE_SPACE: &str = "white space at the ends of spans";
+
 /// A range in bytes, and the annotation that it is of.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::formats) struct Piece<'a> {
@@ -44,7 +48,7 @@ pub(in crate::formats) struct Rows<'a> {
     /// one sentence does.
     pub(in crate::formats) spans: Vec<Placed<'a>>,
     /// What cannot be told, and why.
-    pub(in crate::formats) lost: Vec<(&'static str, &'a Annotation)>,
+    pub(in crate::formats) losses: Vec<(&'static str, &'a Annotation)>,
 }
 
 /// Something that covers tokens.
@@ -74,7 +78,7 @@ pub(in crate::formats) fn ranges_of(annotation: &Annotation) -> Vec<(usize, usiz
 }
 
 /// Annotations in the order of the file that they came from, and others behind them.
-pub(in crate::formats) fn in_order<'a>(mut annotations: Vec<&'a Annotation>) -> Vec<&'a Annotation> {
+pub(in crate::formats) fn in_order(mut annotations: Vec<&Annotation>) -> Vec<&Annotation> {
     annotations.sort_by_key(|annotation| imported_place(annotation.id).map_or((1, 0), |place| (0, place)));
     annotations
 }
@@ -112,16 +116,14 @@ pub(in crate::formats) fn is_form(form: &str) -> bool {
     begins && !form.contains(['\t', '\n', '\r']) && !form.starts_with("# ") && !form.starts_with("-DOCSTART-")
 }
 
-/// The rows of a text: `tokens` and `sentences` are those that are marked, `spans` everything else, and where tokens are not
-/// cut although something begins or ends there is in `uncut`.
+/// The rows of a text: `tokens` and `sentences` are those that are marked, `spans` everything else.
 pub(in crate::formats) fn rows_of<'a>(
     text: &'a str,
     tokens: &Pieces<'a>,
     sentences: &Pieces<'a>,
     spans: &[&'a Annotation],
-    uncut: &dyn Fn(usize) -> bool,
 ) -> Rows<'a> {
-    let mut lost = Vec::new();
+    let (mut losses, mut narrow) = (Vec::new(), Vec::new());
     let mut ranges: Vec<(usize, usize, &'a Annotation, usize)> = Vec::new();
     // Tokens of some files end in white space, and so do spans of them.
     let ends_token = |end: usize| tokens.around(end.saturating_sub(1), end).is_some_and(|it| it.end == end);
@@ -133,21 +135,24 @@ pub(in crate::formats) fn rows_of<'a>(
         let trimmed: Option<Vec<_>> = ranges_of(annotation).into_iter().map(narrowed).collect();
         let is_whole = trimmed.as_ref().is_some_and(|trimmed| *trimmed == ranges_of(annotation));
         if !is_whole {
-            lost.push(("white space at the ends of spans", *annotation));
+            narrow.push(*annotation);
         }
         let parts = trimmed.into_iter().flatten().enumerate();
         ranges.extend(parts.map(|(part, (start, end))| (start, end, *annotation, part)));
     }
     ranges.sort_by_key(|(start, end, _, _)| (*start, usize::MAX - end));
     let mut cuts: Vec<usize> = ranges.iter().flat_map(|(start, end, _, _)| [*start, *end]).collect();
-    cuts.retain(|cut| !uncut(*cut));
     cuts.sort_unstable();
     cuts.dedup();
-    let cells = cells(text, tokens, &cuts, &mut lost);
+    let cells = cells(text, tokens, &cuts, &mut losses);
     let covered = covered(&ranges);
-    let sentences = grouped(text, &cells, sentences, &covered, &mut lost);
-    let spans = placed(&sentences, &ranges, &mut lost);
-    Rows { sentences, spans, lost }
+    let sentences = grouped(text, &cells, sentences, &covered, &mut losses);
+    let (spans, split) = placed(&sentences, &ranges);
+    losses.extend(split.iter().map(|annotation| (ACROSS_SENTENCES, *annotation)));
+    let split: HashSet<_> = split.iter().map(|annotation| annotation.id).collect();
+    let narrow = narrow.into_iter().filter(|annotation| !split.contains(&annotation.id));
+    losses.extend(narrow.map(|annotation| (WHITE_SPACE, annotation)));
+    Rows { sentences, spans, losses }
 }
 
 /// A range without white space at its ends; none if there is nothing else in it.
@@ -163,7 +168,7 @@ fn cells<'a>(
     text: &str,
     tokens: &Pieces<'a>,
     cuts: &[usize],
-    lost: &mut Vec<(&'static str, &'a Annotation)>,
+    losses: &mut Vec<(&'static str, &'a Annotation)>,
 ) -> Vec<Piece<'a>> {
     let mut cells = Vec::new();
     let mut at = 0;
@@ -172,7 +177,7 @@ fn cells<'a>(
         let next_cut = cuts.get(cuts.partition_point(|cut| *cut <= token.start));
         if next_cut.is_some_and(|cut| *cut < token.end) {
             words(text, token.start, token.end, cuts, &mut cells);
-            lost.extend(
+            losses.extend(
                 token.annotation.map(|annotation| ("tokens that others begin or end in", annotation)),
             );
         } else {
@@ -218,7 +223,7 @@ fn grouped<'a>(
     cells: &[Piece<'a>],
     marked: &Pieces<'a>,
     covered: &[(usize, usize)],
-    lost: &mut Vec<(&'static str, &'a Annotation)>,
+    losses: &mut Vec<(&'static str, &'a Annotation)>,
 ) -> Vec<Sentence<'a>> {
     let goes_on = |at: usize| {
         let last = covered.partition_point(|(start, _)| *start < at).checked_sub(1);
@@ -238,7 +243,7 @@ fn grouped<'a>(
         let has_tokens = cells.get(cells.partition_point(|cell| cell.start < piece.start));
         let has_tokens = has_tokens.is_some_and(|cell| cell.end <= piece.end);
         if splits(piece.start) || splits(piece.end) || !has_tokens {
-            lost.extend(
+            losses.extend(
                 piece.annotation.map(|annotation| ("sentences without tokens of their own", annotation)),
             );
         } else {
@@ -268,22 +273,20 @@ fn grouped<'a>(
     sentences
 }
 
-/// Which tokens ranges cover.
+/// Which tokens ranges cover; and the annotations whose ranges are not each in one sentence.
 fn placed<'a>(
     sentences: &[Sentence<'a>],
     ranges: &[(usize, usize, &'a Annotation, usize)],
-    lost: &mut Vec<(&'static str, &'a Annotation)>,
-) -> Vec<Placed<'a>> {
+) -> (Vec<Placed<'a>>, Vec<&'a Annotation>) {
     let mut placed = Vec::with_capacity(ranges.len());
     let mut split = HashSet::new();
     for (start, end, annotation, part) in ranges {
-        let after = sentences
-            .partition_point(|sentence| sentence.tokens.first().is_some_and(|it| it.start <= *start));
-        let found = after.checked_sub(1).and_then(|index| {
+        let begins = |sentence: &Sentence<'_>| sentence.tokens.first().is_some_and(|it| it.start <= *start);
+        let found = sentences.partition_point(begins).checked_sub(1).and_then(|index| {
             let tokens = &sentences.get(index)?.tokens;
             let first = tokens.binary_search_by_key(start, |token| token.start).ok()?;
-            let last = tokens.binary_search_by_key(end, |token| token.end).ok()?;
-            Some(Placed { annotation, part: *part, sentence: index, first, end: last + 1 })
+            let end = tokens.binary_search_by_key(end, |token| token.end).ok()? + 1;
+            Some(Placed { annotation, part: *part, sentence: index, first, end })
         });
         match found {
             Some(found) => placed.push(found),
@@ -293,9 +296,8 @@ fn placed<'a>(
         }
     }
     placed.retain(|it| !split.contains(&it.annotation.id));
-    for (_, _, annotation, _) in ranges.iter().filter(|(_, _, it, part)| *part == 0 && split.contains(&it.id))
-    {
-        lost.push(("spans across sentences", annotation));
-    }
-    placed
+    // Each once.
+    let split =
+        ranges.iter().map(|(_, _, annotation, _)| *annotation).filter(|it| split.remove(&it.id)).collect();
+    (placed, split)
 }

@@ -205,9 +205,10 @@ fn other_files_are_not_taken_for_these() {
 
 /// An article with these annotations: a label, and where it begins and ends.
 fn article(id: &str, text: &str, annotations: &[(String, usize, usize)]) -> ArticleContents {
+    let offset = |at: &usize| u64::try_from(*at).unwrap();
     let annotation = |(label, start, end): &(String, usize, usize)| AnnotationRecord {
         label: label.clone(),
-        target: TargetRecord::Spans(SpansRecord::one(*start as u64, *end as u64, "")),
+        target: TargetRecord::Spans(SpansRecord::one(offset(start), offset(end), "")),
         ..AnnotationRecord::default()
     };
     let record = ArticleRecord {
@@ -273,7 +274,7 @@ fn spans(article: &ArticleContents) -> Vec<(String, Vec<(usize, usize)>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_written_reads_back(one in articles(), other in articles()) {
@@ -295,8 +296,11 @@ proptest! {
                 }
             }
         }
-        let lost: u64 = written.losses.clone().into_vec().iter().map(|loss| loss.count).sum();
-        prop_assert!(missing <= lost, "{} of {:?}: {}", missing, written.lost(), file);
+        let losses = written.losses.clone().into_vec();
+        let count = |what: &str| losses.iter().filter(|it| it.feature.contains(what)).map(|it| it.count).sum::<u64>();
+        // What is narrowed may happen to be what another one was.
+        let lost = count("") - count("white space at the ends of spans")..=count("");
+        prop_assert!(lost.contains(&missing), "{missing} of {:?}: {file}", written.lost());
         // It settles: what was read is written alike.
         let second = write(Format::Columns, again.contents());
         let third = read_one(second.text("articles.conll"));

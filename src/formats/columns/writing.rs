@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, io};
 
 use super::{
-    COLUMN, COLUMNS, COMMENTS, DOCUMENT, END, FACTS, LINE_BREAK, META, NEWDOC_ID, SCHEME, TEXT,
-    comments::{CommentOrder, comment_line, comments_of},
+    COLUMN, COLUMNS, COMMENTS, DOCUMENT, END, FACTS, LINE_BREAK, NEWDOC_ID, SCHEME, TEXT,
+    comments::{CommentOrder, article_comments, comment_line, comments_of},
     feature_of,
     layout::{Column, Layout, Separator, is_column_name},
+    parts::Parts,
     placing::{Form, escaped, fit},
-    rows::{Piece, Pieces, Placed, Rows, SENTENCE, Sentence, TOKEN, in_order, is_form, ranges_of, rows_of},
+    rows::{Piece, Placed, Rows, Sentence, in_order, rows_of},
     tags::{Run, Scheme},
 };
 use crate::{
@@ -62,16 +63,16 @@ impl Writer for ColumnsWriter {
         let kept = in_order(count_losses(article, &counted, output));
         let text = article.text.as_str();
         let parts = Parts::of(text, &kept);
-        let rows = rows_of(text, &parts.tokens, &parts.sentences, &parts.spans, &|_| false);
-        let mut lost = |feature: &str, annotation: &Annotation| {
+        let rows = rows_of(text, &parts.tokens, &parts.sentences, &parts.spans);
+        let mut lose = |feature: &str, annotation: &Annotation| {
             output.loss(feature, format!("{}/{}", article.id, annotation.id));
         };
-        for (what, annotation) in &rows.lost {
-            lost(&format!("conll: {what}"), annotation);
+        for (what, annotation) in &rows.losses {
+            lose(&format!("conll: {what}"), annotation);
         }
         let had = manner.layout.clone();
-        let tags = manner.tag_columns(&rows, &mut lost);
-        manner.attribute_columns(&rows, &mut lost);
+        let tags = manner.tag_columns(&rows, &mut lose);
+        manner.attribute_columns(&rows, &mut lose);
         manner.choose_separator(text, &rows);
         let is_header = self.is_header_due(&manner.layout, &had);
         let mut page = Page { manner: &manner, out: String::new(), article, rows: &rows, tags };
@@ -109,34 +110,6 @@ impl ColumnsWriter {
     }
 }
 
-/// The annotations of an article by what they become.
-pub(in crate::formats) struct Parts<'a> {
-    pub(in crate::formats) tokens: Pieces<'a>,
-    pub(in crate::formats) sentences: Pieces<'a>,
-    pub(in crate::formats) spans: Vec<&'a Annotation>,
-}
-
-impl<'a> Parts<'a> {
-    fn of(text: &str, annotations: &[&'a Annotation]) -> Self {
-        let mut parts = Self { tokens: Pieces::default(), sentences: Pieces::default(), spans: Vec::new() };
-        for annotation in annotations {
-            let (label, ranges) = (annotation.label.as_str(), ranges_of(annotation));
-            let is_taken = if let [(start, end)] = ranges.as_slice() {
-                let (start, end) = (*start, *end);
-                let piece = Piece { start, end, annotation: Some(annotation) };
-                let is_token = label == TOKEN && text.get(start..end).is_some_and(is_form);
-                (is_token && parts.tokens.take(piece)) || (label == SENTENCE && parts.sentences.take(piece))
-            } else {
-                false
-            };
-            if !is_taken {
-                parts.spans.push(annotation);
-            }
-        }
-        parts
-    }
-}
-
 impl Manner {
     fn of(article: &ArticleContents) -> Self {
         let said = |key: &str| article.details.metadata.get(key).map(String::as_str);
@@ -157,18 +130,19 @@ impl Manner {
     fn tag_columns<'a>(
         &mut self,
         rows: &Rows<'a>,
-        lost: &mut dyn FnMut(&str, &Annotation),
+        lose: &mut dyn FnMut(&str, &Annotation),
     ) -> Vec<Vec<(usize, Run<'a>)>> {
         let mut names: Vec<String> = self.layout.tag_columns().map(|(_, name)| name.to_owned()).collect();
         let mut ends: Vec<(usize, usize)> = vec![(0, 0); names.len()];
         let mut runs = vec![Vec::new(); rows.sentences.len()];
         for Placed { annotation, part: _, sentence, first, end } in &rows.spans {
-            let named = match annotation.attributes.get(COLUMN) {
+            let wanted = match annotation.attributes.get(COLUMN) {
                 Some(AttributeValue::String(name)) if is_column_name(name) => name.as_str(),
                 _ => "",
             };
-            if !named.is_empty() && !names.iter().any(|name| name == named) && names.len() < TAG_COLUMNS_MAX {
-                names.push(named.to_owned());
+            if !wanted.is_empty() && !names.iter().any(|name| name == wanted) && names.len() < TAG_COLUMNS_MAX
+            {
+                names.push(wanted.to_owned());
                 ends.push((0, 0));
             }
             let is_free = |(at, _): &(usize, &String)| {
@@ -177,11 +151,11 @@ impl Manner {
             let free = |name: &str| {
                 names.iter().enumerate().filter(|(_, it)| *it == name).find(is_free).map(|(at, _)| at)
             };
-            let column = free(named)
+            let column = free(wanted)
                 .or_else(|| free(""))
-                .or_else(|| (names.len() < TAG_COLUMNS_MAX).then(|| names.len()));
+                .or_else(|| (names.len() < TAG_COLUMNS_MAX).then_some(names.len()));
             let Some(column) = column else {
-                lost(Feature::NestedSpans.name(), annotation);
+                lose(Feature::NestedSpans.name(), annotation);
                 continue;
             };
             if column == names.len() {
@@ -195,11 +169,11 @@ impl Manner {
                 runs.push((column, Run { start: *first, end: *end, label: annotation.label.as_str() }));
             }
             let in_column = names.get(column).map_or("", String::as_str);
-            count_ids(annotation, lost);
+            count_ids(annotation, lose);
             for (name, value) in &annotation.attributes {
                 let is_kept = name == COLUMN && *value == AttributeValue::String(in_column.to_owned());
                 if !is_kept {
-                    lost(feature_of(value).name(), annotation);
+                    lose(feature_of(value).name(), annotation);
                 }
             }
         }
@@ -209,11 +183,11 @@ impl Manner {
     }
 
     /// Makes columns of the attributes of tokens.
-    fn attribute_columns(&mut self, rows: &Rows<'_>, lost: &mut dyn FnMut(&str, &Annotation)) {
+    fn attribute_columns(&mut self, rows: &Rows<'_>, lose: &mut dyn FnMut(&str, &Annotation)) {
         let tokens = || rows.sentences.iter().flat_map(|sentence| &sentence.tokens);
         let mut new: BTreeSet<&str> = BTreeSet::new();
         for annotation in tokens().filter_map(|token| token.annotation) {
-            count_ids(annotation, lost);
+            count_ids(annotation, lose);
             for (name, value) in &annotation.attributes {
                 if self
                     .layout
@@ -222,12 +196,12 @@ impl Manner {
                     .any(|it| matches!(it, Column::Attribute(known, _) if known == name))
                 {
                     if cell_of(value).is_none() {
-                        lost(feature_of(value).name(), annotation);
+                        lose(feature_of(value).name(), annotation);
                     }
                 } else if cell_of(value).is_some() && is_column_name(name) {
                     new.insert(name);
                 } else {
-                    lost(feature_of(value).name(), annotation);
+                    lose(feature_of(value).name(), annotation);
                 }
             }
         }
@@ -286,9 +260,9 @@ fn cell_of(value: &AttributeValue) -> Option<String> {
 }
 
 /// Counts an id that is made anew where the file is read.
-fn count_ids(annotation: &Annotation, lost: &mut dyn FnMut(&str, &Annotation)) {
+pub(in crate::formats) fn count_ids(annotation: &Annotation, lose: &mut dyn FnMut(&str, &Annotation)) {
     if LocalId::of(annotation.id).is_some() || imported_place(annotation.id).is_none() {
-        lost(Feature::AnnotationIds.name(), annotation);
+        lose(Feature::AnnotationIds.name(), annotation);
     }
 }
 
@@ -306,12 +280,66 @@ impl Page<'_, '_> {
     /// Writes all of it but the last line breaks.
     fn write(&mut self, is_header: bool, is_first: bool, output: &mut dyn Output) {
         let manner = self.manner;
-        let mut lines: Vec<(String, String)> = Vec::new();
         if is_header {
             self.line(&comment_line("global.columns", Some(&manner.layout.names())));
         }
-        let named = ("newdoc id".to_owned(), comment_line(NEWDOC_ID, Some(self.article.id.as_str())));
         let is_empty = self.rows.sentences.is_empty();
+        let mut lines = self.beginning(is_empty, is_first, output);
+        let is_source_said = !manner.is_imported || manner.order.has("meta::source_uri");
+        let id = &self.article.id;
+        lines.extend(article_comments(
+            &self.article.details,
+            &super::is_form_key,
+            is_source_said,
+            &mut |feature| {
+                output.loss(feature.name(), id.to_string());
+            },
+        ));
+        let text = self.article.text.as_str();
+        if is_empty && !text.is_empty() {
+            lines.push((
+                "spaces_before".to_owned(),
+                comment_line("spaces_before", Some(&escaped(text, true))),
+            ));
+        }
+        let mut at = 0;
+        let count = self.rows.sentences.len();
+        let rows = self.rows;
+        for (index, sentence) in rows.sentences.iter().enumerate() {
+            let mut lines = std::mem::take(&mut lines);
+            let gap = text.get(at..sentence.piece.start).unwrap_or_default();
+            at = sentence.piece.end;
+            let rest = text.get(at..).unwrap_or_default();
+            let rest = if index + 1 == count { rest } else { "" };
+            self.comments(sentence, gap, rest, index == 0, &mut lines, output);
+            self.sentence(index, sentence);
+            let is_last = index + 1 == count;
+            let is_bar = manner.layout.separator == Separator::Bar;
+            let breaks = if is_last {
+                0
+            } else if is_bar {
+                1
+            } else {
+                2
+            };
+            (0..breaks).for_each(|_| self.out.push_str(manner.line_break));
+        }
+        // An article without sentences: the break of its last line comes with those at the end.
+        manner.order.sort(&std::collections::BTreeMap::new(), &mut lines);
+        let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
+        self.out.push_str(&lines.join(manner.line_break));
+    }
+
+    /// Says which article it is: as it came.
+    fn beginning(
+        &mut self,
+        is_empty: bool,
+        is_first: bool,
+        output: &mut dyn Output,
+    ) -> Vec<(String, String)> {
+        let manner = self.manner;
+        let mut lines = Vec::new();
+        let named = ("newdoc id".to_owned(), comment_line(NEWDOC_ID, Some(self.article.id.as_str())));
         let mut has_id = false;
         match manner.document.as_deref() {
             Some(line) if line.starts_with("-DOCSTART-") && !line.contains(['\n', '\r']) => {
@@ -334,76 +362,12 @@ impl Page<'_, '_> {
         if !has_id {
             output.loss(Feature::ArticleIds.name(), self.article.id.to_string());
         }
-        lines.extend(self.metadata(output));
-        let text = self.article.text.as_str();
-        if is_empty && !text.is_empty() {
-            lines.push((
-                "spaces_before".to_owned(),
-                comment_line("spaces_before", Some(&escaped(text, true))),
-            ));
-        }
-        let mut at = 0;
-        let count = self.rows.sentences.len();
-        let rows = self.rows;
-        for (index, sentence) in rows.sentences.iter().enumerate() {
-            let mut lines = std::mem::take(&mut lines);
-            let gap = text.get(at..sentence.piece.start).unwrap_or_default();
-            at = sentence.piece.end;
-            let rest = text.get(at..).unwrap_or_default();
-            let rest = if index + 1 == count { rest } else { "" };
-            self.comments(sentence, gap, rest, index == 0, &mut lines, output);
-            self.sentence(index, sentence);
-            let is_last = index + 1 == count;
-            let is_bar = manner.layout.separator == Separator::Bar;
-            (0..if is_last {
-                0
-            } else if is_bar {
-                1
-            } else {
-                2
-            })
-                .for_each(|_| self.out.push_str(manner.line_break));
-        }
-        // An article without sentences: the break of its last line comes with those at the end.
-        manner.order.sort(&std::collections::BTreeMap::new(), &mut lines);
-        let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
-        self.out.push_str(&lines.join(manner.line_break));
+        lines
     }
 
     fn line(&mut self, line: &str) {
         self.out.push_str(line);
         self.out.push_str(self.manner.line_break);
-    }
-
-    /// What is said of the article.
-    fn metadata(&self, output: &mut dyn Output) -> Vec<(String, String)> {
-        let details = &self.article.details;
-        let own = [
-            ("title", &details.title, Feature::Titles),
-            ("language", &details.language, Feature::Languages),
-            ("source_uri", &details.source_uri, Feature::SourceUris),
-        ];
-        let others = details.metadata.iter().filter(|(key, _)| !super::is_form_key(key));
-        let others = others.map(|(key, value)| (key.as_str(), value, Feature::Metadata));
-        let mut lines = Vec::new();
-        for (key, value, feature) in own.into_iter().filter(|(_, value, _)| !value.is_empty()).chain(others) {
-            let is_own = feature != Feature::Metadata;
-            let key = format!("{META}{key}");
-            let line = comment_line(&key, Some(value));
-            let read = super::comments::Comment::parse(&line);
-            let is_said =
-                feature != Feature::SourceUris || !self.manner.is_imported || self.manner.order.has(&key);
-            let is_taken =
-                !is_own && ["meta::title", "meta::language", "meta::source_uri"].contains(&key.as_str());
-            let is_same =
-                read.key == key && read.value == Some(value) && !line.contains('\n') && !line.ends_with('\r');
-            if is_same && is_said && !is_taken {
-                lines.push((key, line));
-            } else {
-                output.loss(feature.name(), self.article.id.to_string());
-            }
-        }
-        lines
     }
 
     /// Writes the comments of a sentence; `lines` are those of the article.

@@ -6,8 +6,8 @@ use crate::{
     formats::{
         Format,
         exchange::{
-            UnitChoice,
-            testing::{Read, read, read_in, write},
+            ProjectContents, UnitChoice,
+            testing::{Read, project, read, read_in, write, write_project},
         },
     },
 };
@@ -112,6 +112,25 @@ fn what_doccano_writes_comes_out_as_it_went_in() {
         }),
         json!({"id": 2, "text": "Ada met Bob", "entities": [], "relations": []}),
     ]);
+}
+
+#[test]
+fn a_schema_with_relations_says_how_a_file_begins() {
+    let native = r#"{"labelSchema":{"labels":[{"label":"met","kinds":["relation"]}]}}
+{"article":{"id":"a","text":"Ada met Bob"}}
+{"annotation":{"label":"PER","anchor":{"spans":[{"quote":"Ada"}]}}}"#;
+    let read = read(Format::Native, &[("a.jsonl", native)]);
+    assert_eq!(read.problems, [""; 0]);
+    let described = ProjectContents { schema: read.schema.clone(), ..project() };
+    let written = write_project(Format::Doccano, &described, read.contents());
+    assert_eq!(
+        serde_json::from_str::<Value>(written.text("p.jsonl")).unwrap(),
+        json!({
+            "id": "a", "text": "Ada met Bob",
+            "entities": [{"id": 0, "label": "PER", "start_offset": 0, "end_offset": 3}], "relations": [],
+        })
+    );
+    assert_eq!(written.lost(), ["label schema: 1", "annotation ids: 1"]);
 }
 
 #[test]

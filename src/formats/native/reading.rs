@@ -81,7 +81,7 @@ impl Reader for NativeReader {
             };
             let taken = match read {
                 Line::Annotation(annotation) => self.annotation(*annotation, line.number, line.text.len()),
-                other => {
+                other @ (Line::Project(_) | Line::LabelSchema(_) | Line::Layer(_) | Line::Article(_)) => {
                     self.flush(Some(end), sink)?;
                     self.other(other, &path, line.number, line.text.len(), sink)?
                 }

@@ -1,11 +1,20 @@
-use crate::formats::{
-    Format,
-    exchange::testing::{project, read, write, write_project},
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::{
+    domain::{
+        revisions::Timestamp,
+        text::{Text, Unit},
+    },
+    formats::{
+        Format,
+        exchange::testing::{Read, project, read, write, write_project},
+    },
 };
 
 const ARTICLE: &str = r#"{"article":{"id":"a","text":"😀 Ada met Bob"}}"#;
 
-fn read_lines(lines: &[&str]) -> crate::formats::exchange::testing::Read {
+fn read_lines(lines: &[&str]) -> Read {
     read(Format::Native, &[("p.jsonl", lines.join("\n"))])
 }
 
@@ -109,7 +118,7 @@ fn everything_comes_out_as_it_went_in() {
 /// Lines without the hash of the text, which nobody writes by hand.
 fn without_hash(line: &str) -> String {
     match line.split_once("\"textSha256\":\"") {
-        Some((before, after)) => [before, &after[66..]].concat(),
+        Some((before, after)) => [before, after.split_at(66).1].concat(),
         None => line.to_owned(),
     }
 }
@@ -118,28 +127,105 @@ fn without_hash(line: &str) -> String {
 fn every_cut_of_a_file_is_read_as_far_as_it_goes_or_refused() {
     let whole = EVERYTHING.join("\n");
     for cut in (0..whole.len()).filter(|cut| whole.is_char_boundary(*cut)) {
-        let read = read(Format::Native, &[("p.jsonl", &whole[..cut])]);
-        let at_line_end = whole[..cut].is_empty()
-            || EVERYTHING.iter().any(|line| whole[..cut].ends_with(line))
-            || whole[..cut].ends_with('\n');
+        let (beginning, _) = whole.split_at(cut);
+        let read = read(Format::Native, &[("p.jsonl", beginning)]);
+        let at_line_end = beginning.is_empty()
+            || EVERYTHING.iter().any(|line| beginning.ends_with(line))
+            || beginning.ends_with('\n');
         assert!(at_line_end || !read.problems.is_empty(), "{cut}");
     }
 }
 
 #[test]
 fn local_names_are_kept() {
-    let read = read_lines(&[
+    let before = read_lines(&[
         ARTICLE,
         r#"{"annotation":{"id":"T1","label":"PER","anchor":{"spans":[{"quote":"Ada"}]}}}"#,
         r#"{"annotation":{"id":"R1","label":"is","relation":{"arguments":[{"annotation":"T1"}]}}}"#,
     ]);
-    let written = write(Format::Native, read.contents());
-    let again = crate::formats::exchange::testing::read(Format::Native, &written.as_files());
+    let written = write(Format::Native, before.contents());
+    let again = read(Format::Native, &written.as_files());
     assert_eq!(again.problems, [""; 0]);
-    let ids = |read: &crate::formats::exchange::testing::Read| {
+    let ids = |read: &Read| {
         read.contents()
             .flat_map(|it| it.annotations.iter().map(|it| it.id).collect::<Vec<_>>())
             .collect::<Vec<_>>()
     };
-    assert_eq!(ids(&read), ids(&again));
+    assert_eq!(ids(&before), ids(&again));
+}
+
+/// A span of a text, in one unit or in all of them.
+fn span_of(text: &Text, ends: [usize; 2], way: u8) -> Value {
+    let count = text.as_str().chars().count();
+    let mut ends = ends.map(|end| u32::try_from(end % (count + 1)).unwrap());
+    ends.sort_unstable();
+    let [start, end] = ends.map(|end| text.position(Unit::CodePoints, end).unwrap());
+    let range = |unit: Unit| json!({"start": start.in_unit(unit), "end": end.in_unit(unit)});
+    match way % 4 {
+        0 => json!({"utf8": range(Unit::Utf8)}),
+        1 => json!({"utf16": range(Unit::Utf16)}),
+        2 => json!({"codePoints": range(Unit::CodePoints)}),
+        _ => {
+            json!({"utf8": range(Unit::Utf8), "utf16": range(Unit::Utf16), "codePoints": range(Unit::CodePoints)})
+        }
+    }
+}
+
+prop_compose! {
+    fn annotations(text: String)(
+        spans in prop::collection::vec((any::<[u16; 2]>(), any::<u8>(), "[A-Za-zé]{1,3}"), 0..6),
+        is_one in any::<bool>(),
+        number in any::<i64>(),
+        double in any::<f64>().prop_filter("JSON has it", |it| it.is_finite()),
+        strings in prop::collection::vec("\\PC{0,3}", 0..3),
+        note in "[a-z\n]{0,5}",
+        score in prop::option::of(0.0..=1.0),
+        state in prop::sample::select(vec!["STATE_SUGGESTED", "STATE_ACCEPTED", "STATE_REJECTED"]),
+        micros in prop::option::of(1_i64..4_000_000_000_000_000),
+    ) -> Vec<String> {
+        let text = Text::new(text.as_str());
+        // Now and then, all ranges count the same.
+        let way = |way: u8| if is_one { 1 } else { way };
+        let mut lines: Vec<Value> = spans.iter().enumerate().map(|(index, (ends, unit, label))| {
+            let anchor = json!({"spans": [span_of(&text, ends.map(usize::from), way(*unit))]});
+            json!({"id": format!("T{index}"), "label": label, "anchor": anchor})
+        }).collect();
+        if let Some(first) = lines.first_mut() {
+            first["attributes"] = json!({
+                "i": {"intValue": number.to_string()}, "d": {"doubleValue": double}, "l": {"stringList": {"values": strings}},
+            });
+            first["note"] = json!(note);
+            first["score"] = json!(score);
+            first["state"] = json!(state);
+            if let Some(micros) = micros {
+                first["createTime"] = json!(Timestamp(micros).to_string());
+            }
+            lines.push(json!({"id": "R1", "label": "is", "relation": {"arguments": [{"role": "of", "annotation": "T0"}]}}));
+        }
+        lines.push(json!({"id": "D1", "label": "letter", "article": {}}));
+        lines.iter().map(|line| json!({"annotation": line}).to_string()).collect()
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back_equal(
+        (text, annotations) in "[a-z é😀\n]{0,12}".prop_flat_map(|text| (Just(text.clone()), annotations(text))),
+    ) {
+        let mut lines = vec![json!({"article": {"id": "a", "text": text}}).to_string()];
+        lines.extend(annotations);
+        let before = read(Format::Native, &[("a.jsonl", lines.join("\n"))]);
+        prop_assert_eq!(&before.problems, &[""; 0]);
+        let written = write(Format::Native, before.contents());
+        prop_assert_eq!(written.lost(), [""; 0]);
+        let after = read(Format::Native, &written.as_files());
+        prop_assert_eq!(&after.problems, &[""; 0]);
+        let article = |read: &Read| {
+            let article = read.contents().next().unwrap();
+            (article.details.clone(), article.text.as_str().to_owned(), article.annotations.clone())
+        };
+        prop_assert_eq!(article(&before), article(&after));
+        prop_assert_eq!(before.articles[0].article.annotations.len(), lines.len() - 1);
+        prop_assert_eq!(&write(Format::Native, after.contents()).files, &written.files);
+    }
 }

@@ -229,7 +229,7 @@ fn value_line(value: &AttributeValue) -> ValueLine<'_> {
         AttributeValue::Double(value) => ValueLine::DoubleValue(*value),
         AttributeValue::String(value) => ValueLine::StringValue(value.into()),
         AttributeValue::StringList(values) => {
-            ValueLine::StringList(StringsLine { values: values.iter().map(|value| value.into()).collect() })
+            ValueLine::StringList(StringsLine { values: values.iter().map(Into::into).collect() })
         }
     }
 }

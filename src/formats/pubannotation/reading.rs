@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     super::exchange::{
@@ -10,7 +10,7 @@ use super::{
         SpansRecord, Stopped, TargetRecord, article_id_of, json_text_of, keep_metadata, kind_of, objects,
         offset, read_json_records, required_text,
     },
-    OBJECT, SUBJECT,
+    OBJECT, SOURCE_ID, SUBJECT, id_alone, id_of,
 };
 use crate::domain::attributes::AttributeValue;
 
@@ -29,10 +29,14 @@ impl Reader for PubAnnotationReader {
                 return sink.problem(place.invalid(message));
             };
             match article(place, object, sink) {
-                Ok(article) => sink.record(Record::Article(Box::new(article)))?,
-                Err(wrong) => sink.problem(place.invalid(wrong))?,
+                Ok((article, wrong)) => {
+                    for wrong in wrong {
+                        sink.problem(place.invalid(wrong))?;
+                    }
+                    sink.record(Record::Article(Box::new(article)))
+                }
+                Err(wrong) => sink.problem(place.invalid(wrong)),
             }
-            Ok(())
         })
     }
 
@@ -41,99 +45,123 @@ impl Reader for PubAnnotationReader {
     }
 }
 
+/// The article of a record, and what is wrong with its annotations.
 fn article(
     place: &JsonPlace<'_>,
     mut object: Map<String, Value>,
     sink: &mut dyn Sink,
-) -> Result<ArticleRecord, Wrong> {
+) -> Result<(ArticleRecord, Vec<Wrong>), Wrong> {
     let text = required_text(&mut object, "text")?;
     let target = object.shift_remove("target").map(|target| json_text_of(&target));
-    let word = |name: &str| object.get(name).map(json_text_of).filter(|word| !word.is_empty());
-    let id = match [word("sourcedb"), word("sourceid"), word("divid")] {
-        [Some(database), Some(id), None] => Some(json!(format!("{database}-{id}"))),
-        [Some(database), Some(id), Some(part)] => Some(json!(format!("{database}-{id}-{part}"))),
-        _ => None,
-    };
-    let mut article = place.article(id.as_ref(), text);
+    let mut article = place.article(id_of(&object).map(Value::String).as_ref(), text);
     article.source_uri = target.unwrap_or(article.source_uri);
-    let mut used = HashSet::new();
-    let mut track = Track::new(None, &mut article, &mut used);
-    track.take(place, &mut object, sink)?;
-    for (index, mut object) in parts("tracks", &mut object)?.into_iter().enumerate() {
-        let project = object.shift_remove("project").map(|project| json_text_of(&project));
-        let unnamed = || format!("track-{}", index.saturating_add(1));
-        let layer = project.map_or_else(unnamed, |project| article_id_of(&project));
-        let mut track = Track::new(Some(layer), &mut article, &mut used);
-        track.take(place, &mut object, sink)?;
-        for name in object.keys() {
-            sink.loss("pubannotation: what is said of a track", place.example(name));
-        }
+    if id_alone(&object).is_some() {
+        object.shift_remove(SOURCE_ID);
     }
+    let mut reading = Reading { place, article, wrong: Vec::new(), used: HashSet::new(), sink };
+    reading.track(None, &mut object)?;
+    for (index, mut object) in parts("tracks", &mut object)?.into_iter().enumerate() {
+        let layer = match object.shift_remove("project").map(|project| json_text_of(&project)) {
+            None => format!("track-{}", index.saturating_add(1)),
+            Some(project) => {
+                let layer = article_id_of(&project);
+                if layer != project {
+                    let what = "pubannotation: names of projects that no layer can have";
+                    reading.sink.loss(what, place.example(&project));
+                }
+                layer
+            }
+        };
+        reading.track(Some(layer), &mut object)?;
+        reading.rest("pubannotation: what else is said of a track", &object);
+    }
+    let Reading { place: _, mut article, wrong, used: _, sink } = reading;
     keep_metadata(&mut article, object, place, sink);
-    Ok(article)
+    Ok((article, wrong))
+}
+
+/// A record on its way.
+struct Reading<'r, 'p> {
+    place: &'r JsonPlace<'p>,
+    article: ArticleRecord,
+    wrong: Vec<Wrong>,
+    /// What annotations of the article are called, in all tracks: each has names of its own.
+    used: HashSet<String>,
+    sink: &'r mut dyn Sink,
 }
 
 /// Annotations that belong together.
-struct Track<'a> {
+struct Track {
     layer: Option<String>,
-    article: &'a mut ArticleRecord,
-    /// What annotations of the article are called, in all tracks: each has names of its own.
-    used: &'a mut HashSet<String>,
     /// Where each stands among the article's, by what the file calls it.
     places: HashMap<String, usize>,
 }
 
-impl<'a> Track<'a> {
-    fn new(layer: Option<String>, article: &'a mut ArticleRecord, used: &'a mut HashSet<String>) -> Self {
-        Self { layer, article, used, places: HashMap::new() }
-    }
-
-    fn take(
-        &mut self,
-        place: &JsonPlace<'_>,
-        object: &mut Map<String, Value>,
-        sink: &mut dyn Sink,
-    ) -> Result<(), Wrong> {
+impl Reading<'_, '_> {
+    fn track(&mut self, layer: Option<String>, object: &mut Map<String, Value>) -> Result<(), Wrong> {
+        let mut track = Track { layer, places: HashMap::new() };
         for name in ["denotations", "blocks"] {
-            for (index, part) in objects(name, object.shift_remove(name))?.into_iter().enumerate() {
-                if let Err(wrong) = self.denotation(part) {
-                    refuse(place, &format!("{name}[{index}]: {wrong}"), sink);
+            for (index, part) in parts(name, object)?.into_iter().enumerate() {
+                if name == "blocks" {
+                    self.sink.loss("pubannotation: that a denotation is a block", self.place.example(name));
                 }
+                let read = self.denotation(&mut track, part);
+                self.note(name, index, read);
             }
         }
         for (index, part) in parts("relations", object)?.into_iter().enumerate() {
-            if let Err(wrong) = self.relation(part) {
-                refuse(place, &format!("relations[{index}]: {wrong}"), sink);
-            }
+            let read = self.relation(&mut track, part);
+            self.note("relations", index, read);
         }
         for (index, part) in parts("attributes", object)?.into_iter().enumerate() {
-            if let Err(wrong) = self.attribute(part) {
-                refuse(place, &format!("attributes[{index}]: {wrong}"), sink);
-            }
+            let read = self.attribute(&track, index, part);
+            self.note("attributes", index, read);
         }
         for (index, part) in parts("modifications", object)?.into_iter().enumerate() {
-            if let Err(wrong) = self.modification(part) {
-                refuse(place, &format!("modifications[{index}]: {wrong}"), sink);
-            }
+            let read = self.modification(&track, part);
+            self.note("modifications", index, read);
         }
         Ok(())
     }
 
-    fn add(&mut self, id: String, label: String, target: TargetRecord) -> Result<(), Wrong> {
-        if id.is_empty() {
-            return Err("has no id".to_owned());
+    fn note(&mut self, name: &str, index: usize, read: Result<(), Wrong>) {
+        if let Err(wrong) = read {
+            self.wrong.push(format!("{name}[{index}]: {wrong}"));
         }
-        if self.places.contains_key(&id) {
-            return Err(format!("its id {id:?} is there twice"));
+    }
+
+    /// What is left of a part is lost.
+    fn rest(&mut self, what: &str, part: &Map<String, Value>) {
+        for name in part.keys() {
+            self.sink.loss(what, self.place.example(name));
         }
-        self.places.insert(id.clone(), self.article.annotations.len());
-        let tracked = || format!("{}\n{id}", self.layer.as_deref().unwrap_or_default());
-        let name = if self.used.contains(&id) { tracked() } else { id.clone() };
-        self.used.insert(name.clone());
+    }
+
+    /// Adds an annotation. What is left of its part, beside the id, is lost.
+    fn add(
+        &mut self,
+        track: &mut Track,
+        mut part: Map<String, Value>,
+        label: String,
+        target: TargetRecord,
+    ) -> Result<(), Wrong> {
+        let id = if part.contains_key("id") { take(&mut part, "id")? } else { String::new() };
+        self.rest("pubannotation: what else is said of an annotation", &part);
+        let mut name = id.clone();
+        if !id.is_empty() {
+            if track.places.contains_key(&id) {
+                return Err(format!("its id {id:?} is there twice"));
+            }
+            if self.used.contains(&id) {
+                name = format!("{}\n{id}", track.layer.as_deref().unwrap_or_default());
+            }
+            self.used.insert(name.clone());
+            track.places.insert(id, self.article.annotations.len());
+        }
         self.article.annotations.push(AnnotationRecord {
             line: self.article.line,
             id: name,
-            layer: self.layer.clone(),
+            layer: track.layer.clone(),
             label,
             target,
             ..AnnotationRecord::default()
@@ -141,53 +169,48 @@ impl<'a> Track<'a> {
         Ok(())
     }
 
-    fn denotation(&mut self, mut part: Map<String, Value>) -> Result<(), Wrong> {
+    fn denotation(&mut self, track: &mut Track, mut part: Map<String, Value>) -> Result<(), Wrong> {
         let span = part.shift_remove("span").ok_or("has no span")?;
-        let spans = match span {
-            Value::Array(spans) => spans.iter().map(range).collect::<Result<Vec<_>, _>>()?,
-            one => vec![range(&one)?],
+        let spans = match &span {
+            Value::Array(spans) => spans.as_slice(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                std::slice::from_ref(&span)
+            }
         };
-        let spans = spans
-            .into_iter()
-            .map(|range| SpanRecord { range: Some(range), ..SpanRecord::default() })
-            .collect();
-        let target = TargetRecord::Spans(SpansRecord { spans, joined: None });
-        self.add(text(&part, "id")?, text(&part, "obj")?, target)
+        let span = |span| Ok(SpanRecord { range: Some(range(span)?), ..SpanRecord::default() });
+        let spans = spans.iter().map(span).collect::<Result<Vec<_>, Wrong>>()?;
+        let label = take(&mut part, "obj")?;
+        self.add(track, part, label, TargetRecord::Spans(SpansRecord { spans, joined: None }))
     }
 
-    fn relation(&mut self, part: Map<String, Value>) -> Result<(), Wrong> {
-        let arguments = [(SUBJECT, text(&part, "subj")?), (OBJECT, text(&part, "obj")?)];
+    fn relation(&mut self, track: &mut Track, mut part: Map<String, Value>) -> Result<(), Wrong> {
+        let arguments = [(SUBJECT, take(&mut part, "subj")?), (OBJECT, take(&mut part, "obj")?)];
         let name_of = |id: String| {
-            let of = self.places.get(&id).and_then(|place| self.article.annotations.get(*place));
+            let of = track.places.get(&id).and_then(|place| self.article.annotations.get(*place));
             of.map_or(id, |annotation| annotation.id.clone())
         };
         let arguments = arguments.map(|(role, id)| (role.to_owned(), name_of(id)));
-        self.add(text(&part, "id")?, text(&part, "pred")?, TargetRecord::Relation(arguments.into()))
+        let label = take(&mut part, "pred")?;
+        self.add(track, part, label, TargetRecord::Relation(arguments.into()))
     }
 
-    fn annotation(&mut self, part: &Map<String, Value>, name: &str) -> Result<&mut AnnotationRecord, Wrong> {
-        let id = text(part, name)?;
+    /// The annotation that a part calls `name`.
+    fn annotation(
+        &mut self,
+        track: &Track,
+        part: &mut Map<String, Value>,
+        name: &str,
+    ) -> Result<&mut AnnotationRecord, Wrong> {
+        let id = take(part, name)?;
         let missing = || format!("{name} is {id:?}, which is none of the annotations");
-        let place = self.places.get(&id).copied().ok_or_else(missing)?;
+        let place = track.places.get(&id).copied().ok_or_else(missing)?;
         self.article.annotations.get_mut(place).ok_or_else(missing)
     }
 
-    fn attribute(&mut self, part: Map<String, Value>) -> Result<(), Wrong> {
-        let name = text(&part, "pred")?;
-        let value = match part.get("obj") {
-            Some(Value::Bool(value)) => AttributeValue::Bool(*value),
-            Some(Value::String(value)) => AttributeValue::String(value.clone()),
-            Some(Value::Number(number)) => match (number.as_i64(), number.as_f64()) {
-                (Some(number), _) => AttributeValue::Int(number),
-                (None, Some(number)) => AttributeValue::Double(number),
-                (None, None) => return Err(format!("obj is {number}, which no attribute can be")),
-            },
-            Some(other) => {
-                return Err(format!("obj is {}; it is a string, a number, true or false", kind_of(other)));
-            }
-            None => return Err("has no obj".to_owned()),
-        };
-        let attributes = &mut self.annotation(&part, "subj")?.attributes;
+    fn attribute(&mut self, track: &Track, index: usize, mut part: Map<String, Value>) -> Result<(), Wrong> {
+        let name = take(&mut part, "pred")?;
+        let value = value(&part.shift_remove("obj").ok_or("has no obj")?)?;
+        let attributes = &mut self.annotation(track, &mut part, "subj")?.attributes;
         let both = match (attributes.remove(&name), value) {
             (None, value) => value,
             (Some(AttributeValue::String(first)), AttributeValue::String(second)) => {
@@ -203,30 +226,48 @@ impl<'a> Track<'a> {
             }
         };
         attributes.insert(name, both);
+        // Those that are written are numbered.
+        if part.get("id").is_none_or(|id| json_text_of(id) == format!("A{}", index.saturating_add(1))) {
+            part.shift_remove("id");
+        }
+        self.rest("pubannotation: what else is said of an attribute", &part);
         Ok(())
     }
 
-    fn modification(&mut self, part: Map<String, Value>) -> Result<(), Wrong> {
-        let name = text(&part, "pred")?;
-        self.annotation(&part, "obj")?.attributes.insert(name, AttributeValue::Bool(true));
+    fn modification(&mut self, track: &Track, mut part: Map<String, Value>) -> Result<(), Wrong> {
+        let name = take(&mut part, "pred")?;
+        let annotation = self.annotation(track, &mut part, "obj")?;
+        annotation.attributes.insert(name, AttributeValue::Bool(true));
+        self.rest("pubannotation: what else is said of a modification", &part);
         Ok(())
     }
 }
 
-fn refuse(place: &JsonPlace<'_>, wrong: &str, sink: &mut dyn Sink) {
-    // The sink that wants no more says so with the article.
-    let _ = sink.problem(place.invalid(wrong));
+/// The value of an attribute.
+fn value(value: &Value) -> Result<AttributeValue, Wrong> {
+    match value {
+        Value::Bool(value) => Ok(AttributeValue::Bool(*value)),
+        Value::String(value) => Ok(AttributeValue::String(value.clone())),
+        Value::Number(number) => {
+            let double = || number.as_f64().map(AttributeValue::Double);
+            let wrong = || format!("obj is {number}, which no attribute can be");
+            number.as_i64().map(AttributeValue::Int).or_else(double).ok_or_else(wrong)
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err(format!("obj is {}; it is a string, a number, true or false", kind_of(value)))
+        }
+    }
 }
 
 fn parts(name: &str, object: &mut Map<String, Value>) -> Result<Vec<Map<String, Value>>, Wrong> {
     objects(name, object.shift_remove(name))
 }
 
-fn text(part: &Map<String, Value>, name: &str) -> Result<String, Wrong> {
-    match part.get(name) {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        Some(other) => Err(format!("{name} is {}; it is a string", kind_of(other))),
+/// Takes a string, or a number as one.
+fn take(part: &mut Map<String, Value>, name: &str) -> Result<String, Wrong> {
+    match part.shift_remove(name) {
+        Some(word @ (Value::String(_) | Value::Number(_))) => Ok(json_text_of(&word)),
+        Some(other) => Err(format!("{name} is {}; it is a string", kind_of(&other))),
         None => Err(format!("has no {name}")),
     }
 }

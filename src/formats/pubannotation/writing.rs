@@ -1,7 +1,7 @@
 //! From an article to its line.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
 };
 
@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::exchange::{
-        ArticleContents, Feature, Output, ProjectContents, Writer, count_losses, count_project_losses,
-        in_file_order, json_value_of, names_of,
+        ArticleContents, Feature, LocalId, Output, ProjectContents, Writer, article_id_of, count_losses,
+        count_project_losses, imported_place, in_file_order, json_value_of, metadata_of, names_of,
     },
-    FACTS, OBJECT, SUBJECT,
+    FACTS, OBJECT, PART, SOURCE_DATABASE, SOURCE_ID, SUBJECT, id_alone, id_of,
 };
 use crate::domain::{
     annotations::{Annotation, Target},
@@ -29,6 +29,14 @@ pub(super) struct PubAnnotationWriter {
     counted: Vec<Feature>,
 }
 
+/// What was written so far of an article, as it is read again.
+#[derive(Default)]
+struct Again {
+    annotations: u32,
+    /// What they are called.
+    used: HashSet<String>,
+}
+
 /// What is written of a track.
 #[derive(Default)]
 struct Track {
@@ -40,13 +48,7 @@ struct Track {
 impl PubAnnotationWriter {
     pub(super) fn new(unit: Unit) -> Self {
         // Whether these are carried shows in each.
-        const LOOKED_AT: [Feature; 5] = [
-            Feature::Roles,
-            Feature::SourceUris,
-            Feature::OtherAttributes,
-            Feature::AnnotationIds,
-            Feature::ArticleIds,
-        ];
+        const LOOKED_AT: [Feature; 3] = [Feature::Roles, Feature::SourceUris, Feature::OtherAttributes];
         let counted = FACTS.carries.iter().copied().chain(LOOKED_AT).collect();
         Self { unit, path: String::new(), counted }
     }
@@ -60,36 +62,33 @@ impl Writer for PubAnnotationWriter {
     }
 
     fn article(&mut self, article: &ArticleContents, output: &mut dyn Output) -> io::Result<()> {
-        let kept: std::collections::HashSet<_> =
+        let kept: HashSet<_> =
             count_losses(article, &self.counted, output).iter().map(|annotation| annotation.id).collect();
-        let mut object = Map::new();
-        let lost =
-            |feature: Feature, output: &mut dyn Output| output.loss(feature.name(), article.id.to_string());
-        let source = &article.details.source_uri;
-        if source.contains("://") {
-            object.insert("target".to_owned(), json!(source));
-        } else if !source.is_empty() {
-            lost(Feature::SourceUris, output);
-        }
-        for (name, value) in &article.details.metadata {
-            object.insert(name.clone(), json_value_of(value));
-        }
-        object.insert("text".to_owned(), json!(article.text.as_str()));
+        let mut object = described(article, output);
         let mut layers: BTreeMap<&LayerId, Vec<&Annotation>> = BTreeMap::new();
         for annotation in in_file_order(&article.annotations) {
             if kept.contains(&annotation.id) {
                 layers.entry(&annotation.layer).or_default().push(annotation);
             }
         }
+        let mut layers: Vec<_> = layers.into_iter().collect();
+        layers.sort_by_key(|(layer, _)| layer.as_str() != LayerId::DEFAULT);
         let mut tracks = Vec::new();
+        let mut again = Again::default();
         for (layer, annotations) in layers {
-            let mut track = self.track(article, &annotations, output).object();
+            let letter = |annotation: &Annotation| match annotation.target {
+                Target::Relation(_) => 'R',
+                Target::Spans(_) | Target::Article => 'T',
+            };
+            let names = names_of(&annotations, letter, |_, _| true);
+            again.count_ids(article, &annotations, &names, output);
+            let mut track = self.track(article, &annotations, &names, output).object();
             if layer.as_str() == LayerId::DEFAULT {
                 object.append(&mut track);
             } else {
-                let mut named = Map::from_iter([("project".to_owned(), json!(layer.as_str()))]);
-                named.append(&mut track);
-                tracks.push(Value::Object(named));
+                let mut project = Map::from_iter([("project".to_owned(), json!(layer.as_str()))]);
+                project.append(&mut track);
+                tracks.push(Value::Object(project));
             }
         }
         if !tracks.is_empty() {
@@ -119,13 +118,9 @@ impl PubAnnotationWriter {
         &self,
         article: &ArticleContents,
         annotations: &[&Annotation],
+        names: &HashMap<AnnotationId, String>,
         output: &mut dyn Output,
     ) -> Track {
-        let letter = |annotation: &Annotation| match annotation.target {
-            Target::Relation(_) => 'R',
-            Target::Spans(_) | Target::Article => 'T',
-        };
-        let names = names_of(annotations, letter, |_, _| true);
         let mut track = Track::default();
         let mut attributes = 0_usize;
         for annotation in annotations {
@@ -139,7 +134,7 @@ impl PubAnnotationWriter {
                     track.denotations.push(json!({"id": id, "span": span, "obj": label}));
                 }
                 Target::Relation(_) => {
-                    if let Some(relation) = relation(article, annotation, &names, output) {
+                    if let Some(relation) = relation(article, annotation, names, output) {
                         track.relations.push(relation);
                     }
                 }
@@ -160,6 +155,66 @@ impl PubAnnotationWriter {
         }
         track
     }
+}
+
+impl Again {
+    /// Tells which annotations of a track are called something else when they are read again.
+    fn count_ids(
+        &mut self,
+        article: &ArticleContents,
+        annotations: &[&Annotation],
+        names: &HashMap<AnnotationId, String>,
+        output: &mut dyn Output,
+    ) {
+        let is_relation = |it: &&&Annotation| matches!(it.target, Target::Relation(_));
+        let spans = annotations.iter().filter(|it| !is_relation(it));
+        for annotation in spans.chain(annotations.iter().filter(is_relation)) {
+            let name = names.get(&annotation.id).cloned().unwrap_or_default();
+            let was = LocalId::of(annotation.id).map(|name| name.to_string()).unwrap_or_default();
+            // One that another track has, too, is hashed.
+            let is_kept = if self.used.insert(name.clone()) { was == name } else { was.is_empty() };
+            if imported_place(annotation.id) != Some(self.annotations) || !is_kept {
+                output.loss(Feature::AnnotationIds.name(), format!("{}/{}", article.id, annotation.id));
+            }
+            self.annotations = self.annotations.saturating_add(1);
+        }
+    }
+}
+
+/// What is said of the article beside its annotations.
+fn described(article: &ArticleContents, output: &mut dyn Output) -> Map<String, Value> {
+    const TAKEN: [&str; 8] =
+        ["text", "target", "denotations", "blocks", "relations", "attributes", "modifications", "tracks"];
+    let mut object = Map::new();
+    let mut lost =
+        |feature: Feature, what: &str| output.loss(feature.name(), format!("{} {what}", article.id));
+    let source = &article.details.source_uri;
+    if source.contains("://") {
+        object.insert("target".to_owned(), json!(source));
+    } else if !source.is_empty() {
+        lost(Feature::SourceUris, source);
+    }
+    for (name, text) in &article.details.metadata {
+        let (is_taken, value) = (TAKEN.contains(&name.as_str()), json_value_of(text));
+        if is_taken || metadata_of(&value) != *text {
+            lost(Feature::Metadata, name);
+        }
+        if !is_taken {
+            object.insert(name.clone(), value);
+        }
+    }
+    if id_alone(&object).is_some() {
+        lost(Feature::Metadata, SOURCE_ID);
+    }
+    match id_of(&object) {
+        Some(id) if article_id_of(&id) == article.id.as_str() => {}
+        None if ![SOURCE_DATABASE, SOURCE_ID, PART].iter().any(|name| object.contains_key(*name)) => {
+            object.insert(SOURCE_ID.to_owned(), json!(article.id.as_str()));
+        }
+        Some(_) | None => lost(Feature::ArticleIds, ""),
+    }
+    object.insert("text".to_owned(), json!(article.text.as_str()));
+    object
 }
 
 fn relation(

@@ -61,5 +61,10 @@ fn formats_are_listed() {
     let (out, _) = spandrel(0, &["formats", "--json"]);
     let formats = lines(&out);
     assert_eq!((formats.len(), &formats[0]["id"]), (15, &"native".into()));
+    let readme = include_str!("../../../README.md");
+    for format in &formats {
+        let id = format["id"].as_str().unwrap();
+        assert!(readme.contains(&format!("| `{id}`")) || readme.contains(&format!("· `{id}` |")), "{id}");
+    }
     assert!(formats[3]["carries"].is_array() && formats[3]["unit"] == "OFFSET_UNIT_CODE_POINTS", "{out}");
 }

@@ -1,0 +1,24 @@
+//! What the formats of UIMA have in common, WebAnno TSV, XMI and JSON: how the types of annotations become labels.
+//!
+//! | there | here |
+//! | --- | --- |
+//! | `NamedEntity` with a `value` | the value as label |
+//! | any other type of DKPro Core | its short name as label, `Token` |
+//! | any other type | its whole name as label, `webanno.custom.Referent` |
+//! | features that are strings, numbers, yes or no, or lists of strings | attributes |
+//! | a type with `Governor` and `Dependent`, or `Source` and `Target` | relations in these roles |
+//! | `custom.Relation` with a `label` | relations whose label is no type |
+//! | a feature `f` of a type `T` that refers to annotations, with or without a role | relations `T:f` of a `host` and others |
+//! | chains | the type of the chain as label of a relation of all its links |
+
+mod feature_names;
+mod type_names;
+
+pub(super) use self::{
+    feature_names::{attribute_of, feature_of},
+    type_names::{
+        CHAIN, DEPENDENCY, DEPENDENT, GOVERNOR, HOST, LINK, NAMED_ENTITY, OTHER_RELATION, POS,
+        RELATION_LABEL, SENTENCE, SLOT, TOKEN, VALUE, is_type, label_of, relation_of, relation_type_of,
+        short_name, slot_of, type_of, type_of_label,
+    },
+};
