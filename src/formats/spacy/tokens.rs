@@ -13,6 +13,12 @@ pub(super) fn tokens(text: &str, own: &[(usize, usize)], edges: &BTreeSet<usize>
         for (start, word) in text.split_word_bound_indices() {
             bounds.extend([start, start + word.len()]);
         }
+        // spaCy refuses several tokens of white space side by side.
+        let is_inside = |at: usize| {
+            let (before, after) = text.split_at_checked(at).unwrap_or_default();
+            before.chars().next_back().is_some_and(is_space) && after.chars().next().is_some_and(is_space)
+        };
+        bounds.retain(|at| edges.contains(at) || !is_inside(*at));
     } else {
         bounds.extend(own.iter().flat_map(|(start, end)| [*start, *end]));
     }
@@ -31,6 +37,11 @@ pub(super) fn tokens(text: &str, own: &[(usize, usize)], edges: &BTreeSet<usize>
     tokens
 }
 
+/// Whether Python takes it for white space.
+fn is_space(character: char) -> bool {
+    character.is_whitespace() || ('\u{1C}'..='\u{1F}').contains(&character)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -47,6 +58,19 @@ mod tests {
             }
         }
         made
+    }
+
+    #[test]
+    fn white_space_is_one_token() {
+        let check = |text: &str, expected: &[&str]| {
+            let tokens = tokens(text, &[], &BTreeSet::new());
+            let tokens: Vec<_> = tokens.into_iter().map(|(start, end)| &text[start..end]).collect();
+            assert_eq!(tokens, expected);
+        };
+        check("a b", &["a", "b"]);
+        check("a.\n\nb", &["a", ".", "\n\n", "b"]);
+        check("a \n b ", &["a", "\n ", "b"]);
+        check("  a", &["  ", "a"]);
     }
 
     proptest! {
