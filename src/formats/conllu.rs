@@ -15,6 +15,7 @@
 //! | `# text = ...`, `SpaceAfter=No`, `SpacesAfter=...` | the text; otherwise words are joined by spaces, sentences by line breaks |
 //! | `# meta::key = ...` | the article's title, language, source and metadata |
 //! | `Entity=(1-person-...` | an annotation `person`; the other fields, as `# global.Entity` names them, are attributes of it |
+//! | `NER=B-PER` in MISC | an annotation `PER` |
 //!
 //! What the form of the file was is kept in the article's metadata, as `conllu.comments` and so on. What came from no such file
 //! is written with `# global.Entity = id-etype-...`, where the first field only says which brackets belong together and values are
@@ -33,6 +34,7 @@ mod marks;
 mod mentions;
 mod parts;
 mod reading;
+mod tagged;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -70,11 +72,12 @@ const WORD: char = 'w';
 const HEAD: &str = "head";
 const DEPENDENT: &str = "dependent";
 /// What is kept of the form of a file in an article's metadata: how the article begins, if not with its id; the order of
-/// comments; the fields of entities; and whether DEPS repeats HEAD and DEPREL.
+/// comments; the fields of entities; whether DEPS repeats HEAD and DEPREL; and how words are tagged in MISC.
 const DOCUMENT: &str = "conllu.document";
 const COMMENTS: &str = "conllu.comments";
 const ENTITY: &str = "conllu.entity";
 const DEPS: &str = "conllu.deps";
+const TAGS: &str = "conllu.tags";
 /// The columns of a row.
 const COLUMNS: usize = 10;
 
@@ -106,5 +109,5 @@ pub(super) fn writer(_options: WriteOptions) -> Box<dyn Writer> {
 
 /// Whether metadata of this key is of the form of such a file.
 fn is_form_key(key: &str) -> bool {
-    [DOCUMENT, COMMENTS, ENTITY, DEPS].contains(&key)
+    [DOCUMENT, COMMENTS, ENTITY, DEPS, TAGS].contains(&key)
 }

@@ -1,8 +1,8 @@
 //! Columns and CoNLL-U over what others published.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
-use spandrel::formats::Format;
+use spandrel::{domain::annotations::Annotation, formats::Format};
 
 use crate::files;
 
@@ -114,4 +114,63 @@ fn a_ragged_file_is_refused_with_its_line() {
         ["a.conll:1: has 1 columns; the rows of this file have 2"]
     );
     assert_eq!(problems("labeling.trailing.conll"), Vec::<String>::new());
+}
+
+/// Writes what was read of a corpus in another format, reads that, and counts what is not there any more.
+fn check_what_is_missing(from: Format, to: Format, corpus: &str, extension: &str) {
+    let Some(all) = files::corpus(corpus) else { return };
+    let is_wanted = has_extension(extension);
+    let wanted: Vec<_> = all.iter().filter(|(path, _)| is_wanted(path)).collect();
+    let wanted: Vec<_> = wanted.iter().map(|(path, bytes)| (path.as_str(), bytes)).collect();
+    let read = files::read(from, &wanted);
+    let written = files::write(to, read.contents());
+    let again = files::read(to, &written.as_files());
+    assert_eq!(again.problems, Vec::<String>::new(), "{corpus}");
+    assert_eq!(again.articles.len(), read.articles.len(), "{corpus}");
+    let (mut annotations, mut attributes) = (0, 0);
+    for (before, after) in read.contents().zip(again.contents()) {
+        assert_eq!(after.id, before.id);
+        assert_eq!(after.text.as_str(), before.text.as_str());
+        let key = |annotation: &Annotation| {
+            let spans = annotation.target.mention().map(|mention| mention.anchor.spans().to_vec());
+            (annotation.label.as_str().to_owned(), spans)
+        };
+        let mut left: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for annotation in after.annotations.iter().rev() {
+            left.entry(key(annotation)).or_default().push(&annotation.attributes);
+        }
+        for annotation in &before.annotations {
+            match left.get_mut(&key(annotation)).and_then(Vec::pop) {
+                Some(found) => {
+                    attributes +=
+                        annotation.attributes.keys().filter(|name| !found.contains_key(*name)).count();
+                }
+                None => annotations += 1,
+            }
+        }
+    }
+    let losses = written.losses.into_vec();
+    let count = |is_wanted: &dyn Fn(&str) -> bool| {
+        let counts = losses.iter().filter(|loss| is_wanted(&loss.feature)).map(|loss| loss.count);
+        usize::try_from(counts.sum::<u64>()).unwrap()
+    };
+    let is_attribute = |feature: &str| feature.contains("attributes") || feature == "flags";
+    println!("{corpus} as {to:?}: without {annotations} annotations and {attributes} attributes");
+    assert_eq!(count(&is_attribute), attributes, "{corpus}: {losses:?}");
+    let is_other = |feature: &str| !is_attribute(feature) && feature != "annotation ids";
+    assert_eq!(count(&is_other), annotations, "{corpus}: {losses:?}");
+}
+
+#[test]
+fn what_the_other_one_cannot_carry_is_counted() {
+    let (columns, conllu) = (Format::Columns, Format::Conllu);
+    // Relations, empty nodes and what is said of mentions.
+    check_what_is_missing(conllu, columns, "gum-conllu", "conllu");
+    check_what_is_missing(conllu, columns, "ud-arabic-pud", "conllu");
+    check_what_is_missing(columns, conllu, "germeval14-dev", "tsv");
+    check_what_is_missing(columns, conllu, "btc", "conll");
+    check_what_is_missing(columns, conllu, "wnut17-dev", "conll");
+    check_what_is_missing(columns, conllu, "uner-Chinese-PUD", "iob2");
+    check_what_is_missing(columns, conllu, "uner-Russian-PUD", "iob2");
+    check_what_is_missing(columns, conllu, "spacy-examples", "iob");
 }

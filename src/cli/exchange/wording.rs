@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        render::{printable, shortened},
+        render::{columns_of, printable, shortened},
         table::{counted, thousands},
     },
     formats::Loss,
@@ -11,8 +11,10 @@ use crate::{
 
 /// Examples of one loss.
 const EXAMPLES_SHOWN: usize = 3;
-/// Columns of one.
-const EXAMPLE_COLUMNS_MAX: usize = 60;
+/// Columns of them together, unless the first one has more by itself.
+const EXAMPLES_COLUMNS_MAX: usize = 100;
+/// Columns of one: an article's id and an annotation's, however long they are.
+const EXAMPLE_COLUMNS_MAX: usize = 180;
 
 /// What was done: `done` stands before the counts, and `where_to` after them.
 pub(in crate::cli) fn summary_shown(done: &str, where_to: &str, summary: &v1::ExchangeSummary) -> String {
@@ -36,9 +38,15 @@ pub(in crate::cli) fn summary_shown(done: &str, where_to: &str, summary: &v1::Ex
 /// What is not carried over, a line each.
 pub(in crate::cli) fn losses_shown<'l>(title: &str, losses: impl IntoIterator<Item = &'l Loss>) -> String {
     let line = |Loss { feature, count, examples }: &Loss| {
+        let mut columns = 0_usize;
+        let fits = |example: &String| {
+            let is_first = columns == 0;
+            columns = columns.saturating_add(columns_of(example));
+            is_first || columns <= EXAMPLES_COLUMNS_MAX
+        };
         let shown =
             examples.iter().take(EXAMPLES_SHOWN).map(|example| shortened(example, EXAMPLE_COLUMNS_MAX));
-        let shown: Vec<_> = shown.collect();
+        let shown: Vec<_> = shown.take_while(fits).collect();
         let is_all = u64::try_from(shown.len()).is_ok_and(|shown| shown >= *count);
         let more = if is_all { "" } else { "; …" };
         let examples = if shown.is_empty() { String::new() } else { format!(": {}{more}", shown.join("; ")) };
@@ -80,6 +88,11 @@ mod tests {
                 &[loss(1_234, &["a/1", "a/2", "a/3", "a/4"]), loss(1, &["b"]), loss(2, &[])]
             ),
             "lost:\n  1,234  notes: a/1; a/2; a/3; …\n      1  notes: b\n      2  notes\n"
+        );
+        let long = "x".repeat(90);
+        assert_eq!(
+            losses_shown("lost", &[loss(2, &[&long, &long])]),
+            format!("lost:\n      2  notes: {long}; …\n")
         );
         assert_eq!(losses_shown("lost", &[]), "");
     }

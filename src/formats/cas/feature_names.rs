@@ -1,6 +1,8 @@
 //! The names of attributes as names of features, which are words of letters, digits and `_`: anything else is written as
 //! `_x0020_`, its code point.
 
+use crate::domain::attributes::Attributes;
+
 /// Features that every annotation has.
 const TAKEN: [&str; 3] = ["begin", "end", "sofa"];
 
@@ -22,8 +24,13 @@ pub(in crate::formats) fn feature_of(attribute: &str, reserved: &[&str]) -> Stri
     feature
 }
 
+/// What features say, by the attributes that they were made of.
+pub(in crate::formats) fn attributes_of(features: Attributes) -> Attributes {
+    features.into_iter().map(|(feature, value)| (attribute_of(&feature), value)).collect()
+}
+
 /// The attribute that a feature was made of.
-pub(in crate::formats) fn attribute_of(feature: &str) -> String {
+fn attribute_of(feature: &str) -> String {
     let mut attribute = String::with_capacity(feature.len());
     let mut rest = feature;
     while let Some((before, after)) = rest.split_once("_x") {

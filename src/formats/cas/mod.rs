@@ -12,13 +12,45 @@
 //! | chains | the type of the chain as label of a relation of all its links |
 
 mod feature_names;
+mod from_article;
+mod model;
+#[cfg(test)]
+pub(super) mod testing;
+mod to_articles;
 mod type_names;
 
+use super::exchange::Feature;
+
 pub(super) use self::{
-    feature_names::{attribute_of, feature_of},
+    feature_names::{attributes_of, feature_of},
+    from_article::{cas_of, count_id_losses, own_name, range_parts, uima_name},
+    model::{
+        Cas, NO_NAMESPACE, SOFA, Structure, Type, Types, Value, View, is_reference_list, is_text_list,
+        value_in,
+    },
+    to_articles::articles_of,
     type_names::{
-        CHAIN, DEPENDENCY, DEPENDENT, GOVERNOR, HOST, LINK, NAMED_ENTITY, OTHER_RELATION, POS,
-        RELATION_LABEL, SENTENCE, SLOT, TOKEN, VALUE, is_type, label_of, relation_of, relation_type_of,
-        short_name, slot_of, type_of, type_of_label,
+        CHAIN, DEPENDENCY, DEPENDENT, GOVERNOR, HOST, LINK, RELATION_LABEL, SENTENCE, SLOT, TOKEN, VALUE,
+        is_type, label_of, relation_of, relation_type_of, short_name, slot_of, type_of, type_of_label,
     },
 };
+
+/// What a CAS carries.
+pub(super) const CARRIED: &[Feature] = &[
+    Feature::ArticleIds,
+    Feature::Titles,
+    Feature::Languages,
+    Feature::SourceUris,
+    Feature::Metadata,
+    Feature::Spans,
+    Feature::CrossingSpans,
+    Feature::NestedSpans,
+    Feature::EmptySpans,
+    Feature::Relations,
+    Feature::NestedRelations,
+    Feature::Roles,
+    Feature::ArticleLabels,
+    Feature::StringAttributes,
+    Feature::Flags,
+    Feature::OtherAttributes,
+];

@@ -124,13 +124,16 @@ impl Layout {
             Separator::Tab | Separator::Space => rows.iter().map(|row| separator.split(row)).collect(),
         };
         let count = most_common(cells.iter().map(Vec::len));
+        // Most rows show it: a token may be a number, and a number may be wrong.
+        let numbered = |rows: &Vec<&str>| {
+            let is_next = |(index, row): &(usize, &&str)| {
+                separator.split(row).first() == Some(&(index + 1).to_string().as_str())
+            };
+            rows.iter().enumerate().filter(is_next).count()
+        };
         let is_numbered = count > 2
             && separator != Separator::Bar
-            && sentences.first().is_some_and(|rows| {
-                rows.iter().enumerate().all(|(index, row)| {
-                    separator.split(row).first() == Some(&(index + 1).to_string().as_str())
-                })
-            });
+            && sentences.iter().map(numbered).sum::<usize>() * 2 > sentences.iter().map(Vec::len).sum();
         let form = usize::from(is_numbered);
         let names = (0..count).map(|index| match index.checked_sub(form) {
             None => Column::Id,

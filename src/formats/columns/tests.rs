@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::is_likely;
 use crate::{
-    domain::{annotations::Target, ids::LayerId, text::Unit},
+    domain::{annotations::Target, attributes::AttributeValue, ids::LayerId, text::Unit},
     formats::{
         Format,
         columns::rows::{SENTENCE, TOKEN, ranges_of},
@@ -107,6 +107,13 @@ fn columns_of_others() {
         "New York Times",
         &["Token[UPOS=ADJ] New", "ORG[] New York Times", "LOC[] New York"],
     );
+}
+
+#[test]
+fn a_token_may_be_a_number() {
+    let file = "1 CD B-NP\n\nA DT B-NP\nb NN I-NP\n\n";
+    let expected = ["Token[pos=CD] 1", "NP[] 1", "Token[pos=DT] A", "Token[pos=NN] b", "NP[] A b"];
+    check(file, "1\nA b", &expected);
 }
 
 #[test]
@@ -242,6 +249,37 @@ fn texts_without_tokens_get_them() {
          York\tI-LOC\tO\n.\tO\tO\n\n"
     );
     assert_eq!(written.lost(), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_said_of_an_article_comes_back() {
+    let mut contents =
+        article("a", "Anna sleeps", &[(TOKEN.into(), 0, 4), (TOKEN.into(), 5, 11), ("PER".into(), 0, 4)]);
+    contents.details.title = "A = B".to_owned();
+    contents.details.language = "en".to_owned();
+    contents.details.source_uri = "https://example.org/".to_owned();
+    contents.details.metadata.insert("by".to_owned(), "C. D.".to_owned());
+    contents.details.metadata.insert("lines".to_owned(), "1\n2".to_owned());
+    let string = |text: &str| AttributeValue::String(text.to_owned());
+    let attributes = [("pos", string("_")), ("a b", string("x")), ("sure", AttributeValue::Bool(true))];
+    for (name, value) in attributes {
+        contents.annotations[0].attributes.insert(name.to_owned(), value.clone());
+        contents.annotations[2].attributes.insert(name.to_owned(), value);
+    }
+    let written = write(Format::Columns, [&contents]);
+    assert_eq!(
+        written.text("articles.conll"),
+        "# global.columns = FORM pos=- TAG\n# newdoc id = a\n# meta::title = A = B\n# meta::language = en\n\
+         # meta::source_uri = https://example.org/\n# meta::by = C. D.\n# text = Anna sleeps\nAnna\t_\tB-PER\n\
+         sleeps\t-\tO\n\n"
+    );
+    assert_eq!(written.lost(), ["string attributes: 3", "flags: 2", "metadata: 1"]);
+    let again = read_one(written.text("articles.conll"));
+    let details = &again.articles[0].article.details;
+    assert_eq!((details.title.as_str(), details.language.as_str()), ("A = B", "en"));
+    assert_eq!(details.source_uri, "https://example.org/");
+    assert_eq!(details.metadata.get("by").map(String::as_str), Some("C. D."));
+    assert_eq!(marked(&again.articles[0].article), ["Token[pos=_] Anna", "PER[] Anna"]);
 }
 
 /// Texts of what is hard in them, with annotations that begin and end between characters.

@@ -1,5 +1,7 @@
 //! The mentions of a sentence, from their brackets.
 
+use std::collections::BTreeMap;
+
 use super::{
     entities::{Bracket, Mention, brackets, part_of},
     fields::{self, misc_of},
@@ -8,10 +10,28 @@ use super::{
 };
 use crate::{
     domain::attributes::AttributeValue,
-    formats::exchange::{FileProblem, Sink, Stopped},
+    formats::{
+        columns::tags::{Tag, runs},
+        exchange::{FileProblem, Sink, Stopped},
+    },
 };
 
 impl Article<'_> {
+    /// What is named by tags in MISC.
+    pub(super) fn tagged(&mut self, rows: &[Row<'_>], places: &Places) {
+        let Some(key) = self.tagging.as_ref().map(|tagging| tagging.key.clone()) else { return };
+        let words: Vec<_> = rows.iter().enumerate().filter(|(_, row)| row.is_word()).collect();
+        let tags: Vec<Tag<'_>> = words.iter().map(|(_, row)| tag_of(row, &key)).collect();
+        for run in runs(&tags) {
+            let place =
+                |word: usize| words.get(word).and_then(|(index, row)| Some((places.get(index)?, row.line)));
+            let last = run.end.checked_sub(1).and_then(place);
+            if let (Some(((start, _, _), line)), Some(((_, end, _), _))) = (place(run.start), last) {
+                self.annotation(line, "", run.label, &[(*start, *end)], BTreeMap::new());
+            }
+        }
+    }
+
     /// What is named: mentions in brackets, each in its sentence.
     pub(super) fn entities(
         &mut self,
@@ -64,6 +84,12 @@ impl Article<'_> {
         }
         Ok(())
     }
+}
+
+/// The tag of a word.
+fn tag_of<'r>(row: &Row<'r>, key: &str) -> Tag<'r> {
+    let (misc, _) = misc_of(&row.cells);
+    misc.get(key).copied().flatten().and_then(Tag::parse).unwrap_or(Tag::Outside)
 }
 
 /// The line that a mention begins on, the mention, and the parts of it that ended.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    COMMENTS, DEPENDENT, DEPS, DOCUMENT, EMPTY_NODE, ENTITY, HEAD, MULTIWORD, WORD,
+    COMMENTS, DEPENDENT, DEPS, DOCUMENT, EMPTY_NODE, ENTITY, HEAD, MULTIWORD, TAGS, WORD,
     documents::{Begins, Document, Numbered},
     entities::EntityFields,
     fields::{self, NOTHING, SPACE_AFTER, SPACES_AFTER, SPACES_BEFORE, attributes_of, is_misc_key, misc_of},
+    tagged::Tagging,
     units::{Row, Unit, rows_of, units_of},
 };
 use crate::{
@@ -33,7 +34,8 @@ impl Reader for ConlluReader {
     fn file(&mut self, file: &mut SourceFile<'_>, sink: &mut dyn Sink) -> Result<(), Stopped> {
         let (path, stem) = (file.path().to_owned(), file.stem().to_owned());
         let mut document = Document::default();
-        let mut articles = 0;
+        // Some files name the fields of mentions once, before their first document.
+        let mut state = FileState { path, stem, articles: 0, entity: None };
         while let Some(line) = file.next_line()? {
             let line = match line {
                 Ok(line) => line,
@@ -45,10 +47,10 @@ impl Reader for ConlluReader {
             };
             if let Some(next) = document.line(line.number, line.text) {
                 let ended = std::mem::replace(&mut document, next);
-                article(&path, &stem, &mut articles, ended, sink)?;
+                article(&mut state, ended, sink)?;
             }
         }
-        article(&path, &stem, &mut articles, document, sink)
+        article(&mut state, document, sink)
     }
 
     fn finish(&mut self, _sink: &mut dyn Sink) -> Result<(), Stopped> {
@@ -56,23 +58,31 @@ impl Reader for ConlluReader {
     }
 }
 
+/// What is known of a file.
+struct FileState {
+    path: String,
+    stem: String,
+    articles: u64,
+    /// The fields of mentions.
+    entity: Option<String>,
+}
+
 /// Tells of an article, or of all that is wrong with it.
-fn article(
-    path: &str,
-    stem: &str,
-    articles: &mut u64,
-    mut document: Document,
-    sink: &mut dyn Sink,
-) -> Result<(), Stopped> {
+fn article(state: &mut FileState, mut document: Document, sink: &mut dyn Sink) -> Result<(), Stopped> {
     document.end_sentence();
     if document.begins.is_none() && document.sentences.is_empty() {
         return Ok(());
     }
-    *articles += 1;
+    state.articles += 1;
     if document.is_broken {
         return Ok(());
     }
-    let mut article = Article::new(path, &document, stem, *articles);
+    let first = document.sentences.first().into_iter().flat_map(|(comments, _)| comments);
+    let named = first.map(|(_, text)| Comment::parse(text)).find(|comment| comment.key == "global.Entity");
+    if let Some(named) = named.and_then(|comment| comment.value) {
+        state.entity = Some(named.to_owned());
+    }
+    let mut article = Article::new(state, &document);
     for (comments, words) in &document.sentences {
         article.sentence(comments, words, sink)?;
     }
@@ -97,16 +107,19 @@ pub(super) struct Article<'p> {
     last: usize,
     /// Whether DEPS repeats HEAD and DEPREL; none before the first word.
     deps_repeat: Option<bool>,
+    /// How words are tagged in MISC, if they are.
+    pub(super) tagging: Option<Tagging>,
     problems: Vec<FileProblem>,
 }
 
 impl<'p> Article<'p> {
-    fn new(path: &'p str, document: &Document, stem: &str, number: u64) -> Self {
+    fn new(state: &'p FileState, document: &Document) -> Self {
+        let FileState { path, stem, articles: number, entity } = state;
         let mut record = ArticleRecord {
-            path: path.to_owned(),
+            path: path.clone(),
             line: document.line,
             unit: Some(text::Unit::Utf8),
-            source_uri: path.to_owned(),
+            source_uri: path.clone(),
             ..ArticleRecord::default()
         };
         let (id, how) = match &document.begins {
@@ -117,17 +130,21 @@ impl<'p> Article<'p> {
         };
         record.id = id;
         record.metadata.extend(how.map(|how| (DOCUMENT.to_owned(), how)));
+        let fields = EntityFields::parse(entity.as_deref());
+        let kept = entity.clone().filter(|_| !fields.is_own());
+        record.metadata.extend(kept.map(|names| (ENTITY.to_owned(), names)));
         Self {
             path,
             record,
             text: TextBuilder::default(),
             order: CommentOrder::default(),
-            fields: EntityFields::parse(None),
+            fields,
             sentences: 0,
             words: 0,
             after: None,
             last: 0,
             deps_repeat: None,
+            tagging: Tagging::of(document),
             problems: Vec::new(),
         }
     }
@@ -161,6 +178,7 @@ impl<'p> Article<'p> {
         }
         self.empty_nodes(&rows, &words_at, placed.sentence.0, sink);
         self.relations(&rows, &words_at);
+        self.tagged(&rows, &words_at);
         self.entities(&rows, &words_at, sink)
     }
 
@@ -237,12 +255,6 @@ impl<'p> Article<'p> {
                 let value = value.unwrap_or_default();
                 if key.starts_with(META) && !put_metadata(&mut self.record, key, value) {
                     sink.loss("conllu: metadata beyond its limits", format!("{}: {key}", self.place(line)));
-                }
-                if *key == "global.Entity" {
-                    self.fields = EntityFields::parse(Some(value));
-                    if !self.fields.is_own() {
-                        self.record.metadata.insert(ENTITY.to_owned(), value.to_owned());
-                    }
                 }
             }
         }
@@ -353,6 +365,9 @@ impl<'p> Article<'p> {
         }
         for (key, value) in misc {
             let is_text = [SPACE_AFTER, SPACES_AFTER, SPACES_BEFORE, fields::ENTITY].contains(&key);
+            if self.tagging.as_ref().is_some_and(|tagging| tagging.key == key) {
+                continue;
+            }
             if is_misc_key(key) {
                 let value =
                     value.map_or(AttributeValue::Bool(true), |it| AttributeValue::String(it.to_owned()));
@@ -438,6 +453,9 @@ impl<'p> Article<'p> {
             self.order.has("meta::source_uri") && self.order.has("global.Entity") && self.fields.is_own();
         if self.sentences > 0 && !is_own {
             metadata.insert(COMMENTS.to_owned(), self.order.as_string());
+        }
+        if let Some(tagging) = &self.tagging {
+            metadata.insert(TAGS.to_owned(), tagging.as_string());
         }
         if self.deps_repeat == Some(true) {
             metadata.insert(DEPS.to_owned(), "basic".to_owned());

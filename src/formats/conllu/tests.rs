@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{HEAD, is_likely};
 use crate::{
-    domain::{annotations::Target, ids::LayerId, text::Unit},
+    domain::{annotations::Target, attributes::AttributeValue, ids::LayerId, text::Unit},
     formats::{
         Format,
         columns::rows::{SENTENCE, TOKEN, ranges_of},
@@ -191,6 +191,46 @@ fn mentions_are_in_brackets() {
         "a b c d",
         &["x[eid=e1,head=1] a b|d"],
     );
+}
+
+#[test]
+fn words_are_tagged_in_misc() {
+    check(
+        "# newdoc id = d
+         # sent_id = 1
+         # text = Ann Lee al mar
+         1 Ann _ _ _ _ _ _ _ NER=B-PER
+         2 Lee _ _ _ _ _ _ _ NER=I-PER
+         3-4 al _ _ _ _ _ _ _ _
+         3 a _ _ _ _ _ _ _ NER=O
+         4 el _ _ _ _ _ _ _ NER=O|X=1
+         5 mar _ _ _ _ _ _ _ NER=B-LOC
+
+        ",
+        "Ann Lee al mar",
+        &[
+            "Sentence[sent_id=1] Ann Lee al mar",
+            "MultiwordToken[] al",
+            "Token[form=a] al",
+            "Token[X=1,form=el] al",
+            "PER[] Ann Lee",
+            "LOC[] mar",
+        ],
+    );
+    // What is no tag stays an attribute.
+    check("1 Ann _ _ _ _ _ _ _ NER=person\n\n", "Ann", &["Token[NER=person] Ann"]);
+}
+
+#[test]
+fn the_fields_of_mentions_are_named_once() {
+    let text = file(
+        "# newdoc id = a\n# global.Entity = eid-etype\n# text = x\n1 x _ _ _ _ _ _ _ Entity=(e1-PER)\n\n\
+         # newdoc id = b\n# text = y\n1 y _ _ _ _ _ _ _ Entity=(e1-PER)\n\n",
+    );
+    let read = read_one(&text);
+    let marked: Vec<_> = read.contents().flat_map(marked).collect();
+    assert_eq!(marked, ["PER[eid=e1] x", "PER[eid=e1] y"]);
+    assert_eq!(write(Format::Conllu, read.contents()).text(FILE), text);
 }
 
 #[test]
@@ -391,6 +431,42 @@ proptest! {
         let read = read(Format::Conllu, &[(PATH, &whole.as_bytes()[..at.min(whole.len())])]);
         prop_assert!(read.articles.len() + read.problems.len() <= 3, "{:?}", read.problems);
     }
+}
+
+#[test]
+fn what_is_said_of_an_article_comes_back() {
+    let mut contents = article("a", "Anna", &[(TOKEN.into(), vec![(0, 4)]), ("PER".into(), vec![(0, 4)])]);
+    contents.details.title = "A = B".to_owned();
+    contents.details.source_uri = "https://example.org/".to_owned();
+    contents.details.metadata.insert("by".to_owned(), "C. D.".to_owned());
+    let string = |text: &str| AttributeValue::String(text.to_owned());
+    let attributes = [
+        ("upos", string("X")),
+        ("a-b", string("x")),
+        ("sure", AttributeValue::Bool(true)),
+        ("v", string("(%|")),
+    ];
+    for (name, value) in attributes {
+        contents.annotations[0].attributes.insert(name.to_owned(), value.clone());
+        contents.annotations[1].attributes.insert(name.to_owned(), value);
+    }
+    let written = write(Format::Conllu, [&contents]);
+    assert_eq!(
+        written.text(FILE),
+        file(
+            "# newdoc id = a\n# global.Entity = id-etype-upos-v\n# meta::title = A = B\n\
+             # meta::source_uri = https://example.org/\n# meta::by = C. D.\n# text = Anna\n\
+             1 Anna _ X _ _ _ _ _ Entity=(1-PER-X-%28%25%7C)|a-b=x|sure\n"
+        )
+    );
+    // A name with a hyphen and a flag of the mention, and a value with a bar of the word.
+    assert_eq!(written.lost(), ["string attributes: 2", "flags: 1"]);
+    let again = read_one(written.text(FILE));
+    assert_eq!(again.articles[0].article.details.title, "A = B");
+    assert_eq!(
+        marked(&again.articles[0].article),
+        ["Token[a-b=x,sure=Bool(true),upos=X] Anna", "PER[upos=X,v=(%|] Anna"]
+    );
 }
 
 #[test]

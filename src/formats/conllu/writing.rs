@@ -6,12 +6,13 @@ use std::{
 };
 
 use super::{
-    COLUMNS, COMMENTS, DEPENDENT, DEPS, DOCUMENT, EMPTY_NODE, ENTITY, FACTS, HEAD, WORD,
+    COLUMNS, COMMENTS, DEPENDENT, DEPS, DOCUMENT, EMPTY_NODE, ENTITY, FACTS, HEAD, TAGS, WORD,
     entities::EntityFields,
     fields::{self, NOTHING, SPACE_AFTER, SPACES_AFTER, SPACES_BEFORE, misc_text, put},
     is_form_key,
     marks::{Marks, marks_of},
     parts::{Parts, WordUnit, units_of},
+    tagged::Tagging,
 };
 use crate::{
     domain::{
@@ -26,6 +27,7 @@ use crate::{
             count_ids, feature_of,
             placing::{Form, escaped, fit},
             rows::{Rows, Sentence, in_order, rows_of},
+            tags::Run,
         },
         exchange::{
             ArticleContents, Feature, LocalId, Output, ProjectContents, Writer, article_id_of, count_losses,
@@ -41,6 +43,8 @@ const PATH: &str = "articles.conllu";
 #[derive(Debug, Default)]
 pub(super) struct ConlluWriter {
     articles: u64,
+    /// The fields of mentions that were named last.
+    fields: Option<String>,
 }
 
 impl Writer for ConlluWriter {
@@ -65,12 +69,14 @@ impl Writer for ConlluWriter {
         let kept = in_order(count_losses(article, &counted, output));
         let text = article.text.as_str();
         let parts = Parts::of(text, &kept);
-        let rows = rows_of(text, &parts.tokens, &parts.sentences, &parts.spans);
+        let mut rows = rows_of(text, &parts.tokens, &parts.sentences, &parts.spans);
         let mut lose = |feature: &str, annotation: &Annotation| {
             output.loss(feature, format!("{}/{}", article.id, annotation.id));
         };
         let said = |key: &str| article.details.metadata.get(key).map(String::as_str);
         let order = said(COMMENTS);
+        let tagging = said(TAGS).and_then(Tagging::parse);
+        let tagged = tagging.as_ref().map(|_| Tagging::take(&mut rows, &mut lose)).unwrap_or_default();
         let marks = marks_of(&rows, said(ENTITY).map(|names| EntityFields::parse(Some(names))), &mut lose);
         let units: Vec<Vec<WordUnit<'_>>> =
             rows.sentences.iter().map(|sentence| units_of(text, sentence, &parts, &mut lose)).collect();
@@ -81,6 +87,8 @@ impl Writer for ConlluWriter {
             out: String::new(),
             rows: &rows,
             marks,
+            tagging,
+            tagged,
             units,
             heads,
             nodes,
@@ -89,7 +97,10 @@ impl Writer for ConlluWriter {
             deps_repeat: said(DEPS) == Some("basic"),
             words: 0,
         };
-        page.write(said(DOCUMENT), self.articles == 0, output);
+        let is_new = page.marks.fields.is_some() && page.marks.fields != self.fields;
+        let is_named = is_new || !page.is_imported || page.order.has("global.Entity");
+        page.write(said(DOCUMENT), self.articles == 0, is_named, output);
+        self.fields = page.marks.fields.take().or(self.fields.take());
         self.articles += 1;
         output.write(PATH, page.out.as_bytes())
     }
@@ -187,6 +198,9 @@ struct Page<'p, 'a> {
     out: String,
     rows: &'p Rows<'a>,
     marks: Marks,
+    /// How words are tagged in MISC, and what is, by sentences.
+    tagging: Option<Tagging>,
+    tagged: BTreeMap<usize, Vec<Run<'a>>>,
     units: Vec<Vec<WordUnit<'a>>>,
     heads: Heads<'a>,
     nodes: Nodes<'a>,
@@ -198,7 +212,7 @@ struct Page<'p, 'a> {
 }
 
 impl Page<'_, '_> {
-    fn write(&mut self, document: Option<&str>, is_first: bool, output: &mut dyn Output) {
+    fn write(&mut self, document: Option<&str>, is_first: bool, is_named: bool, output: &mut dyn Output) {
         let (article, text) = (self.article, self.article.text.as_str());
         let is_empty = self.rows.sentences.is_empty();
         let mut lines = Vec::new();
@@ -218,7 +232,9 @@ impl Page<'_, '_> {
         if !has_id {
             output.loss(Feature::ArticleIds.name(), article.id.to_string());
         }
-        if let Some(fields) = &self.marks.fields {
+        if let Some(fields) = &self.marks.fields
+            && is_named
+        {
             lines.push(("global.Entity".to_owned(), comment_line("global.Entity", Some(fields))));
         }
         let is_source_said = !self.is_imported || self.order.has("meta::source_uri");
@@ -302,6 +318,11 @@ impl Page<'_, '_> {
     /// Writes the rows of a sentence.
     fn sentence(&mut self, index: usize, output: &mut dyn Output) {
         let units = self.units.get_mut(index).map(std::mem::take).unwrap_or_default();
+        let cells: Vec<usize> = units.iter().flat_map(|unit| &unit.words).map(|word| word.cell).collect();
+        let runs = self.tagged.get(&index).map(Vec::as_slice).unwrap_or_default();
+        let tagging = self.tagging.as_ref();
+        let mut tags = tagging.map(|tagging| tagging.tags(runs, &cells)).unwrap_or_default().into_iter();
+        let key = tagging.map(|tagging| tagging.key.clone()).unwrap_or_default();
         let mut word = 0;
         self.empty_nodes(index, word, output);
         for (place, unit) in units.iter().enumerate() {
@@ -323,6 +344,7 @@ impl Page<'_, '_> {
                 self.put(one.annotation, own_form, &mut cells, &mut misc, output);
                 self.head(one.annotation, &mut cells);
                 let brackets = self.marks.of(index, one.cell, one.is_first, one.is_last);
+                misc.extend(tags.next().flatten().map(|tag| (key.clone(), Some(tag))));
                 if !brackets.is_empty() {
                     misc.insert(fields::ENTITY.to_owned(), Some(brackets));
                 }
@@ -368,11 +390,11 @@ impl Page<'_, '_> {
         output: &mut dyn Output,
     ) {
         let Some(annotation) = annotation else { return };
-        let place = format!("{}/{}", self.article.id, annotation.id);
+        let mut lose = |feature: &str| output.loss(feature, format!("{}/{}", self.article.id, annotation.id));
         if LocalId::of(annotation.id) != Some(LocalId::Numbered(WORD, self.words)) {
-            count_ids(annotation, &mut |feature, _| output.loss(feature, place.clone()));
+            count_ids(annotation, &mut |feature, _| lose(feature));
         }
-        let mut lose = |_: &str, value: &AttributeValue| output.loss(feature_of(value).name(), place.clone());
+        let mut lose = |_: &str, value: &AttributeValue| lose(feature_of(value).name());
         if without.is_empty() {
             put(&annotation.attributes, cells, misc, &mut lose);
         } else {

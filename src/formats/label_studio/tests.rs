@@ -71,7 +71,11 @@ fn what_is_wrong_is_refused_alone_and_what_is_no_text_is_counted() {
         0,
     );
     check(&task(&good.replace("\"start\":2,\"end\":5", "\"start\":3,\"end\":6")), "a.spans[0].quote", 0);
-    check(&task(&format!(r#"{good},{{"type":"relation","from_id":"a","to_id":"z"}}"#)), "relation.arguments[1]: is \"z\"", 1);
+    check(
+        &task(&format!(r#"{good},{{"type":"relation","from_id":"a","to_id":"z"}}"#)),
+        "relation.arguments[1]: is \"z\"",
+        1,
+    );
     let image = task(r#"{"id":"a","type":"rectanglelabels","value":{"x":1,"rectanglelabels":["Car"]}}"#);
     let read = read(Format::LabelStudio, &[("a.json", image)]);
     assert_eq!(read.lost(), ["label-studio: regions that are no spans of the text: 1"]);

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::attributes::AttributeValue,
     formats::{
-        cas::{SENTENCE, SLOT, TOKEN, attribute_of, label_of, short_name},
+        cas::{SENTENCE, SLOT, TOKEN, attributes_of, label_of, short_name},
         exchange::{AnnotationRecord, SpanRecord, SpansRecord, TargetRecord},
     },
 };
@@ -209,7 +209,7 @@ impl Document {
             }
             Some(_) | None => {
                 let label = label_of(type_name, &mut attributes);
-                self.put(name, line, label, range, attributes);
+                self.put(name, line, label, range, attributes_of(attributes));
             }
         }
     }
@@ -352,7 +352,7 @@ impl Document {
 
 fn insert(attributes: &mut Attributes, feature: &str, written: &str) {
     if let Some(value) = said(written) {
-        attributes.insert(attribute_of(feature), AttributeValue::String(value));
+        attributes.insert(feature.to_owned(), AttributeValue::String(value));
     }
 }
 

@@ -105,6 +105,8 @@ fn sentence_line(
         document.text_line(&unescape_text(text, as_java))
     } else if let Some(id) = said.strip_prefix("Sentence.id=") {
         document.sentence_id(unescape_text(id, as_java))
+    } else if !said.contains('=') {
+        Err("the line is none before a sentence, such as #Text=; is the file cut off?".to_owned())
     } else {
         sink.loss("webanno-tsv: another line before a sentence", format!("{path}:{}", line.number));
         Ok(())

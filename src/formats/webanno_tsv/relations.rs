@@ -7,7 +7,9 @@ use super::{
     document::{Attributes, Document},
 };
 use crate::formats::{
-    cas::{CHAIN, DEPENDENCY, DEPENDENT, GOVERNOR, HOST, LINK, TOKEN, relation_of, short_name},
+    cas::{
+        CHAIN, DEPENDENCY, DEPENDENT, GOVERNOR, HOST, LINK, TOKEN, attributes_of, relation_of, short_name,
+    },
     exchange::{AnnotationRecord, TargetRecord},
 };
 
@@ -77,7 +79,7 @@ impl PendingRelation {
             id: format!("r{place}"),
             label,
             target: TargetRecord::Relation(vec![(from_role, governor), (to_role, dependent)]),
-            attributes,
+            attributes: attributes_of(attributes),
             ..AnnotationRecord::default()
         });
     }
