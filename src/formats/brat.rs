@@ -28,7 +28,10 @@ use super::{
     exchange::{Feature, Reader, Writer},
     format::{FormatFacts, WriteOptions},
 };
-use crate::domain::text::Unit;
+use crate::domain::{
+    schema::{AttributeDefinition, AttributeKind},
+    text::Unit,
+};
 
 /// What the format is.
 pub(super) const FACTS: FormatFacts = FormatFacts {
@@ -40,6 +43,7 @@ pub(super) const FACTS: FormatFacts = FormatFacts {
     unit_is_unsaid: false,
     is_folder: true,
     carries: &[
+        Feature::LabelSchema,
         Feature::ArticleIds,
         Feature::Spans,
         Feature::DiscontinuousSpans,
@@ -59,6 +63,15 @@ pub(super) const FACTS: FormatFacts = FormatFacts {
 const NOTES: &str = "AnnotatorNotes";
 /// The attribute that lists entries of collections.
 const REFERENCE: &str = "Reference";
+
+/// What the references to collections are, of which `annotation.conf` says nothing.
+fn reference_attribute() -> AttributeDefinition {
+    AttributeDefinition {
+        name: REFERENCE.to_owned(),
+        kind: AttributeKind::StringList,
+        ..AttributeDefinition::default()
+    }
+}
 
 /// Whether a file may be one of these.
 pub(super) fn is_likely(path: &str, beginning: &[u8]) -> bool {

@@ -16,9 +16,11 @@
 mod lines;
 mod looks;
 mod types;
+mod writing;
 
 use std::collections::HashMap;
 
+pub use self::writing::write;
 use self::{lines::Section, types::Types};
 use super::{FileError, Losses};
 use crate::{

@@ -1,4 +1,4 @@
-//! WebAnno TSV 3.1, 3.2 and 3.3,
+//! `WebAnno` TSV 3.1, 3.2 and 3.3,
 //! <https://inception-project.github.io/releases/32.2/docs/user-guide.html#sect_formats_webannotsv3>: a line a token, and a
 //! column a feature. Offsets are units of UTF-16.
 //!
@@ -67,7 +67,7 @@ const LAYERS_KEY: &str = "webanno-tsv.layers";
 /// The metadata with the names of other lines of the header.
 const COMMENTS_KEY: &str = "webanno-tsv.comments";
 
-/// The metadata with how the file is written otherwise than WebAnno does.
+/// The metadata with how the file is written otherwise than `WebAnno` does.
 const DIALECT_KEY: &str = "webanno-tsv.dialect";
 
 /// Whether a file may be one of these.

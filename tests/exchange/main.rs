@@ -16,6 +16,7 @@
 
 mod brat;
 mod columns;
+mod csv_table;
 #[allow(dead_code, reason = "each corpus needs some of it")]
 mod files;
 mod json;

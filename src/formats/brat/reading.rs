@@ -13,15 +13,11 @@ use super::{
     },
     REFERENCE,
     layout::{Layout, LineKey, Ranks, Style},
-    statements,
+    reference_attribute, statements,
     writing::usual_order,
 };
 use crate::{
-    domain::{
-        Result,
-        schema::{AttributeDefinition, AttributeKind, LabelSchema},
-        text::CodePointRange,
-    },
+    domain::{Result, schema::LabelSchema, text::CodePointRange},
     limits::EXCHANGE_RECORD_BYTES_MAX,
 };
 
@@ -161,11 +157,7 @@ impl BratReader {
                     let mut definition = schema.clone().into_definition();
                     // Which collections there are references to stands elsewhere.
                     if !definition.attributes.iter().any(|attribute| attribute.name == REFERENCE) {
-                        definition.attributes.push(AttributeDefinition {
-                            name: REFERENCE.to_owned(),
-                            kind: AttributeKind::StringList,
-                            ..AttributeDefinition::default()
-                        });
+                        definition.attributes.push(reference_attribute());
                     }
                     folder.schema = Some(schema);
                     sink.record(Record::Schema(Box::new(definition)))?;

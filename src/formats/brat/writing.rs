@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     super::{
-        brat_config::{MEMBER, TRIGGER},
+        brat_config::{self, MEMBER, TRIGGER},
         brat_standoff::{self, Argument as LineArgument, Line},
         exchange::{
             AnnotationRecord, ArticleContents, Feature, LocalId, Output, ProjectContents, TargetRecord,
@@ -16,12 +16,13 @@ use super::{
     },
     FACTS,
     layout::{Layout, LineKey, Ranks, Style},
-    statements,
+    reference_attribute, statements,
 };
 use crate::domain::{
     annotations::{Annotation, Argument, Target},
     attributes::AttributeValue,
     ids::AnnotationId,
+    schema::SchemaDefinition,
     text::{CodePointRange, Unit},
 };
 
@@ -43,7 +44,7 @@ impl BratWriter {
 impl Writer for BratWriter {
     fn begin(&mut self, project: &ProjectContents, output: &mut dyn Output) -> io::Result<()> {
         count_project_losses(project, FACTS.carries, output);
-        Ok(())
+        project.schema.as_ref().map_or(Ok(()), |schema| write_schema(schema, output))
     }
 
     fn article(&mut self, article: &ArticleContents, output: &mut dyn Output) -> io::Result<()> {
@@ -69,6 +70,24 @@ impl Writer for BratWriter {
     fn finish(&mut self, _: &mut dyn Output) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Writes what `annotation.conf` can say of a schema.
+fn write_schema(schema: &SchemaDefinition, output: &mut dyn Output) -> io::Result<()> {
+    let mut said = schema.clone();
+    // There it is nothing that is declared.
+    said.attributes.retain(|attribute| *attribute != reference_attribute());
+    let (file, losses) = brat_config::write(&said);
+    for loss in losses.into_vec() {
+        let count = usize::try_from(loss.count).unwrap_or(usize::MAX);
+        let examples = loss.examples.into_iter().chain(std::iter::repeat(String::new()));
+        examples.take(count).for_each(|example| output.loss(&loss.feature, example));
+    }
+    if !file.is_empty() {
+        output.write("annotation.conf", file.as_bytes())?;
+        output.close("annotation.conf")?;
+    }
+    Ok(())
 }
 
 fn written(lines: &[Line], style: &Style) -> String {

@@ -161,3 +161,42 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_written_is_read_as_the_same_schema() {
+    let check = |file: &str| {
+        let config = |annotation| BratConfig { annotation, ..BratConfig::default() };
+        let schema = read(config(file)).unwrap().0;
+        let (written, losses) = write(schema.definition());
+        assert_eq!(losses.into_vec(), [], "{written}");
+        assert_eq!(read(config(&written)).unwrap().0.definition(), schema.definition(), "{written}");
+    };
+    check("[entities]\n!Physical\n\tPerson|Human\n\t\tWriter\n\tPlace\nMoney\n");
+    check(
+        "[entities]\nA\nB\n[relations]\nIn Arg1:A|B, Arg2:B\nLike Arg1:<ANY>, Arg2:A, <REL-TYPE>:symmetric\n",
+    );
+    check("[entities]\nA\n[relations]\nAlias Arg1:A, Arg2:A, <REL-TYPE>:symmetric-transitive\n");
+    check(
+        "[entities]\nA\n[events]\n!Life\n\tDie Who:A, Where?:A, By*:<EVENT>, With{1-3}:<ANY>, To+:A, X{2}:A\n",
+    );
+    check(
+        "[entities]\nA\n[events]\nE\n[attributes]\nOld Arg:A\nSure Arg:<EVENT>, Value:High|Low, <DEFAULT>:Low\n",
+    );
+    check("");
+}
+
+#[test]
+fn what_cannot_be_written_is_counted() {
+    let text = "labels:\n  - label: two words\n    kinds: [spans]\n  - label: A\n    kinds: [spans]\n    color: '#ff0000'\n  - label: \
+                B\n    kinds: [article]\nattributes:\n  - name: n\n    kind: int\n";
+    let schema = schema_file::read_yaml(text).unwrap();
+    let (written, losses) = write(schema.definition());
+    assert_eq!(written, "[entities]\nA\n\n[relations]\n\n[events]\n\n[attributes]\n");
+    let lost: Vec<_> = losses.into_vec().into_iter().map(|loss| (loss.feature, loss.count)).collect();
+    let expected = [
+        ("brat: a schema that is not closed".to_owned(), 1),
+        ("brat: what annotation.conf does not say of a label".to_owned(), 3),
+        ("brat: what annotation.conf does not say of an attribute".to_owned(), 1),
+    ];
+    assert_eq!(lost, expected);
+}

@@ -2,6 +2,7 @@
 //! `_x0020_`, its code point.
 
 use crate::domain::attributes::Attributes;
+use std::fmt::Write as _;
 
 /// Features that every annotation has.
 const TAKEN: [&str; 3] = ["begin", "end", "sofa"];
@@ -18,7 +19,7 @@ pub(in crate::formats) fn feature_of(attribute: &str, reserved: &[&str]) -> Stri
         if is_word && may_begin && !looks_escaped && !(at == 0 && must_differ) {
             feature.push(character);
         } else {
-            feature.push_str(&format!("_x{:04X}_", u32::from(character)));
+            let _ = write!(feature, "_x{:04X}_", u32::from(character));
         }
     }
     feature
@@ -41,15 +42,12 @@ fn attribute_of(feature: &str) -> String {
             let code = u32::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
             Some((char::from_u32(code)?, rest))
         });
-        match escaped {
-            Some((character, after)) => {
-                attribute.push(character);
-                rest = after;
-            }
-            None => {
-                attribute.push_str("_x");
-                rest = after;
-            }
+        if let Some((character, after)) = escaped {
+            attribute.push(character);
+            rest = after;
+        } else {
+            attribute.push_str("_x");
+            rest = after;
         }
     }
     attribute.push_str(rest);

@@ -186,6 +186,7 @@ impl Making<'_, '_> {
                 let is_own = slot_of(annotation.label.as_str()).is_none()
                     || ![HOST, OWNER].contains(&from.role.as_str());
                 if is_own
+                    && !is_chain(annotation)
                     && self.ranges.contains_key(&from.annotation)
                     && let Some(range) = self.ranges.get(&to.annotation).copied()
                 {
@@ -385,6 +386,13 @@ impl Making<'_, '_> {
         self.structures.push(structure);
         true
     }
+}
+
+/// Whether a relation is a chain, by its label, and since its links have no roles.
+fn is_chain(annotation: &Annotation) -> bool {
+    let label = annotation.label.as_str();
+    let arguments = annotation.target.arguments();
+    label.ends_with(CHAIN) && is_type(label) && arguments.iter().all(|argument| argument.role.is_empty())
 }
 
 /// Tells the output if the article's id does not come back from the path of its file.

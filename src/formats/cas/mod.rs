@@ -1,4 +1,4 @@
-//! What the formats of UIMA have in common, WebAnno TSV, XMI and JSON: how the types of annotations become labels.
+//! What the formats of UIMA have in common, `WebAnno` TSV, XMI and JSON: how the types of annotations become labels.
 //!
 //! | there | here |
 //! | --- | --- |

@@ -150,22 +150,19 @@ impl ViewReading<'_> {
     fn annotation(&mut self, structure: &Structure, range: (u64, u64), sink: &mut dyn Sink) {
         let is_there =
             |name: &&str| structure.reference(name).is_some_and(|id| self.annotations.contains(&id));
-        let pair = PAIRS.into_iter().find(|pair| pair.iter().all(|name| is_there(&name)));
+        let pair = PAIRS.into_iter().find(|pair| pair.iter().all(is_there));
         let skipped: &[&str] = pair.as_ref().map_or(&[], |pair| pair.as_slice());
         let mut attributes = self.attributes(structure, skipped, sink);
-        let (label, target) = match pair {
-            Some(pair) => {
-                let (label, roles) = relation_of(&structure.type_name, pair, &mut attributes);
-                let arguments = roles
-                    .into_iter()
-                    .zip(pair)
-                    .filter_map(|(role, name)| Some((role, structure.reference(name)?.to_string())));
-                (label, TargetRecord::Relation(arguments.collect()))
-            }
-            None => {
-                let label = label_of(&structure.type_name, &mut attributes);
-                (label, TargetRecord::Spans(SpansRecord::one(range.0, range.1, "")))
-            }
+        let (label, target) = if let Some(pair) = pair {
+            let (label, roles) = relation_of(&structure.type_name, pair, &mut attributes);
+            let arguments = roles
+                .into_iter()
+                .zip(pair)
+                .filter_map(|(role, name)| Some((role, structure.reference(name)?.to_string())));
+            (label, TargetRecord::Relation(arguments.collect()))
+        } else {
+            let label = label_of(&structure.type_name, &mut attributes);
+            (label, TargetRecord::Spans(SpansRecord::one(range.0, range.1, "")))
         };
         self.put(structure, structure.id.to_string(), label, target, attributes);
     }
@@ -231,7 +228,7 @@ impl ViewReading<'_> {
                 }
                 continue;
             };
-            if is_chain || self.is_part(host, feature, target) {
+            if is_chain || Self::is_part(host, feature, target) {
                 continue;
             }
             if !self.annotations.contains(&host.id) {
@@ -268,7 +265,7 @@ impl ViewReading<'_> {
     }
 
     /// Whether a token refers to what is said of it in the same place.
-    fn is_part(&self, host: &Structure, feature: &str, target: &Structure) -> bool {
+    fn is_part(host: &Structure, feature: &str, target: &Structure) -> bool {
         let part = TOKEN_PARTS.iter().find(|(name, _)| *name == feature);
         let same = short_name(&host.type_name) == TOKEN && host.range() == target.range();
         part.is_some_and(|(_, label)| same && short_name(&target.type_name) == *label)

@@ -43,8 +43,6 @@ const KNOWN: [&str; 29] = [
 pub(in crate::formats) const SENTENCE: &str = "Sentence";
 /// The label of tokens.
 pub(in crate::formats) const TOKEN: &str = "Token";
-/// The label of parts of speech.
-pub(in crate::formats) const POS: &str = "POS";
 /// The label of dependencies.
 pub(in crate::formats) const DEPENDENCY: &str = "Dependency";
 /// The label of named entities that say nothing.

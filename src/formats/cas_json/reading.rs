@@ -175,7 +175,7 @@ fn feature(
             Some(_) | None => Value::Double(number.as_f64()?),
         },
         Json::Null => return None,
-        other => Value::Text(other.to_string()),
+        other @ (Json::Array(_) | Json::Object(_)) => Value::Text(other.to_string()),
     };
     Some((plain.to_owned(), value))
 }

@@ -148,7 +148,7 @@ impl CasReading<'_> {
                     Some(view) => view,
                     None => cas.views.push_mut(View { id: *id, ..View::default() }),
                 };
-            view.name = element.attribute("sofaID").unwrap_or_default().to_owned();
+            element.attribute("sofaID").unwrap_or_default().clone_into(&mut view.name);
             view.text = element.attribute("sofaString").map(str::to_owned);
         }
         cas.views.retain(|view| !view.name.is_empty() || !view.members.is_empty());
@@ -167,7 +167,7 @@ impl CasReading<'_> {
                     Some((_, Value::Texts(texts))) => texts.push(child.text.clone()),
                     Some(_) => {}
                     None => {
-                        structure.features.push((child.name.clone(), Value::Texts(vec![child.text.clone()])))
+                        structure.features.push((child.name.clone(), Value::Texts(vec![child.text.clone()])));
                     }
                 }
             }
@@ -207,15 +207,12 @@ impl CasReading<'_> {
             self.inlined.insert(id);
             return list.clone();
         }
-        match value {
-            Some(value) => value,
-            None => {
-                let message =
-                    format!("{name} of xmi:id=\"{}\" is {written:?}, which is no {range}", structure.id);
-                self.problems.push((structure.line, message));
-                Value::Text(written.to_owned())
-            }
-        }
+        value.unwrap_or_else(|| {
+            let message =
+                format!("{name} of xmi:id=\"{}\" is {written:?}, which is no {range}", structure.id);
+            self.problems.push((structure.line, message));
+            Value::Text(written.to_owned())
+        })
     }
 
     /// The range of a feature that no type system declares.

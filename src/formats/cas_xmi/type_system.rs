@@ -1,6 +1,7 @@
 //! Type systems: what types there are, and what their features are.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::xml::{Element, escape};
 use crate::formats::cas::{Type, Types, own_name, range_parts, uima_name};
@@ -35,16 +36,16 @@ pub(super) fn write(types: &Types) -> String {
     for (name, known) in &types.0 {
         let line = |name: &str, text: &str| format!("<{name}>{}</{name}>", escape(text));
         file.push_str("    <typeDescription>\n");
-        file.push_str(&format!("      {}\n      <description/>\n", line("name", uima_name(name))));
-        file.push_str(&format!("      {}\n", line("supertypeName", uima_name(&known.supertype))));
+        let _ = writeln!(file, "      {}\n      <description/>", line("name", uima_name(name)));
+        let _ = writeln!(file, "      {}", line("supertypeName", uima_name(&known.supertype)));
         file.push_str("      <features>\n");
         for (feature, range) in &known.features {
             let (range, element) = range_parts(range);
             file.push_str("        <featureDescription>\n");
-            file.push_str(&format!("          {}\n          <description/>\n", line("name", feature)));
-            file.push_str(&format!("          {}\n", line("rangeTypeName", uima_name(range))));
+            let _ = writeln!(file, "          {}\n          <description/>", line("name", feature));
+            let _ = writeln!(file, "          {}", line("rangeTypeName", uima_name(range)));
             if let Some(element) = element {
-                file.push_str(&format!("          {}\n", line("elementType", uima_name(element))));
+                let _ = writeln!(file, "          {}", line("elementType", uima_name(element)));
             }
             file.push_str("        </featureDescription>\n");
         }

@@ -1,5 +1,6 @@
 //! From articles to their files.
 
+use std::fmt::Write as _;
 use std::{
     collections::{BTreeMap, HashSet},
     io,
@@ -87,7 +88,7 @@ fn document(cas: &Cas) -> String {
     );
     for (package, prefix) in &prefixes.0 {
         let package = if package == "noNamespace" { "uima.noNamespace" } else { package };
-        file.push_str(&format!(" xmlns:{prefix}=\"http:///{}.ecore\"", package.replace('.', "/")));
+        let _ = write!(file, " xmlns:{prefix}=\"http:///{}.ecore\"", package.replace('.', "/"));
     }
     file.push_str(" xmi:version=\"2.0\">\n  <cas:NULL xmi:id=\"0\"/>\n");
     for structure in &cas.structures {
@@ -95,15 +96,16 @@ fn document(cas: &Cas) -> String {
     }
     for (view, number) in cas.views.iter().zip(1_u64..) {
         let text = view.text.as_deref().unwrap_or_default();
-        file.push_str(&format!(
-            "  <cas:Sofa xmi:id=\"{}\" sofaNum=\"{number}\" sofaID=\"{}\" mimeType=\"text/plain\" sofaString=\"{}\"/>\n",
+        let _ = writeln!(
+            file,
+            "  <cas:Sofa xmi:id=\"{}\" sofaNum=\"{number}\" sofaID=\"{}\" mimeType=\"text/plain\" sofaString=\"{}\"/>",
             view.id,
             escape(&view.name),
             escape(text)
-        ));
+        );
     }
     for view in &cas.views {
-        file.push_str(&format!("  <cas:View sofa=\"{}\" members=\"{}\"/>\n", view.id, joined(&view.members)));
+        let _ = writeln!(file, "  <cas:View sofa=\"{}\" members=\"{}\"/>", view.id, joined(&view.members));
     }
     file.push_str("</xmi:XMI>\n");
     file
@@ -111,7 +113,7 @@ fn document(cas: &Cas) -> String {
 
 fn element(structure: &Structure, prefixes: &Prefixes, file: &mut String) {
     let name = prefixes.element(&structure.type_name);
-    file.push_str(&format!("  <{name} xmi:id=\"{}\"", structure.id));
+    let _ = write!(file, "  <{name} xmi:id=\"{}\"", structure.id);
     let mut children = String::new();
     for (feature, value) in &structure.features {
         let value = match value {
@@ -124,17 +126,17 @@ fn element(structure: &Structure, prefixes: &Prefixes, file: &mut String) {
             Value::Texts(texts) if texts.is_empty() => String::new(),
             Value::Texts(texts) => {
                 for text in texts {
-                    children.push_str(&format!("<{feature}>{}</{feature}>", escape(text)));
+                    let _ = write!(children, "<{feature}>{}</{feature}>", escape(text));
                 }
                 continue;
             }
         };
-        file.push_str(&format!(" {feature}=\"{value}\""));
+        let _ = write!(file, " {feature}=\"{value}\"");
     }
     if children.is_empty() {
         file.push_str("/>\n");
     } else {
-        file.push_str(&format!(">{children}</{name}>\n"));
+        let _ = writeln!(file, ">{children}</{name}>");
     }
 }
 

@@ -4,6 +4,7 @@ use quick_xml::{
     Reader, XmlVersion,
     events::{BytesStart, Event},
 };
+use std::fmt::Write as _;
 
 /// An element.
 #[derive(Debug, Default)]
@@ -162,7 +163,9 @@ pub(super) fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            '\t' | '\n' | '\r' => escaped.push_str(&format!("&#{};", u32::from(character))),
+            '\t' | '\n' | '\r' => {
+                let _ = write!(escaped, "&#{};", u32::from(character));
+            }
             other if is_character(other) => escaped.push(other),
             _ => escaped.push('\u{fffd}'),
         }

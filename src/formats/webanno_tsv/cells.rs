@@ -9,7 +9,7 @@ pub(super) struct Stacked<'c> {
     pub(super) number: Option<&'c str>,
 }
 
-/// How some writers write otherwise than WebAnno does.
+/// How some writers write otherwise than `WebAnno` does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Dialect {
     /// A feature that says nothing has no value in its cell, instead of `*`.
@@ -28,7 +28,7 @@ impl Dialect {
         Self { is_sparse: has(Self::SPARSE), has_plain_symbols: has(Self::PLAIN) }
     }
 
-    /// The words for it; none for WebAnno's own.
+    /// The words for it; none for `WebAnno`'s own.
     pub(super) fn words(self) -> String {
         let words = [(self.is_sparse, Self::SPARSE), (self.has_plain_symbols, Self::PLAIN)];
         words.into_iter().filter(|(is_so, _)| *is_so).map(|(_, word)| word).collect::<Vec<_>>().join(" ")
@@ -168,7 +168,7 @@ pub(super) fn unescape_text(written: &str, as_java: bool) -> String {
             Some('f') => text.push('\u{c}'),
             Some('r') => text.push('\r'),
             Some('b') => text.push('\u{8}'),
-            Some('\\') => text.push('\\'),
+            Some('\\') | None => text.push('\\'),
             Some(quote @ ('"' | '\'' | '/')) if as_java => text.push(quote),
             Some('u') if as_java => match utf16_escapes(after) {
                 Some((character, after)) => {
@@ -179,7 +179,6 @@ pub(super) fn unescape_text(written: &str, as_java: bool) -> String {
             },
             Some(control) if control < ' ' => text.push(control),
             Some(other) => text.extend(['\\', other]),
-            None => text.push('\\'),
         }
     }
     text.push_str(rest);

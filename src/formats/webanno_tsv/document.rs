@@ -16,6 +16,9 @@ use crate::{
     },
 };
 
+/// Characters between sentences: a file whose offsets are wrong must not make a text of spaces.
+const GAP_MAX: u64 = 1 << 20;
+
 /// A document that is being read.
 #[derive(Debug, Default)]
 pub(super) struct Document {
@@ -155,7 +158,6 @@ impl Document {
                 unit.range.0, self.length
             ));
         };
-        const GAP_MAX: u64 = 1 << 20;
         let gap = start.saturating_sub(self.length);
         if gap > GAP_MAX {
             return Err(format!("the sentence begins {gap} characters behind the one before it"));
@@ -201,16 +203,14 @@ impl Document {
         range: (u64, u64),
         mut attributes: Attributes,
     ) {
-        match self.places.get(&name).and_then(|place| self.annotations.get_mut(*place)) {
-            Some(AnnotationRecord { target: TargetRecord::Spans(spans), .. }) => {
-                for span in &mut spans.spans {
-                    span.range = span.range.map(|(start, end)| (start, end.max(range.1)));
-                }
+        let known = self.places.get(&name).and_then(|place| self.annotations.get_mut(*place));
+        if let Some(AnnotationRecord { target: TargetRecord::Spans(spans), .. }) = known {
+            for span in &mut spans.spans {
+                span.range = span.range.map(|(start, end)| (start, end.max(range.1)));
             }
-            Some(_) | None => {
-                let label = label_of(type_name, &mut attributes);
-                self.put(name, line, label, range, attributes_of(attributes));
-            }
+        } else {
+            let label = label_of(type_name, &mut attributes);
+            self.put(name, line, label, range, attributes_of(attributes));
         }
     }
 
@@ -298,24 +298,25 @@ impl Document {
             let mut attributes = Attributes::new();
             let mut place = None;
             for (column, cell) in &columns {
-                let (Column::Feature(name), Some(written)) = (column, stacked(cell).get(at).copied()) else {
+                let (Column::Feature(feature), Some(written)) = (column, stacked(cell).get(at).copied())
+                else {
                     continue;
                 };
                 let (value, here) = relations::chain_place(written.value);
                 place = place.or(here);
-                insert(&mut attributes, name, value);
+                insert(&mut attributes, feature, value);
             }
-            let Some((chain, link)) = place else {
+            let Some((chain, at)) = place else {
                 let message = "a link of a chain says no place, such as *->1-2 for the second one of chain 1";
                 self.problems.push((line, message.to_owned()));
                 continue;
             };
-            let name = format!("c{chain}-{link}");
+            let name = format!("c{chain}-{at}");
             self.put_or_extend(name.clone(), line, &layer.type_name, unit.range, attributes);
             let pending = self.chains.entry((index, chain)).or_default();
             pending.line = pending.line.max(line);
             pending.type_name.clone_from(&layer.type_name);
-            pending.links.insert(link, name.clone());
+            pending.links.insert(at, name.clone());
             names.push(name);
         }
         self.remember(unit, &layer.type_name, names);

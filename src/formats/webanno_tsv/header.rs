@@ -1,5 +1,6 @@
 //! What a file says of its layers, a line each: `#T_SP=webanno.custom.Referent|entity|infstat`.
 
+use std::fmt::Write as _;
 /// A layer, and what its columns are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layer {
@@ -99,7 +100,7 @@ impl Layer {
                 Column::Placeholder => {}
                 Column::Feature(name) | Column::Targets(name) => line.push_str(name),
                 Column::Roles { feature, link } => {
-                    line.push_str(&format!("{ROLES}{type_name}:{feature}_{link}"));
+                    let _ = write!(line, "{ROLES}{type_name}:{feature}_{link}");
                 }
                 Column::Base(name) => line.push_str(&[BASE, name].concat()),
             }

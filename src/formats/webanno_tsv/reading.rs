@@ -81,15 +81,13 @@ fn document(
 }
 
 fn header_line(header: &mut Header, said: &str) -> Result<(), String> {
-    match Layer::parse(said) {
-        Some(layer) => header.layers.push(layer?),
-        None => {
-            let (name, value) = said
-                .split_once('=')
-                .ok_or("the line is none of a header, such as #T_SP=; is the file cut off?")?;
-            header.comments.push((name.to_owned(), value.to_owned()));
-        }
+    if let Some(layer) = Layer::parse(said) {
+        header.layers.push(layer?);
+        return Ok(());
     }
+    let (name, value) =
+        said.split_once('=').ok_or("the line is none of a header, such as #T_SP=; is the file cut off?")?;
+    header.comments.push((name.to_owned(), value.to_owned()));
     Ok(())
 }
 

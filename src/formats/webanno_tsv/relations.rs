@@ -152,7 +152,7 @@ impl PendingChain {
 
 /// The name of the annotation of a type that a reference means, by its number, or by the token that it begins at.
 fn resolve(document: &Document, base: &str, unit: &str, number: &str) -> Option<String> {
-    if number.trim_start_matches('0') != "" {
+    if !number.trim_start_matches('0').is_empty() {
         return Some(number.to_owned()).filter(|number| document.has(number));
     }
     let annotations = document.units.get(unit)?;

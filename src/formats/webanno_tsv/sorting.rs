@@ -43,12 +43,15 @@ pub(super) fn sorted<'a>(annotations: &[&'a Annotation], lost: Lost<'_>) -> Sort
         let Target::Spans(mention) = &annotation.target else { continue };
         let label = annotation.label.as_str();
         if label == SENTENCE || label == TOKEN {
-            let mut names = annotation.attributes.keys();
-            if names.any(|name| label == TOKEN || name != "id") {
-                lost(Feature::StringAttributes.name(), annotation.id);
+            for (name, value) in &annotation.attributes {
+                let is_written = label == SENTENCE && name == "id";
+                // What is no string is counted elsewhere.
+                if matches!(value, AttributeValue::String(_)) && !is_written {
+                    lost(Feature::StringAttributes.name(), annotation.id);
+                }
             }
-            let list = if label == SENTENCE { &mut sorted.sentences } else { &mut sorted.tokens };
-            list.push(annotation);
+            let place = if label == SENTENCE { &mut sorted.sentences } else { &mut sorted.tokens };
+            place.push(annotation);
             continue;
         }
         let hull = mention.anchor.hull();
@@ -144,7 +147,7 @@ fn chains(
         let own = match LocalId::of(annotation.id) {
             Some(LocalId::Numbered('c', number)) if !numbers.contains(&number) => number,
             Some(LocalId::Numbered(..) | LocalId::Number(_) | LocalId::Short(_)) | None => {
-                (1..).find(|number| !numbers.contains(number)).unwrap_or_default()
+                (1..u64::MAX).find(|number| !numbers.contains(number)).unwrap_or_default()
             }
         };
         numbers.insert(own);

@@ -1,5 +1,6 @@
 //! From an article to its file.
 
+use std::fmt::Write as _;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     io,
@@ -167,20 +168,20 @@ impl<'a> FileText<'a> {
     fn write(&mut self, article: &ArticleContents) -> String {
         let mut file = format!("{FORMAT}{}\n", self.head.version);
         for layer in &self.plan.layers {
-            file.push_str(&format!("#{}\n", layer.line()));
+            let _ = writeln!(file, "#{}", layer.line());
         }
         for (name, value) in &self.head.comments {
-            file.push_str(&format!("#{name}={value}\n"));
+            let _ = writeln!(file, "#{name}={value}");
         }
         file.push('\n');
         let mut tokens = self.plan.tokens.iter();
         for sentence in &self.layout.sentences {
             file.push('\n');
             if !sentence.id.is_empty() {
-                file.push_str(&format!("#Sentence.id={}\n", escape_text(&sentence.id)));
+                let _ = writeln!(file, "#Sentence.id={}", escape_text(&sentence.id));
             }
             for line in article.text.slice(&sentence.range).split('\n') {
-                file.push_str(&format!("#Text={}\n", escape_text(line)));
+                let _ = writeln!(file, "#Text={}", escape_text(line));
             }
             for token in tokens.by_ref().take(sentence.tokens.len()) {
                 self.unit(article, &token.unit, &mut file);
@@ -197,7 +198,7 @@ impl<'a> FileText<'a> {
         let position = |offset| article.text.position(Unit::Utf16, offset).unwrap_or_default();
         let range = crate::domain::text::TextRange { start: position(start), end: position(end) };
         let covered = on_one_line(article.text.slice(&range));
-        file.push_str(&format!("{}\t{start}-{end}\t{covered}\t", unit.name));
+        let _ = write!(file, "{}\t{start}-{end}\t{covered}\t", unit.name);
         for (index, layer) in self.plan.layers.iter().enumerate() {
             let items = unit.items.get(&index).into_iter().flatten();
             let mut items: Vec<_> = items.filter_map(|item| self.items.get(*item)).collect();
@@ -303,7 +304,9 @@ fn place_relations(
         let can_be = |id: AnnotationId| plan.knows(id) && (is_base(id) || !is_token(id) && !is_dependency);
         if can_be(from) && can_be(to) {
             let unnamed: Vec<_> = [from, to].into_iter().filter(|id| !is_base(*id)).collect();
-            unnamed.into_iter().for_each(|id| plan.number(id));
+            for id in unnamed {
+                plan.number(id);
+            }
             plan.put_relation(index, layer, to);
         } else {
             lost(Feature::Relations.name(), item.annotation.id);

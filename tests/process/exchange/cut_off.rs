@@ -29,7 +29,7 @@ async fn an_import_that_is_cut_off_says_what_is_durable_and_goes_on() {
     while listed().await.unwrap().revision < 3 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     terminal.server.kill();
     let status = tokio::task::spawn_blocking(move || {
         let status = child.wait().unwrap();
