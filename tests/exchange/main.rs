@@ -11,6 +11,7 @@
     clippy::string_slice,
     clippy::as_conversions,
     clippy::wildcard_enum_match_arm,
+    clippy::print_stdout,
     reason = "a test ends where it did not get what it expected"
 )]
 

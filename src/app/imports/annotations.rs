@@ -136,10 +136,8 @@ impl App {
             let count = commit_size(&left, at_once);
             let writes = take_front(&mut left, count);
             let decision = Arc::new(ImportedAnnotations::new(project, writes));
-            let attempted = self
-                .engine
-                .attempt(project.partition, Arc::clone(&decision) as Arc<dyn Decision>, Mode::Apply.into())
-                .await;
+            let decided: Arc<dyn Decision> = Arc::<ImportedAnnotations>::clone(&decision);
+            let attempted = self.engine.attempt(project.partition, decided, Mode::Apply.into()).await;
             let refusal = match attempted {
                 Ok(commit) => {
                     outcome.revision = outcome.revision.max(commit.stamp.revision);

@@ -102,7 +102,7 @@ fn read(
     sink: &mut Forward,
 ) -> Result<(), Option<Error>> {
     let mut resolver = Resolver::new(options.layer.clone(), options.unit, &options.import_id, sink);
-    while let Some((path, offset)) = parts.next_file()? {
+    while let Some((path, offset)) = parts.next_file() {
         let mut file = if offset == 0 {
             SourceFile::new(path.as_str(), &mut parts)
         } else {
@@ -148,13 +148,11 @@ impl Parts {
     }
 
     /// The next file, with where it begins; none if there is none.
-    fn next_file(&mut self) -> Result<Option<(String, u64)>, Option<Error>> {
-        let Some(FilePart { path, offset, data, last }) = self.incoming.blocking_recv() else {
-            return Ok(None);
-        };
+    fn next_file(&mut self) -> Option<(String, u64)> {
+        let FilePart { path, offset, data, last } = self.incoming.blocking_recv()?;
         self.offset = offset.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
         (self.path, self.data, self.is_last) = (path.clone(), data, last);
-        Ok(Some((path, offset)))
+        Some((path, offset))
     }
 
     fn skip_rest(&mut self) -> io::Result<()> {

@@ -78,6 +78,7 @@ impl Ranks {
 
 /// How lines are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each says one thing of a file")]
 pub(super) struct Style {
     /// Whether a tab ends the lines of relations, as newer versions write it.
     pub(super) relations_end_with_tab: bool,
@@ -90,7 +91,7 @@ pub(super) struct Style {
 }
 
 /// A line, by its id, and for one that says something of another one by what it says: its target, and its name or kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct LineKey {
     pub(super) id: String,
     /// Target and name; several of one name are told apart by their order.

@@ -61,16 +61,12 @@ impl Reader for BratReader {
                     Err(problem) => return sink.problem(problem),
                 };
                 self.give_up_texts(&stem, sink)?;
-                match self.annotated.remove(&stem) {
-                    Some(annotated) => {
-                        self.waiting_bytes = self.waiting_bytes.saturating_sub(annotated.bytes);
-                        self.article(&stem, &path, text, Some(annotated), sink)
-                    }
-                    None => {
-                        self.texts.insert(stem, (path, text));
-                        Ok(())
-                    }
+                if let Some(annotated) = self.annotated.remove(&stem) {
+                    self.waiting_bytes = self.waiting_bytes.saturating_sub(annotated.bytes);
+                    return self.article(&stem, &path, text, Some(annotated), sink);
                 }
+                self.texts.insert(stem, (path, text));
+                Ok(())
             }
             "ann" => {
                 self.tell_configurations(sink)?;
@@ -302,9 +298,8 @@ fn mention(ranges: &[CodePointRange], quote: &str, style: &Style) -> TargetRecor
         range: Some((range.start.into(), range.end.into())),
         ..SpanRecord::default()
     };
-    let (quote, joiner) = (quote.to_owned(), style.joiner());
-    let joined = Some(JoinedQuote { quote, joiner, lines_as_spaces: true });
-    TargetRecord::Spans(SpansRecord { spans: ranges.iter().map(span).collect(), joined })
+    let quote = JoinedQuote { quote: quote.to_owned(), joiner: style.joiner(), lines_as_spaces: true };
+    TargetRecord::Spans(SpansRecord { spans: ranges.iter().map(span).collect(), joined: Some(quote) })
 }
 
 /// The lines of a file, and how they are written.

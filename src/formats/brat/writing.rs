@@ -1,7 +1,7 @@
 //! From an article to its two files.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     io,
 };
 
@@ -299,12 +299,14 @@ pub(super) fn usual_order(annotations: &[AnnotationRecord], ranks: &Ranks) -> Ve
 /// Lines in the order of a file, under the ids that they had there; what the file did not have comes last.
 fn in_order(lines: Vec<Line>, order: &[LineKey]) -> Vec<Line> {
     let mut left: Vec<Option<Line>> = lines.into_iter().map(Some).collect();
-    let mut places: HashMap<(String, Option<(String, String)>), std::collections::VecDeque<usize>> =
-        HashMap::new();
+    let mut places: HashMap<LineKey, VecDeque<usize>> = HashMap::new();
     let sort = |key: &LineKey| match &key.of {
         // The number of what says something of another one is its own here, and the order's there.
-        Some(of) => (key.id.chars().take(1).collect::<String>().replace('M', "A"), Some(of.clone())),
-        None => (key.id.clone(), None),
+        Some(of) => {
+            let letter = key.id.chars().take(1).collect::<String>().replace('M', "A");
+            LineKey { id: letter, of: Some(of.clone()) }
+        }
+        None => key.clone(),
     };
     for (place, line) in left.iter().enumerate() {
         let Some(line) = line else { continue };
@@ -312,7 +314,7 @@ fn in_order(lines: Vec<Line>, order: &[LineKey]) -> Vec<Line> {
     }
     let mut ordered = Vec::with_capacity(left.len());
     for key in order {
-        let place = places.get_mut(&sort(key)).and_then(std::collections::VecDeque::pop_front);
+        let place = places.get_mut(&sort(key)).and_then(VecDeque::pop_front);
         let Some(mut line) = place.and_then(|place| left.get_mut(place)).and_then(Option::take) else {
             continue;
         };

@@ -8,7 +8,7 @@
 //! | features that are strings, numbers, yes or no, or lists of strings | attributes |
 //! | a type with `Governor` and `Dependent`, or `Source` and `Target` | relations in these roles |
 //! | `custom.Relation` with a `label` | relations whose label is no type |
-//! | a feature `f` of a type `T` that refers to annotations, with or without a role | relations `T:f` of a `host` and others |
+//! | a feature `f` of a type `T` that refers to annotations, with or without a role | relations `T:f`, of a `host` and what its link leads to, or of an `owner` and what it refers to without one |
 //! | chains | the type of the chain as label of a relation of all its links |
 
 mod feature_names;
