@@ -27,7 +27,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("store", &["domain", "limits", "proto::stored"]),
     ("clock", &["domain::revisions", "store::engine"]),
     ("app", &["domain", "formats", "limits", "store"]),
-    ("grpc", &["app", "domain", "limits", "proto::v1", "proto::DESCRIPTORS", "store::engine"]),
+    ("grpc", &["app", "domain", "formats", "limits", "proto::v1", "proto::DESCRIPTORS", "store::engine"]),
     ("config", &["app::LogKept", "grpc::server", "grpc::web", "limits", "telemetry"]),
     ("serve", &["app", "clock", "config", "domain", "grpc", "limits", "store", "telemetry"]),
     ("restore", &["domain", "limits", "store"]),

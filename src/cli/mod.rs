@@ -290,6 +290,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "a table of commands")]
     fn every_command_parses() {
         let check = |line: &str| {
             let parsed = Cli::try_parse_from(line.split(' '));

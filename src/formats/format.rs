@@ -28,7 +28,7 @@ pub enum Format {
     Prodigy,
     /// W3C Web Annotation.
     WebAnnotation,
-    /// WebAnno TSV 3.
+    /// `WebAnno` TSV 3.
     WebannoTsv,
     /// UIMA CAS as XMI.
     CasXmi,

@@ -1,13 +1,13 @@
 //! W3C Web Annotation, <https://www.w3.org/TR/annotation-model/>, as JSON-LD: for each text `x.txt` a page of annotations,
 //! `x.jsonld`, since a Web Annotation does not hold the text that it is about. Offsets are code points, as the standard says of
-//! its TextPositionSelector; tools in browsers count UTF-16, and quotes tell.
+//! its `TextPositionSelector`; tools in browsers count UTF-16, and quotes tell.
 //!
 //! | there | here |
 //! | --- | --- |
 //! | a page, a collection, an array, or one annotation | what is said about the text of the same name |
 //! | a body that tags, classifies or identifies; otherwise the motivation | the label |
 //! | other textual bodies | lines of the note |
-//! | TextPositionSelector, TextQuoteSelector | spans; several targets of one source are a discontinuous one |
+//! | `TextPositionSelector`, `TextQuoteSelector` | spans; several targets of one source are a discontinuous one |
 //! | a target without a selector | the article as a whole |
 //! | targets that are annotations | a relation, in the roles of `urn:spandrel:role` |
 //! | `creator` | the layer, unless `urn:spandrel:layer` names it |

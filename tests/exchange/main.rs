@@ -16,6 +16,7 @@
 )]
 
 mod brat;
+mod cas;
 mod columns;
 mod csv_table;
 #[allow(dead_code, reason = "each corpus needs some of it")]
@@ -23,3 +24,4 @@ mod files;
 mod json;
 mod parquet;
 mod readers;
+mod webanno_tsv;

@@ -145,8 +145,13 @@ async fn answer(app: &Arc<App>, wish: &Wish, ended: &Mutex<Ended>) -> Result<Str
         }
         Op::CreateArticle { id, text_bytes } => {
             let id = id.map(|id| article(&id).article);
-            let new =
-                NewArticle { path: String::new(), id, details: details(), text: "x".repeat(text_bytes) };
+            let new = NewArticle {
+                path: String::new(),
+                id,
+                details: details(),
+                text: "x".repeat(text_bytes),
+                times: None,
+            };
             let created = app.create_articles(&project(HOME), vec![new], attempt).await?;
             format!("{:?} {:?}", created.revision, created.value[0].article)
         }

@@ -330,7 +330,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         fs::write(&path, "abcdef").unwrap();
-        let mut found = InputFiles::find(&[path.clone()]).unwrap();
+        let mut found = InputFiles::find(std::slice::from_ref(&path)).unwrap();
         assert_eq!(found.files[0].beginning().unwrap(), b"abcdef");
         let mut open = found.files[0].open(Arc::default()).unwrap();
         assert_eq!(open.next(4).unwrap(), b"abcd");

@@ -130,7 +130,7 @@ fn imported_bits(id: AnnotationId) -> Option<u128> {
     let uuid = Uuid::from_bytes(*id.as_bytes());
     let bits = uuid.as_u128();
     let is_v8 = uuid.get_version_num() == 8 && bits >> 62 & 0b11 == 0b10;
-    is_v8.then(|| (bits >> 80) << 74 | (bits >> 64 & 0xFFF) << 62 | bits & ((1 << 62) - 1))
+    is_v8.then_some((bits >> 80) << 74 | (bits >> 64 & 0xFFF) << 62 | bits & ((1 << 62) - 1))
 }
 
 /// How a name is kept, and what is kept of it.

@@ -259,7 +259,9 @@ fn not_utf8(line: &[u8], at: usize) -> String {
 mod tests {
     use super::*;
 
-    fn lines(bytes: &[u8]) -> Vec<Result<(u64, u64, String, &'static str), String>> {
+    type Read = Result<(u64, u64, String, &'static str), String>;
+
+    fn lines(bytes: &[u8]) -> Vec<Read> {
         let mut input = io::BufReader::with_capacity(3, bytes);
         let mut file = SourceFile::new("a/b.txt", &mut input);
         let mut lines = Vec::new();

@@ -202,7 +202,7 @@ impl<'t> Task<'t> {
             }
         }
         match (kind.as_str(), said) {
-            ("labels", Some(Value::Array(labels))) => self.region(pass, id, record, &value, &labels),
+            ("labels", Some(Value::Array(labels))) => self.region(pass, &id, &record, &value, &labels),
             (_, None) => Err(format!("its value has no {kind}")),
             (_, Some(said)) => {
                 if let Some(region) =
@@ -228,8 +228,8 @@ impl<'t> Task<'t> {
     fn region(
         &mut self,
         pass: &mut Pass,
-        id: String,
-        record: AnnotationRecord,
+        id: &str,
+        record: &AnnotationRecord,
         value: &Map<String, Value>,
         labels: &[Value],
     ) -> Result<(), Wrong> {
@@ -240,7 +240,7 @@ impl<'t> Task<'t> {
         let range = (offset(offsets, "start")?, offset(offsets, "end")?);
         let quote = value.get("text").and_then(Value::as_str).unwrap_or_default();
         for (index, label) in labels.iter().enumerate() {
-            let id = if index == 0 { id.clone() } else { String::new() };
+            let id = if index == 0 { id.to_owned() } else { String::new() };
             if !id.is_empty() {
                 if pass.regions.contains_key(&id) {
                     return Err(format!("its id {id:?} is there twice"));
@@ -275,7 +275,12 @@ impl<'t> Task<'t> {
                         .push(AnnotationRecord { label: json_text_of(choice), ..record.clone() });
                 }
             }
-            other => {
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_)) => {
                 let value = attribute(other, self.place, sink);
                 let mut record = AnnotationRecord { label: control.to_owned(), ..record };
                 record.attributes.remove(FROM_NAME);

@@ -185,8 +185,8 @@ impl LabelStudioWriter {
                     results.push(result);
                     lose_attributes(article, annotation, &["direction"], output);
                 }
-                Target::Article => match annotation.attributes.get(VALUE) {
-                    Some(value) => {
+                Target::Article => {
+                    if let Some(value) = annotation.attributes.get(VALUE) {
                         let kind = match annotation.attributes.get("type") {
                             Some(AttributeValue::String(kind)) => kind.as_str(),
                             Some(_) | None => "textarea",
@@ -195,12 +195,11 @@ impl LabelStudioWriter {
                         let value = Map::from_iter([(kind.to_owned(), value_of(value))]);
                         results.push(json!({"id": id, "type": kind, "from_name": label, "to_name": to_name, "value": value}));
                         lose_attributes(article, annotation, &[VALUE, "type", TO_NAME], output);
-                    }
-                    None => {
+                    } else {
                         choices.entry(controls("choices", annotation, names)).or_default().push(label);
                         lose_attributes(article, annotation, &[FROM_NAME, TO_NAME], output);
                     }
-                },
+                }
             }
         }
         for ([from_name, to_name], choices) in choices {

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::{
     super::exchange::{
         AnnotationRecord, ArticleRecord, JsonPlace, Reader, Record, Sink, SourceFile, SpansRecord, Stopped,
-        TOKEN, TargetRecord, article_id_of, attribute_of, keep_metadata, kind_of, objects, offset,
-        read_json_records, required_text,
+        TOKEN, TargetRecord, article_id_of, attribute_of, json_text_of, keep_metadata, kind_of, objects,
+        offset, read_json_records, required_text,
     },
     CHILD, HEAD,
 };
@@ -93,9 +93,11 @@ impl Reading<'_> {
             Some(Value::Array(options))
                 if options.iter().all(|option| option.is_string() || option.is_number()) =>
             {
-                let options: Vec<_> = options.iter().map(super::super::exchange::json_text_of).collect();
+                let options: Vec<_> = options.iter().map(json_text_of).collect();
                 object.shift_remove("accept");
-                options.into_iter().for_each(|option| self.label(option));
+                for option in options {
+                    self.label(option);
+                }
             }
             Some(_) | None => {}
         }
@@ -145,7 +147,9 @@ impl Reading<'_> {
         let (start, end) = (offset(&token, "start")?, offset(&token, "end")?);
         let number = u64::try_from(self.tokens.len()).unwrap_or(u64::MAX);
         let quote = required_text(&mut token, "text").unwrap_or_default();
-        ["start", "end", "id"].iter().for_each(|name| drop(token.shift_remove(*name)));
+        for name in ["start", "end", "id"] {
+            token.shift_remove(name);
+        }
         let id = format!("t{number}");
         self.tokens.insert(number, id.clone());
         self.starts.insert((false, start), number);
@@ -162,7 +166,9 @@ impl Reading<'_> {
         let (start, end) = (offset(&span, "start")?, offset(&span, "end")?);
         let label = required_text(&mut span, "label")?;
         let quote = required_text(&mut span, "text").unwrap_or_default();
-        ["start", "end"].iter().for_each(|name| drop(span.shift_remove(*name)));
+        for name in ["start", "end"] {
+            span.shift_remove(name);
+        }
         for (name, at) in [("token_start", (false, start)), ("token_end", (true, end))] {
             if span.get(name).and_then(Value::as_u64) == self.starts.get(&at).copied() {
                 span.shift_remove(name);

@@ -107,19 +107,16 @@ fn paragraph(
                 return Err("a token has no orth that is a string".to_owned());
             };
             let from = article.annotations.iter().rev().find_map(last_end).unwrap_or(0);
-            let start = match &raw {
-                Some(raw) => {
-                    let found = raw.get(from..).and_then(|rest| rest.find(form.as_str()));
-                    from + found.ok_or_else(|| format!("its text has no {form:?} from byte {from} on"))?
+            let start = if let Some(raw) = &raw {
+                let found = raw.get(from..).and_then(|rest| rest.find(form.as_str()));
+                from + found.ok_or_else(|| format!("its text has no {form:?} from byte {from} on"))?
+            } else {
+                if !article.text.is_empty() {
+                    article.text.push(' ');
                 }
-                None => {
-                    if !article.text.is_empty() {
-                        article.text.push(' ');
-                    }
-                    let start = article.text.len();
-                    article.text.push_str(form);
-                    start
-                }
+                let start = article.text.len();
+                article.text.push_str(form);
+                start
             };
             placed.push((start, start + form.len()));
             article.annotations.push(token_of(place, (start, start + form.len()), &token, sink));

@@ -46,16 +46,12 @@ impl Reader for WebAnnotationReader {
                 Err(problem) => return sink.problem(problem),
             };
             self.give_up_texts(&stem, sink)?;
-            return match self.pages.remove(&stem) {
-                Some(page) => {
-                    self.waiting_bytes = self.waiting_bytes.saturating_sub(page.bytes);
-                    article(&stem, &path, text, Some(page), sink)
-                }
-                None => {
-                    self.texts.insert(stem, (path, text));
-                    Ok(())
-                }
-            };
+            if let Some(page) = self.pages.remove(&stem) {
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(page.bytes);
+                return article(&stem, &path, text, Some(page), sink);
+            }
+            self.texts.insert(stem, (path, text));
+            return Ok(());
         }
         let document = match file.whole_document()? {
             Ok(document) => document,
@@ -128,7 +124,7 @@ fn annotations_of(path: &str, document: &str) -> Result<Vec<Value>, FileProblem>
                 });
             nested.unwrap_or_else(|| vec![Value::Object(object)])
         }
-        other => {
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
             let message = format!("is {}; it is an annotation, a page or an array of them", kind_of(&other));
             return Err(FileProblem::invalid(path, 1, message));
         }
@@ -196,8 +192,8 @@ impl Reading<'_> {
             let types = types.map_or("nothing".to_owned(), |types| types.to_string());
             return Err(format!("its type is {types}; it is Annotation"));
         }
-        let mut record = AnnotationRecord::default();
-        record.id = annotation.shift_remove("id").as_ref().map(id_of).unwrap_or_default();
+        let id = annotation.shift_remove("id").as_ref().map(id_of).unwrap_or_default();
+        let mut record = AnnotationRecord { id, ..AnnotationRecord::default() };
         let motivation = list(annotation.shift_remove("motivation")).first().map(json_text_of);
         let bodies = list(annotation.shift_remove("body"));
         let value = annotation.shift_remove("bodyValue").map(|value| json_text_of(&value));
@@ -265,10 +261,8 @@ impl Reading<'_> {
             let purposes = list(body.get("purpose").cloned());
             let tags =
                 |purpose: &Value| ["tagging", "classifying", "identifying"].iter().any(|tag| purpose == tag);
-            let said = match &body {
-                Value::String(iri) => Some(iri.clone()),
-                body => ["value", "source", "id"].iter().find_map(|name| body.get(*name)).map(json_text_of),
-            };
+            let named = ["value", "source", "id"].iter().find_map(|name| body.get(*name)).map(json_text_of);
+            let said = named.or_else(|| body.as_str().map(str::to_owned));
             match said {
                 Some(tag) if record.label.is_empty() && purposes.iter().any(tags) => record.label = tag,
                 Some(note) if body.get("value").is_some() => notes.push(note),
@@ -284,14 +278,8 @@ impl Reading<'_> {
         let mut spans = Vec::new();
         let mut whole = false;
         for target in targets {
-            let source = match &target {
-                Value::String(iri) => iri.clone(),
-                target => ["source", "id"]
-                    .iter()
-                    .find_map(|name| target.get(*name))
-                    .map(source_of)
-                    .unwrap_or_default(),
-            };
+            let named = ["source", "id"].iter().find_map(|name| target.get(*name)).map(source_of);
+            let source = named.or_else(|| target.as_str().map(str::to_owned)).unwrap_or_default();
             let id = source.strip_prefix("urn:uuid:").unwrap_or(&source).to_owned();
             if self.ids.contains(&id) {
                 let role = target.get(ROLE).map(json_text_of).unwrap_or_default();
@@ -339,7 +327,7 @@ fn span(selectors: &[Value]) -> Result<SpanRecord, Wrong> {
         let word = |name: &str| selector.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match word("type").as_str() {
             "TextPositionSelector" => {
-                span.range = Some((offset(selector, "start")?, offset(selector, "end")?))
+                span.range = Some((offset(selector, "start")?, offset(selector, "end")?));
             }
             "TextQuoteSelector" => {
                 span.quote = word("exact");
