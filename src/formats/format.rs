@@ -57,7 +57,7 @@ pub struct FormatFacts {
     pub unit: Option<Unit>,
     /// Whether offsets count something that its files do not say, so that quotes must, or whoever imports them.
     pub unit_is_unsaid: bool,
-    /// Whether an article is a file, and an export a folder.
+    /// Whether an export is a folder of several files.
     pub is_folder: bool,
     /// What it carries.
     pub carries: &'static [Feature],

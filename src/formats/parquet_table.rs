@@ -60,7 +60,7 @@ pub(super) const FACTS: FormatFacts = FormatFacts {
     extensions: &["parquet"],
     unit: Some(Unit::CodePoints),
     unit_is_unsaid: false,
-    is_folder: false,
+    is_folder: true,
     carries: &Feature::ALL,
 };
 

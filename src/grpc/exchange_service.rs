@@ -18,7 +18,7 @@ use crate::{
         exports::ExportEvent,
         imports::{FilePart, Import},
     },
-    domain::Result,
+    domain::{Error, Result},
     proto::v1,
 };
 
@@ -81,12 +81,16 @@ impl ExchangeService for Exchange {
             let mut events = self.app.export(convert::export_options(request.into_inner())?).await?;
             let (sender, receiver) = mpsc::channel(MESSAGES_AHEAD);
             tokio::spawn(async move {
+                let mut is_last = false;
                 while let Some(event) = events.recv().await {
-                    let message: Result<ExportEvent> = event;
-                    let message = message.map(convert::export_event).map_err(|error| status(&error));
+                    is_last = !matches!(event, Ok(ExportEvent::Part(_)));
+                    let message = event.map(convert::export_event).map_err(|error| status(&error));
                     if sender.send(message).await.is_err() {
                         return;
                     }
+                }
+                if !is_last {
+                    let _ = sender.send(Err(status(&Error::corrupt("an export broke off")))).await;
                 }
             });
             Ok(ReceiverStream::new(receiver))

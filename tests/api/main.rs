@@ -8,6 +8,8 @@
     clippy::string_slice,
     clippy::too_many_lines,
     clippy::wildcard_enum_match_arm,
+    clippy::format_push_string,
+    clippy::format_collect,
     reason = "a test ends where it did not get what it expected, and a table may be long"
 )]
 

@@ -107,7 +107,7 @@ fn round_trip(folder: &str, format: Format, extension: &str, types: &[(&str, &st
             };
             let (before, after) = (only(&one, &two), only(&two, &one));
             trip.different
-                .push(format!("{path}: before {before:?}, after {after:?}, {losses:?}, {:?}", two_problems));
+                .push(format!("{path}: before {before:?}, after {after:?}, {losses:?}, {two_problems:?}"));
         }
     }
     println!(

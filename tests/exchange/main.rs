@@ -12,6 +12,11 @@
     clippy::as_conversions,
     clippy::wildcard_enum_match_arm,
     clippy::print_stdout,
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::doc_markdown,
+    clippy::format_push_string,
+    clippy::format_collect,
+    clippy::too_many_lines,
     reason = "a test ends where it did not get what it expected"
 )]
 

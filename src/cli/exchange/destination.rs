@@ -55,7 +55,7 @@ impl Place {
     pub(in crate::cli) fn of(output: Option<&Path>, format: Format, force: bool) -> Result<Self, Failure> {
         let facts = format.facts();
         // Articles and annotations are tables of their own.
-        let makes_folder = facts.is_folder || format == Format::Parquet;
+        let makes_folder = facts.is_folder;
         match output.filter(|path| path.as_os_str() != STDOUT) {
             None if makes_folder => {
                 let message = format!("{} is several files; say where with --output FOLDER", facts.title);

@@ -55,7 +55,7 @@ fn annotation(length: u64) -> impl Strategy<Value = AnnotationRecord> {
         |(label, attributes, one, other, is_whole)| {
             let spans = TargetRecord::Spans(SpansRecord::one(one.min(other), one.max(other), ""));
             let target = if is_whole { TargetRecord::Article } else { spans };
-            AnnotationRecord { label, attributes, target, ..AnnotationRecord::default() }
+            AnnotationRecord { label, target, attributes, ..AnnotationRecord::default() }
         },
     )
 }

@@ -1,5 +1,7 @@
 //! What is read of files, and what is written.
 
+#![allow(clippy::string_slice, reason = "a slice off a boundary fails the test")]
+
 use serde_json::Value;
 
 use crate::formats::{
@@ -8,7 +10,7 @@ use crate::formats::{
     exchange::testing::{read, write},
 };
 
-const FILE: &str = r##"{"%TYPES": {
+const FILE: &str = r#"{"%TYPES": {
 "webanno.custom.Span": {"%NAME": "webanno.custom.Span", "%SUPER_TYPE": "uima.tcas.Annotation",
   "weight": {"%NAME": "weight", "%RANGE": "uima.cas.Double"}, "tags": {"%NAME": "tags", "%RANGE": "uima.cas.StringArray"},
   "other": {"%NAME": "other", "%RANGE": "webanno.custom.Span"}},
@@ -21,7 +23,7 @@ const FILE: &str = r##"{"%TYPES": {
 {"%ID": 4, "%TYPE": "webanno.custom.Span", "@sofa": 1, "begin": 0, "end": 0, "certain": true, "count": 3},
 {"%ID": 5, "%TYPE": "uima.cas.StringArray", "%ELEMENTS": ["a", "b c"]},
 {"%ID": 6, "%TYPE": "webanno.custom.Relation", "@sofa": 1, "begin": 7, "end": 10, "@Governor": 2, "@Dependent": 3}],
-"%VIEWS": {"_InitialView": {"%SOFA": 1, "%MEMBERS": [2, 3, 4, 6]}}}"##;
+"%VIEWS": {"_InitialView": {"%SOFA": 1, "%MEMBERS": [2, 3, 4, 6]}}}"#;
 
 #[test]
 fn everything_is_read_and_comes_back() {

@@ -76,7 +76,8 @@ impl LabelStudioWriter {
         output: &mut dyn Output,
     ) -> Map<String, Value> {
         let metadata = &article.details.metadata;
-        let (mut task, mut data) = (Map::new(), Map::new());
+        // The data come first, so that the beginning of a file tells what it is.
+        let (mut task, mut data) = (Map::from_iter([("data".to_owned(), Value::Null)]), Map::new());
         let text = metadata.get(TEXT_KEY).map_or(TEXT_OBJECT, String::as_str);
         data.insert(text.to_owned(), json!(article.text.as_str()));
         // The annotations of the file that the article came from, in their order.

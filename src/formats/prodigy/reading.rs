@@ -178,7 +178,7 @@ impl Reading<'_> {
         if score.is_some() {
             span.shift_remove("score");
         }
-        let id = format!("s{}", self.spans.len());
+        let id = format!("s{}", self.article.annotations.len());
         self.spans.entry((start, end)).or_insert_with(|| id.clone());
         let target = TargetRecord::Spans(SpansRecord::one(start, end, quote));
         let state = self.state;

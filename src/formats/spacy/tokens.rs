@@ -43,6 +43,7 @@ fn is_space(character: char) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::string_slice, reason = "a slice off a boundary fails the test")]
 mod tests {
     use proptest::prelude::*;
 
