@@ -63,6 +63,7 @@ fn problems(text: &str) -> Vec<Problem> {
         Problem::TextRevisionStale { sent: 1, latest: 2 },
         Problem::HasChildren { name: own(), children: "3 annotations".to_owned() },
         Problem::LayerLocked { name: own() },
+        Problem::RecordInvalid(own()),
         Problem::SchemaViolated {
             broken: vec![
                 Broken { subject: own(), rule: Rule::Overlap, description: own() };

@@ -27,6 +27,8 @@ mod csv_table;
 #[allow(dead_code, reason = "each corpus needs some of it")]
 mod files;
 mod json;
+mod matrix;
 mod parquet;
 mod readers;
+mod tasks;
 mod webanno_tsv;

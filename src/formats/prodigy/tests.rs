@@ -1,3 +1,5 @@
+#![allow(clippy::string_slice, reason = "a slice off a boundary fails the test")]
+
 use serde_json::Value;
 
 use crate::formats::{
@@ -58,4 +60,13 @@ fn what_is_wrong_is_refused_alone() {
         "relations[0]: its head is neither",
         0,
     );
+}
+
+#[test]
+fn every_cut_is_refused() {
+    let line =
+        format!(r#"{{"text":"😀 Ada met Bob",{TOKENS},"spans":[{{"start":2,"end":5,"label":"PER"}}]}}"#);
+    for cut in (1..line.len()).filter(|cut| line.is_char_boundary(*cut)) {
+        assert!(!read(Format::Prodigy, &[("a.jsonl", &line[..cut])]).problems.is_empty(), "{cut}");
+    }
 }

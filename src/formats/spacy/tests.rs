@@ -1,3 +1,5 @@
+#![allow(clippy::string_slice, reason = "a slice off a boundary fails the test")]
+
 use serde_json::Value;
 
 use crate::formats::{
@@ -64,4 +66,12 @@ fn what_is_wrong_is_refused_alone() {
         r#"{"paragraphs":[{"raw":"ab","sentences":[{"tokens":[{"orth":"x"}]}]}]}"#,
         "paragraphs[0]: its text has no \"x\"",
     );
+}
+
+#[test]
+fn every_cut_is_refused() {
+    let line = r#"{"text":"😀 Ada","ents":[{"start":2,"end":5,"label":"PER"}],"tokens":[{"id":0,"start":0,"end":1}]}"#;
+    for cut in (1..line.len()).filter(|cut| line.is_char_boundary(*cut)) {
+        assert!(!read(Format::Spacy, &[("a.jsonl", &line[..cut])]).problems.is_empty(), "{cut}");
+    }
 }
