@@ -101,7 +101,7 @@ pub const FILE_NAMES_MAX: usize = 256;
 /// How deep a file of settings may be nested.
 pub const FILE_DEPTH_MAX: usize = 32;
 /// A record of a file that is imported, or a file that is read as a whole: more than the longest text, with all its escapes.
-pub const EXCHANGE_RECORD_BYTES_MAX: usize = 256 * MIB;
+pub const EXCHANGE_RECORD_BYTES_MAX: usize = 128 * MIB;
 /// Parquet tables that wait for the one that belongs to them, together.
 pub const PARQUET_WAITING_BYTES_MAX: usize = 256 * MIB;
 /// A table of annotations, without its compression, whose rows are not in the order of its articles: all are in memory.
@@ -134,6 +134,10 @@ pub const IMPORT_ID_BYTES_MAX: usize = 128;
 pub const EXPORT_LAYERS_MAX: usize = 100;
 /// What is read of an import and not yet written, in memory and roughly; one article may be larger.
 pub const IMPORT_BYTES_HELD_MAX: usize = 64 * MIB;
+/// How long an import waits for more before it writes what has come.
+pub const IMPORT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a client may send nothing of an import, or take nothing of an import or an export.
+pub const EXCHANGE_STALL_MAX: Duration = Duration::from_mins(10);
 /// Batches of an import that are written at a time, and messages of it that wait.
 pub const IMPORT_BATCHES_AHEAD: usize = 4;
 /// Articles of a batch.

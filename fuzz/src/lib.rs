@@ -7,6 +7,7 @@
 //! that name in `Cargo.toml`, and a folder of seeds.
 
 pub mod fixture;
+pub mod formats;
 pub mod grpc;
 pub mod keys;
 pub mod messages;
@@ -21,11 +22,12 @@ pub mod rows;
 pub type Check = fn(&[u8]);
 
 /// Every target, by the name of its file and of its seeds.
-pub const TARGETS: [(&str, Check); 6] = [
+pub const TARGETS: [(&str, Check); 7] = [
     ("offsets", offsets::check),
     ("quotes", quotes::check),
     ("records", records::check),
     ("keys", keys::check),
     ("page_tokens", page_tokens::check),
     ("grpc", grpc::check),
+    ("formats", formats::check),
 ];

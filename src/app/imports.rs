@@ -32,7 +32,7 @@ use crate::{
         Format, Loss, Losses,
         exchange::{FileProblem, UnitChoice},
     },
-    limits::{EXCHANGES_MAX, IMPORT_BATCHES_AHEAD, IMPORT_BYTES_HELD_MAX},
+    limits::{EXCHANGES_MAX, IMPORT_BATCHES_AHEAD, IMPORT_BYTES_HELD_MAX, IMPORT_PAUSE},
 };
 
 /// What is to be done with files.
@@ -162,7 +162,16 @@ struct Driver {
 impl Driver {
     async fn run(mut self, mut parsed: mpsc::Receiver<Parsed>) -> Result<ExchangeSummary> {
         let mut ended = false;
-        while let Some(next) = parsed.recv().await {
+        loop {
+            let next = match tokio::time::timeout(IMPORT_PAUSE, parsed.recv()).await {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                // What waits for more holds what the next article may need, and nobody knows how far the import is.
+                Err(_) => {
+                    self.settle().await?;
+                    continue;
+                }
+            };
             match next {
                 Parsed::Article(article, held) => self.gather(*article, held).await?,
                 Parsed::Project(part) => {

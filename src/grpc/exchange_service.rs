@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming};
 
@@ -10,7 +10,7 @@ use super::{
     convert::exchange as convert,
     generated::exchange_service_server::ExchangeService,
     reply::{Reply, reply},
-    status::{reason, status},
+    status::{deadline_exceeded, reason, status},
 };
 use crate::{
     app::{
@@ -19,6 +19,7 @@ use crate::{
         imports::{FilePart, Import},
     },
     domain::{Error, Result},
+    limits::EXCHANGE_STALL_MAX,
     proto::v1,
 };
 
@@ -64,8 +65,10 @@ impl ExchangeService for Exchange {
                     };
                     let Some(event) = event else { return };
                     let message = event.map(|event| convert::import_event(event, reason));
-                    if sender.send(message.map_err(|error| status(&error))).await.is_err() {
-                        return;
+                    let sending = sender.send(message.map_err(|error| status(&error)));
+                    match timeout(EXCHANGE_STALL_MAX, sending).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) | Err(_) => return,
                     }
                 }
             });
@@ -85,8 +88,10 @@ impl ExchangeService for Exchange {
                 while let Some(event) = events.recv().await {
                     is_last = !matches!(event, Ok(ExportEvent::Part(_)));
                     let message = event.map(convert::export_event).map_err(|error| status(&error));
-                    if sender.send(message).await.is_err() {
-                        return;
+                    // Who takes nothing for long takes the place of others.
+                    match timeout(EXCHANGE_STALL_MAX, sender.send(message)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) | Err(_) => return,
                     }
                 }
                 if !is_last {
@@ -112,12 +117,14 @@ async fn take_in(
     mut requests: Streaming<v1::ImportRequest>,
     parts: mpsc::Sender<FilePart>,
 ) -> Result<(), Status> {
-    while let Some(request) = requests.message().await? {
+    loop {
+        let waiting = timeout(EXCHANGE_STALL_MAX, requests.message());
+        let request = waiting.await.map_err(|_| deadline_exceeded(EXCHANGE_STALL_MAX))??;
+        let Some(request) = request else { return Ok(()) };
         let part = convert::file_part(request).map_err(|error| status(&error))?;
         // The import has ended, and says why.
         if parts.send(part).await.is_err() {
             return Ok(());
         }
     }
-    Ok(())
 }

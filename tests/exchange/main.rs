@@ -24,6 +24,7 @@ mod brat;
 mod cas;
 mod columns;
 mod csv_table;
+mod damage;
 #[allow(dead_code, reason = "each corpus needs some of it")]
 mod files;
 mod json;

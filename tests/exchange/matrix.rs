@@ -15,7 +15,7 @@ use spandrel::{
 
 use crate::files::{read, write};
 
-const FILE: &str = r#"{"article":{"id":"plain","text":"Ada met Bob in Kyoto."}}
+pub(crate) const FILE: &str = r#"{"article":{"id":"plain","text":"Ada met Bob in Kyoto."}}
 {"annotation":{"label":"PER","anchor":{"spans":[{"quote":"Ada"}]}}}
 {"annotation":{"label":"PLACE","anchor":{"spans":[{"quote":"Kyoto"}]}}}
 {"article":{"id":"emoji","text":"😀 Ada met Bob."}}

@@ -183,6 +183,10 @@ impl App {
                         tries += 1;
                         continue;
                     }
+                    Err(error) if is_about_the_record(&error.problem) => {
+                        self.create_one_by_one(project, articles, &stored, outcome).await?;
+                        continue;
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -208,6 +212,35 @@ impl App {
             outcome.present += present;
             return Ok(before);
         }
+    }
+
+    /// Creates the articles that are not there by themselves, and leaves out those that are refused.
+    async fn create_one_by_one(
+        self: &Arc<Self>,
+        project: &Arc<ProjectHandle>,
+        articles: &mut Vec<ImportedArticle>,
+        stored: &[Stored],
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        let mut kept = Vec::with_capacity(articles.len());
+        for (imported, stored) in articles.drain(..).zip(stored) {
+            if stored.is_some() {
+                kept.push(imported);
+                continue;
+            }
+            let new = vec![new_article(0, &imported)];
+            match self.create_articles(&project.name(), new, Mode::Apply).await {
+                Ok(at) => {
+                    outcome.revision = outcome.revision.max(at.revision);
+                    kept.push(imported);
+                }
+                Err(Error { problem: Problem::ResourceExists { .. }, field: _ }) => kept.push(imported),
+                Err(error) if is_about_the_record(&error.problem) => outcome.refuse_article(&imported, error),
+                Err(error) => return Err(error),
+            }
+        }
+        *articles = kept;
+        Ok(())
     }
 
     /// Gives articles the texts that followed their first one, as far as they do not have them.
