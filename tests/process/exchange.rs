@@ -1,6 +1,7 @@
 //! `spandrel import`, `export`, `convert` and `formats`: what goes in comes out again, what is wrong is told with its file and
 //! line, and what was cut off goes on.
 
+mod corpora;
 mod cut_off;
 mod offline;
 
