@@ -46,8 +46,8 @@ pub struct NewArticle {
     pub details: ArticleDetails,
     /// Its text.
     pub text: String,
-    /// When it was created and last changed elsewhere; none for now.
-    pub times: Option<(Timestamp, Timestamp)>,
+    /// When it was created elsewhere; none for now.
+    pub create_time: Option<Timestamp>,
 }
 
 /// What an update of an article says.
@@ -74,7 +74,7 @@ struct Read {
     details: ArticleDetails,
     identity: TextIdentity,
     text: Arc<Text>,
-    times: Option<(Timestamp, Timestamp)>,
+    create_time: Option<Timestamp>,
 }
 
 /// An article that is ready to be committed.
@@ -93,7 +93,7 @@ impl Decision for Creation {
     fn decide(&self, draft: &mut Draft<'_>) -> Result<()> {
         project_table::require(draft, &self.project.name())?;
         for Prepared { article, number, staged } in &self.articles {
-            let Read { path, id, details, identity, text, times } = article;
+            let Read { path, id, details, identity, text, create_time } = article;
             if article_table::place(draft, id)?.is_some() {
                 let name = self.project.name().article(id.clone()).to_string();
                 let field =
@@ -102,15 +102,15 @@ impl Decision for Creation {
             }
             let stamp = draft.stamp();
             // Elsewhere may be ahead of here.
-            let (created, updated) = times.unwrap_or((stamp.time, stamp.time));
+            let created = create_time.map_or(stamp.time, |time| time.min(stamp.time));
             let stored = StoredArticle {
                 article: Article {
                     id: id.clone(),
                     details: details.clone(),
                     text: *identity,
                     revision: stamp.revision,
-                    create_time: created.min(stamp.time),
-                    update_time: updated.min(stamp.time),
+                    create_time: created,
+                    update_time: stamp.time,
                 },
                 text_generation: Generation::FIRST,
                 annotation_generation: Generation::FIRST,
@@ -255,8 +255,13 @@ impl App {
         attempt: Attempt,
     ) -> Result<At<ArticleAnswer>> {
         let ArticleUpdate { name, details, text, mask: _, etag: _, allow_missing: _ } = update;
-        let new =
-            NewArticle { path: String::new(), id: Some(name.article.clone()), details, text, times: None };
+        let new = NewArticle {
+            path: String::new(),
+            id: Some(name.article.clone()),
+            details,
+            text,
+            create_time: None,
+        };
         let created = self.create_articles(&name.parent(), vec![new], attempt).await?;
         let value = created.value.into_iter().next().ok_or_else(unexpected)?;
         // An update answers without the text, and a retry as the first try.
@@ -371,7 +376,7 @@ impl App {
 }
 
 fn read(new: NewArticle) -> Result<Read> {
-    let NewArticle { path, id, details, text, times } = new;
+    let NewArticle { path, id, details, text, create_time } = new;
     let id = match id {
         Some(id) => id,
         None => ArticleId::parse("article_id", &Uuid::now_v7().to_string())?,
@@ -379,7 +384,7 @@ fn read(new: NewArticle) -> Result<Read> {
     let sha256 = Sha256::digest(text.as_bytes()).into();
     let text = Arc::new(Text::new(text));
     let identity = TextIdentity { revision: 1, sha256, length: text.length() };
-    Ok(Read { path, id, details, identity, text, times })
+    Ok(Read { path, id, details, identity, text, create_time })
 }
 
 fn prepared((article, number): (Read, ArticleNumber)) -> Prepared {

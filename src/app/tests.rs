@@ -202,8 +202,13 @@ impl App {
 
     async fn add_article(self: &Arc<Self>, id: &str, text: String) -> Result<()> {
         let id = Some(article(id).article);
-        let new =
-            NewArticle { path: String::new(), id, details: ArticleDetails::default(), text, times: None };
+        let new = NewArticle {
+            path: String::new(),
+            id,
+            details: ArticleDetails::default(),
+            text,
+            create_time: None,
+        };
         self.create_articles(&project("p"), vec![new], Mode::Apply).await.map(drop)
     }
 
@@ -445,7 +450,7 @@ async fn answers_of_much_metadata_keep_within_their_size() {
     let new = |number: usize| {
         let details = ArticleDetails { metadata: metadata(), ..ArticleDetails::default() };
         let id = Some(article(&format!("a{number}")).article);
-        NewArticle { path: String::new(), id, details, text: "text".to_owned(), times: None }
+        NewArticle { path: String::new(), id, details, text: "text".to_owned(), create_time: None }
     };
     let all: Vec<_> = (0..200).collect();
     for some in all.chunks(50) {

@@ -301,3 +301,28 @@ async fn what_cannot_be_imported_is_found_out_before_anything_is() {
     let (_, said) = spandrel(1, &["--server", "127.0.0.1:1", "import", "p", &bob]);
     assert!(said.contains("cannot reach a server"), "{said}");
 }
+
+const KEPT: &str = r#"{"article":{"id":"old","text":"Ada left Bob.","olderTexts":[{"text":"Ada met Bob."}],"submittedLayers":[{"layer":"alice"}],"createTime":"2001-02-03T04:05:06Z"}}
+{"annotation":{"id":"T1","layer":"alice","label":"PER","anchor":{"spans":[{"quote":"Ada"}]},"createTime":"2001-02-03T04:05:06Z","updateTime":"2002-02-03T04:05:06Z"}}
+{"annotation":{"id":"T2","layer":"alice","label":"VERB","anchor":{"spans":[{"quote":"met"}]},"textRevision":1,"anchoring":{"result":"ANCHORING_RESULT_ORPHANED","fromTextRevision":1,"needsReview":true}}}
+"#;
+
+/// Imported annotations had the times of their files, and a check of the folder took each of them for damage.
+#[tokio::test]
+async fn what_was_made_before_is_stored_as_well_as_anything() {
+    let mut terminal = Terminal::start().await;
+    let file = terminal.file("old.jsonl", KEPT);
+    terminal.run(0, &["import", "p", &file]).await;
+    let exported = terminal.export().await;
+    let lines = lines(&exported);
+    assert_eq!(lines[0]["article"]["createTime"], "2001-02-03T04:05:06Z");
+    assert_eq!(lines[1]["annotation"]["createTime"], "2001-02-03T04:05:06Z");
+    assert_eq!(lines[2]["annotation"]["textRevision"], 1);
+    let backup = terminal.path("all.spandrel");
+    terminal.run(0, &["backup", &backup]).await;
+    assert!(terminal.server.stop().await.success());
+    spandrel(0, &["verify", "--data-dir", text(terminal.server.data_dir())]);
+    let restored = terminal.path("restored");
+    spandrel(0, &["restore", &backup, "--data-dir", &restored]);
+    spandrel(0, &["verify", "--data-dir", &restored]);
+}

@@ -142,7 +142,7 @@ async fn write_article(app: &Arc<App>, call: &Call, mode: Mode) -> Result<Given>
                 id: Some(article_id(&new.id)),
                 details: article_details(&new.title),
                 text: new.text.0.clone(),
-                times: None,
+                create_time: None,
             };
             let new = articles.iter().map(new).collect();
             let At { value, revision } = app.create_articles(&project_name(project), new, mode).await?;

@@ -150,7 +150,7 @@ async fn answer(app: &Arc<App>, wish: &Wish, ended: &Mutex<Ended>) -> Result<Str
                 id,
                 details: details(),
                 text: "x".repeat(text_bytes),
-                times: None,
+                create_time: None,
             };
             let created = app.create_articles(&project(HOME), vec![new], attempt).await?;
             format!("{:?} {:?}", created.revision, created.value[0].article)

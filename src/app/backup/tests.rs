@@ -177,7 +177,7 @@ async fn check_goes_on(busy: &Busy, backend: Box<dyn Backend>, revision: Revisio
     check_is_known(busy, &app, revision).await;
     let text = TEXT.to_owned();
     let (path, details) = (String::new(), ArticleDetails::default());
-    let new = NewArticle { path, id: Some(article("new").article), details, text, times: None };
+    let new = NewArticle { path, id: Some(article("new").article), details, text, create_time: None };
     let created = app.create_articles(&project("p"), vec![new], Mode::Apply).await.unwrap();
     assert_eq!(created.revision, revision.next());
     app.engine.close();
@@ -317,7 +317,7 @@ async fn a_project_that_is_made_again_is_restored_as_it_is_in_the_end() {
                 id: Some(article(&format!("a{number}")).article),
                 details: ArticleDetails::default(),
                 text: TEXT.to_owned(),
-                times: None,
+                create_time: None,
             };
             app.create_articles(&project(id), (0..3).map(new).collect(), Mode::Apply).await.unwrap();
         }

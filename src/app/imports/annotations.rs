@@ -39,7 +39,7 @@ pub(super) struct AnnotationWrite {
     pub(super) line: u64,
     /// Where its article is.
     pub(super) article: Arc<ArticleHandle>,
-    /// What it is. Times of 0 are those of the commit.
+    /// What it is. A time of 0 is that of the commit.
     pub(super) annotation: Annotation,
 }
 
@@ -105,14 +105,12 @@ impl Decision for ImportedAnnotations {
     }
 }
 
-/// The annotation as it is written: with the times that were kept of it, if they have passed.
+/// The annotation as it is written: with the time at which it was created elsewhere, if that has passed.
 fn created(annotation: &Annotation, stamp: Stamp, schema: &LabelSchema) -> Result<Annotation> {
     let mut created = annotation.clone();
-    created.revision = stamp.revision;
-    for time in [&mut created.create_time, &mut created.update_time] {
-        if *time == Timestamp(0) || *time > stamp.time {
-            *time = stamp.time;
-        }
+    (created.revision, created.update_time) = (stamp.revision, stamp.time);
+    if created.create_time == Timestamp(0) || created.create_time > stamp.time {
+        created.create_time = stamp.time;
     }
     schema.add_defaults(created.target.kind(), created.label.as_str(), &mut created.attributes)?;
     Ok(created)

@@ -315,6 +315,10 @@ impl App {
                 }
                 submitted.push((Arc::clone(&path), name.layer(layer)));
             }
+            for annotation in article.annotations.iter().filter(|it| it.update_time != it.create_time) {
+                let example = name.annotation(annotation.id).to_string();
+                outcome.losses.push(("when it was last changed".to_owned(), example));
+            }
             let of_article = article.annotations.into_iter().zip(lines).map(|(annotation, line)| {
                 AnnotationWrite { path: Arc::clone(&path), line, article: Arc::clone(&handle), annotation }
             });
@@ -387,6 +391,6 @@ fn new_article(index: usize, imported: &ImportedArticle) -> NewArticle {
         id: Some(id.clone()),
         details: details.clone(),
         text: first.as_str().to_owned(),
-        times: *times,
+        create_time: times.map(|(created, _)| created),
     }
 }

@@ -54,7 +54,7 @@ impl Stage {
         let words: Vec<_> = (0..WORDS).map(|n| format!("word{n} ")).collect();
         let text = words.concat();
         let details = ArticleDetails::default();
-        let new = NewArticle { path: String::new(), id: Some(id), details, text, times: None };
+        let new = NewArticle { path: String::new(), id: Some(id), details, text, create_time: None };
         app.create_articles(&project, vec![new], Mode::Apply).await.unwrap();
         let (spans, relations) = (Vec::new(), Vec::new());
         Self { app, name, seeded: Seeded::new(seed), spans, relations, made: 0 }

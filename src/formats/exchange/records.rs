@@ -43,7 +43,7 @@ pub struct ArticleRecord {
     pub language: String,
     /// Where it came from: the path of its file, unless the file says something better.
     pub source_uri: String,
-    /// Anything else; [`super::metadata_of`] makes it of JSON.
+    /// Anything else.
     pub metadata: BTreeMap<String, String>,
     /// Its text as it is now, byte for byte.
     pub text: String,

@@ -235,7 +235,7 @@ fn new(request: v1::CreateArticleRequest, parent: &ProjectName, path: String) ->
                 Err(Error::field(field, format!("is not in {parent}; leave it out")))
             }
         })?;
-    Ok(NewArticle { path, id, details, text, times: None })
+    Ok(NewArticle { path, id, details, text, create_time: None })
 }
 
 fn parts(article: v1::Article) -> Result<Parts> {

@@ -277,8 +277,7 @@ impl Walk<'_> {
                     format!("it is of article number {number}, and numbers below {below} were given away");
                 checker.problem(&at, &what);
             }
-            if let Some(wrong) = ChangedVersions::of(&change).wrong(revision, time, entry.undone_revision > 0)
-            {
+            if let Some(wrong) = ChangedVersions::of(&change).wrong(revision, time) {
                 checker.problem(&at, &format!("its change of {} {wrong}", self.describe(&change)));
             }
             match super::guarded(|| self.judge(&change, revision, &mut deleted)) {

@@ -144,8 +144,8 @@ impl ChangedVersions {
         }
     }
 
-    /// What is wrong with a change by the commit of this revision and time. An undo brings back what was made before.
-    pub(super) fn wrong(self, revision: Revision, time: Timestamp, is_undo: bool) -> Option<&'static str> {
+    /// What is wrong with a change by the commit of this revision and time.
+    pub(super) fn wrong(self, revision: Revision, time: Timestamp) -> Option<&'static str> {
         let Self { before, after } = self;
         let created = before.map_or(time, |before| before.created);
         if before.is_none() && after.is_none() {
@@ -158,8 +158,9 @@ impl ChangedVersions {
         if !after.is_none_or(fits) {
             return Some("has another revision or time than its commit");
         }
-        let is_brought_back = is_undo && before.is_none();
-        let fits = |after: Version| after.created == created || (is_brought_back && after.created <= time);
+        // What an undo or an import brings was made before.
+        let is_brought = before.is_none();
+        let fits = |after: Version| after.created == created || (is_brought && after.created <= time);
         after.is_some_and(|after| !fits(after)).then_some("changes when it was made")
     }
 }

@@ -344,7 +344,7 @@ impl Busy {
 
     pub(super) async fn create_article_called(&mut self, id: ArticleId, text: String) {
         let (path, details) = (String::new(), ArticleDetails::default());
-        let new = NewArticle { path, id: Some(id.clone()), details, text: text.clone(), times: None };
+        let new = NewArticle { path, id: Some(id.clone()), details, text: text.clone(), create_time: None };
         let attempt = self.attempt(Method::CreateArticle);
         let mut created = self.app.create_articles(&project("p"), vec![new.clone()], attempt).await.unwrap();
         let article = created.value.remove(0).article;

@@ -271,7 +271,7 @@ async fn fill(app: &Arc<App>) -> Result<()> {
     app.add_article("c", "x".repeat(TEXT_STAGED_ABOVE_BYTES + 1)).await?;
     let details = ArticleDetails { metadata: metadata(9_000), ..ArticleDetails::default() };
     let id = Some(article("d").article);
-    let new = NewArticle { path: String::new(), id, details, text: String::new(), times: None };
+    let new = NewArticle { path: String::new(), id, details, text: String::new(), create_time: None };
     app.create_articles(&project("p"), vec![new], Mode::Apply).await?;
 
     app.mark("gone", 1, &[(0, 6)]).await?;
