@@ -98,6 +98,8 @@ pub const GRAPHEME_BYTES_MAX: usize = KIB;
 pub const SETTINGS_FILE_BYTES_MAX: usize = 8 * MIB;
 /// Names of one mapping in a file of settings: far more than any has, and few enough to be held against each other.
 pub const FILE_NAMES_MAX: usize = 256;
+/// An example of what a format says and is not carried over; a longer one is cut.
+pub const LOSS_EXAMPLE_BYTES_MAX: usize = 512;
 /// How deep a file of settings may be nested.
 pub const FILE_DEPTH_MAX: usize = 32;
 /// A record of a file that is imported, or a file that is read as a whole: more than the longest text, with all its escapes.

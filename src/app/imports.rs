@@ -10,7 +10,10 @@ mod checks;
 mod parsing;
 mod project;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use sha2::Digest as _;
@@ -25,7 +28,7 @@ use super::{App, projects::ProjectHandle};
 use crate::{
     domain::{
         Error, Problem, Result,
-        ids::{LayerId, ProjectName},
+        ids::{ArticleId, LayerId, ProjectName},
         revisions::Revision,
     },
     formats::{
@@ -123,6 +126,7 @@ impl App {
             losses: Losses::default(),
             gathering: Batch::default(),
             under_way: FuturesOrdered::new(),
+            ids_under_way: HashSet::new(),
             stops: false,
         };
         tokio::spawn(async move {
@@ -155,6 +159,8 @@ struct Driver {
     losses: Losses,
     gathering: Batch,
     under_way: Batches,
+    /// The articles of batches that may be under way.
+    ids_under_way: HashSet<ArticleId>,
     /// Whether something was refused, and nothing more is wanted.
     stops: bool,
 }
@@ -188,6 +194,7 @@ impl Driver {
             }
             if self.stops {
                 ended = true;
+                self.gathering = Batch::default();
                 break;
             }
         }
@@ -213,6 +220,10 @@ impl Driver {
         if !self.gathering.has_room_for(&article) {
             self.send_batch().await?;
         }
+        // An article that comes twice comes after all that was said of it first.
+        if self.ids_under_way.contains(&article.article.id) {
+            self.settle().await?;
+        }
         self.gathering.add(article, held);
         Ok(())
     }
@@ -222,7 +233,11 @@ impl Driver {
             self.next_outcome().await?;
         }
         let batch = std::mem::take(&mut self.gathering);
+        if self.under_way.is_empty() {
+            self.ids_under_way.clear();
+        }
         if !batch.is_empty() {
+            self.ids_under_way.extend(batch.ids());
             let (app, project, options) =
                 (Arc::clone(&self.app), Arc::clone(&self.project), Arc::clone(&self.options));
             let work = async move { app.import_batch(&project, &options, batch).await };
@@ -237,6 +252,7 @@ impl Driver {
         while !self.under_way.is_empty() {
             self.next_outcome().await?;
         }
+        self.ids_under_way.clear();
         Ok(())
     }
 

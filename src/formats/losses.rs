@@ -1,6 +1,6 @@
 //! What a format says and this server cannot keep, so that nothing is lost in silence.
 
-use crate::limits::LOSS_EXAMPLES_MAX;
+use crate::limits::{LOSS_EXAMPLE_BYTES_MAX, LOSS_EXAMPLES_MAX};
 
 /// A feature of a format that was not carried over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,9 @@ impl Losses {
         };
         loss.count += 1;
         if loss.examples.len() < LOSS_EXAMPLES_MAX {
-            loss.examples.push(example.into());
+            let mut example = example.into();
+            example.truncate(example.floor_char_boundary(LOSS_EXAMPLE_BYTES_MAX));
+            loss.examples.push(example);
         }
     }
 

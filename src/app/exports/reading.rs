@@ -26,7 +26,7 @@ use crate::{
     store::{
         article_table::{self, ArticlePlace},
         engine::{At, View},
-        keys::ArticleNumber,
+        keys::{ArticleNumber, Generation},
         layer_table,
         records::{StoredArticle, StoredTextRevision},
         sort_key::DocumentPosition,
@@ -116,7 +116,13 @@ impl App {
         mut found: Found,
     ) -> Result<Option<ExportedArticle>> {
         while let Some(after) = found.goes_on.take() {
-            self.read_on(project, options, &mut found, after).await?;
+            if self.read_on(project, options, &mut found, after).await? {
+                continue;
+            }
+            match self.found_anew(project, options, &found).await? {
+                Some(anew) => found = anew,
+                None => return Ok(None),
+            }
         }
         let name = project.name().article(found.stored.article.id.clone());
         if options.selection.has_functions() {
@@ -151,26 +157,47 @@ impl App {
         Ok(Some(ExportedArticle { contents, losses }))
     }
 
-    /// Reads more of an article's annotations than fit one view.
+    /// Reads more of an article's annotations than fit one view; not if it has another text by now, or is gone.
     async fn read_on(
         &self,
         project: &Arc<ProjectHandle>,
         options: &Arc<ExportOptions>,
         found: &mut Found,
         after: DocumentPosition,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let name = project.name().article(found.stored.article.id.clone());
+        let (number, selected) = (found.number, Arc::clone(options));
+        let as_found = generations(&found.stored);
+        let read = project.read(self.engine.as_ref(), move |view| {
+            let Some(stored) = article_table::get(view, number)? else { return Ok(None) };
+            if generations(&stored) != as_found {
+                return Ok(None);
+            }
+            let place = ArticlePlace::of(number, &stored);
+            let mut entries_left = VIEW_ENTRIES_MAX;
+            annotations_of(view, place, &name, &selected, Some(after), &mut entries_left).map(Some)
+        });
+        let Some((more, goes_on)) = read.await?.value else { return Ok(false) };
+        found.annotations.extend(more);
+        found.goes_on = goes_on;
+        Ok(true)
+    }
+
+    /// The article as it is by now, unless it is gone.
+    async fn found_anew(
+        &self,
+        project: &Arc<ProjectHandle>,
+        options: &Arc<ExportOptions>,
+        found: &Found,
+    ) -> Result<Option<Found>> {
         let name = project.name().article(found.stored.article.id.clone());
         let (number, selected) = (found.number, Arc::clone(options));
         let read = project.read(self.engine.as_ref(), move |view| {
-            let Some(stored) = article_table::get(view, number)? else { return Ok((Vec::new(), None)) };
-            let place = ArticlePlace::of(number, &stored);
+            let Some(stored) = article_table::get(view, number)? else { return Ok(None) };
             let mut entries_left = VIEW_ENTRIES_MAX;
-            annotations_of(view, place, &name, &selected, Some(after), &mut entries_left)
+            find(view, number, stored, &name, &selected, &mut entries_left).map(Some)
         });
-        let (more, goes_on) = read.await?.value;
-        found.annotations.extend(more);
-        found.goes_on = goes_on;
-        Ok(())
+        Ok(read.await?.value)
     }
 
     /// The annotations of an article that pass a filter with functions.
@@ -238,6 +265,11 @@ impl App {
         }
         Ok(Some((text, older_texts)))
     }
+}
+
+/// Which text of an article it is, and which annotations stand in it.
+fn generations(stored: &StoredArticle) -> (Generation, Generation) {
+    (stored.text_generation, stored.annotation_generation)
 }
 
 /// What a view finds of an article.

@@ -53,6 +53,16 @@ pub(super) struct ImportedAnnotations {
     pub(super) paths: Vec<String>,
 }
 
+impl AnnotationWrite {
+    /// Whose file has no older texts counts the latest one as the first; here it has the number `latest`.
+    pub(super) fn in_text(mut self, latest: u32) -> Self {
+        if !self.annotation.is_orphan() {
+            self.annotation.text_revision = latest;
+        }
+        self
+    }
+}
+
 impl ImportedAnnotations {
     pub(super) fn new(project: &Arc<ProjectHandle>, writes: Vec<AnnotationWrite>) -> Self {
         let paths = (0..writes.len()).map(|index| index.to_string()).collect();

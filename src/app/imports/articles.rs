@@ -57,6 +57,11 @@ impl Batch {
         self.articles.is_empty()
     }
 
+    /// The ids of its articles.
+    pub(super) fn ids(&self) -> impl Iterator<Item = ArticleId> + '_ {
+        self.ids.iter().cloned()
+    }
+
     /// Whether the article may go with the others: an article that comes twice goes twice.
     pub(super) fn has_room_for(&self, imported: &ImportedArticle) -> bool {
         let article = &imported.article;
@@ -319,10 +324,11 @@ impl App {
                 let example = name.annotation(annotation.id).to_string();
                 outcome.losses.push(("when it was last changed".to_owned(), example));
             }
+            let latest = stored.article.text.revision;
             let of_article = article.annotations.into_iter().zip(lines).map(|(annotation, line)| {
                 AnnotationWrite { path: Arc::clone(&path), line, article: Arc::clone(&handle), annotation }
             });
-            let of_article: Vec<_> = of_article.collect();
+            let of_article: Vec<_> = of_article.map(|write| write.in_text(latest)).collect();
             if was_there {
                 writes.extend(self.without_present(project, of_article, outcome).await?);
             } else {

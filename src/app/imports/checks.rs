@@ -24,6 +24,9 @@ use crate::{
     },
 };
 
+/// What a check says of what it did not look at.
+const UNCHECKED: &str = "annotations that were not held against the label schema";
+
 impl App {
     /// Decides about an article, and writes nothing.
     ///
@@ -67,7 +70,8 @@ impl App {
             article: Arc::clone(&handle),
             annotation,
         });
-        let mut writes: Vec<_> = writes.collect();
+        let latest = stored.article.text.revision;
+        let mut writes: Vec<_> = writes.map(|write| write.in_text(latest)).collect();
         if !is_new {
             writes = self.without_present(project, writes, outcome).await?;
         }
@@ -85,17 +89,19 @@ impl App {
         if writes.len() > IMPORT_CHECK_WRITES_MAX {
             let beyond = writes.len() - IMPORT_CHECK_WRITES_MAX;
             let example = writes.first().map_or(String::new(), |write| write.article.name.to_string());
-            let lost = ("annotations that were not held against the label schema".to_owned(), example);
+            let lost = (UNCHECKED.to_owned(), example);
             outcome.losses.extend(std::iter::repeat_n(lost, beyond));
             outcome.annotations += u64::try_from(beyond).unwrap_or(u64::MAX);
             writes.truncate(IMPORT_CHECK_WRITES_MAX);
         }
+        let mut is_checked = false;
         for _ in 0..IMPORT_CHECK_PROBLEMS_MAX {
             let mut commit = ImportedAnnotations::new(project, writes.clone());
             commit.unborn = unborn.cloned();
             let decision: Arc<dyn Decision> = Arc::new(commit);
             let Err(refusal) = self.engine.attempt(project.partition, decision, Mode::Check.into()).await
             else {
+                is_checked = true;
                 break;
             };
             match blamed(&refusal) {
@@ -107,6 +113,10 @@ impl App {
                 None if matches!(refusal.problem, Problem::LimitExceeded { .. }) => break,
                 Some(_) | None => return Err(refusal),
             }
+        }
+        if !is_checked {
+            let example = writes.first().map_or(String::new(), |write| write.article.name.to_string());
+            outcome.losses.extend(std::iter::repeat_n((UNCHECKED.to_owned(), example), writes.len()));
         }
         outcome.annotations += u64::try_from(writes.len()).unwrap_or(u64::MAX);
         Ok(())

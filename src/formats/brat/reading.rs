@@ -316,6 +316,12 @@ fn annotated(file: &mut SourceFile<'_>, sink: &mut dyn Sink) -> Result<Annotated
             }
         };
         bytes = bytes.saturating_add(line.text.len());
+        if bytes > EXCHANGE_RECORD_BYTES_MAX {
+            let message =
+                format!("the file is longer than {EXCHANGE_RECORD_BYTES_MAX} bytes, and is read as a whole");
+            sink.problem(FileProblem::invalid(&path, line.number, message))?;
+            break;
+        }
         style.carriage_returns |= line.ending == "\r\n";
         style.is_unended = line.ending.is_empty();
         if line.text.trim().is_empty() {

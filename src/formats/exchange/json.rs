@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     domain::{Problem, attributes::AttributeValue},
-    limits::{METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, METADATA_KEY_BYTES_MAX, METADATA_VALUE_BYTES_MAX},
+    limits::{
+        EXCHANGE_RECORD_BYTES_MAX, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, METADATA_KEY_BYTES_MAX,
+        METADATA_VALUE_BYTES_MAX,
+    },
 };
 
 /// A JSON value as a string of metadata: a string as it is, unless it would be taken for something else; anything else as
@@ -271,6 +274,10 @@ fn lines(file: &mut SourceFile<'_>, sink: &mut dyn Sink, each: Each<'_>) -> Resu
                 place.alone = true;
                 return match serde_json::from_str(&whole) {
                     Ok(value) => each(&place, value, sink),
+                    Err(_) if is_record(rest.lines().next()) => {
+                        sink.problem(syntax(&path, place.line.saturating_sub(1), &error))?;
+                        rest_of_lines(&rest, &place, sink, each)
+                    }
                     Err(error) => sink.problem(syntax(&path, place.line.saturating_sub(1), &error)),
                 };
             }
@@ -290,6 +297,30 @@ fn lines(file: &mut SourceFile<'_>, sink: &mut dyn Sink, each: Each<'_>) -> Resu
 const CARRIAGE_RETURNS: &str =
     "; the line has carriage returns, with which old files end lines: tr '\\r' '\\n' makes lines of them";
 
+/// Whether a line is a record by itself.
+fn is_record(line: Option<&str>) -> bool {
+    line.is_some_and(|line| serde_json::from_str::<Map<String, Value>>(line).is_ok())
+}
+
+/// Reads the lines after the first one, which was no record.
+fn rest_of_lines(
+    rest: &str,
+    first: &JsonPlace<'_>,
+    sink: &mut dyn Sink,
+    each: Each<'_>,
+) -> Result<(), Stopped> {
+    for (index, text) in rest.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        let after = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
+        let (line, number) = (first.line.saturating_add(after), first.number.saturating_add(after));
+        let place = JsonPlace { path: first.path, stem: first.stem, line, number, alone: false };
+        match serde_json::from_str(text) {
+            Ok(value) => each(&place, value, sink)?,
+            Err(error) => sink.problem(syntax(first.path, line.saturating_sub(1), &error))?,
+        }
+    }
+    Ok(())
+}
+
 /// What is wrong with JSON that begins after line `before`.
 pub(in crate::formats) fn syntax(path: &str, before: u64, error: &serde_json::Error) -> FileProblem {
     let line = before.saturating_add(u64::try_from(error.line()).unwrap_or_default());
@@ -303,10 +334,18 @@ fn array(file: &mut SourceFile<'_>, sink: &mut dyn Sink, each: Each<'_>) -> Resu
         (file.path().to_owned(), file.stem().to_owned(), file.line().saturating_sub(1));
     let lines = std::cell::Cell::new(file.line());
     let mut stopped = None;
-    let counted = Counted { file, lines: &lines };
+    let bytes = std::cell::Cell::new(0);
+    let counted = Counted { file, lines: &lines, bytes: &bytes };
     let mut deserializer = serde_json::Deserializer::from_reader(counted);
-    let visitor =
-        Elements { path: &path, stem: &stem, lines: &lines, sink: &mut *sink, each, stopped: &mut stopped };
+    let visitor = Elements {
+        path: &path,
+        stem: &stem,
+        lines: &lines,
+        bytes: &bytes,
+        sink: &mut *sink,
+        each,
+        stopped: &mut stopped,
+    };
     let read = deserializer.deserialize_seq(visitor).and_then(|()| deserializer.end());
     match (stopped, read) {
         (Some(stopped), _) => Err(stopped),
@@ -320,12 +359,19 @@ fn array(file: &mut SourceFile<'_>, sink: &mut dyn Sink, each: Each<'_>) -> Resu
 struct Counted<'c, 'f, 'i> {
     file: &'c mut SourceFile<'i>,
     lines: &'f std::cell::Cell<u64>,
+    /// Bytes since the last record.
+    bytes: &'f std::cell::Cell<usize>,
 }
 
 impl std::io::Read for Counted<'_, '_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.file.read(buffer)?;
         self.lines.set(self.file.line());
+        self.bytes.set(self.bytes.get().saturating_add(read));
+        if self.bytes.get() > EXCHANGE_RECORD_BYTES_MAX {
+            let message = format!("the record is longer than {EXCHANGE_RECORD_BYTES_MAX} bytes");
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
+        }
         Ok(read)
     }
 }
@@ -334,6 +380,7 @@ struct Elements<'e, 'f> {
     path: &'f str,
     stem: &'f str,
     lines: &'f std::cell::Cell<u64>,
+    bytes: &'f std::cell::Cell<usize>,
     sink: &'e mut dyn Sink,
     each: Each<'e>,
     stopped: &'e mut Option<Stopped>,
@@ -347,10 +394,11 @@ impl<'de> Visitor<'de> for Elements<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let Self { path, stem, lines, sink, each, stopped } = self;
+        let Self { path, stem, lines, bytes, sink, each, stopped } = self;
         let mut number = 0;
         while let Some(value) = elements.next_element::<Value>()? {
             number += 1;
+            bytes.set(0);
             let place = JsonPlace { path, stem, line: lines.get(), number, alone: false };
             if let Err(why) = each(&place, value, sink) {
                 *stopped = Some(why);
@@ -418,6 +466,9 @@ mod tests {
                 "4: is not JSON: EOF while parsing a string, at column 3"
             ]
         );
+        // The first line was cut; the others are not.
+        let (values, problems) = read("{\"a\": \n{\"a\": 1}\n{\"a\": 2}\n");
+        assert_eq!((values.len(), problems.len()), (2, 1), "{problems:?}");
         let (values, problems) = read("[{\"a\": 1},\n{\"a\"");
         assert_eq!(values.len(), 1);
         assert_eq!(problems, ["2: is not JSON: EOF while parsing an object, at column 4"]);

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{
         Error, Problem, Result,
-        annotations::{self, Annotation, Argument, Label, Mention, Relation, Target},
+        annotations::{self, AnchoringResult, Annotation, Argument, Label, Mention, Relation, Target},
         articles::ArticleDetails,
         attributes::attributes,
         details::{bounded, too_many},
@@ -354,10 +354,15 @@ fn annotation(
         kept,
     } = record;
     let text_revision = kept.as_ref().map_or(article.text_revision(), |kept| kept.text_revision);
+    let stale = || Problem::TextRevisionStale { sent: text_revision, latest: article.text_revision() };
+    let anchoring = kept.as_ref().and_then(|kept| kept.anchoring);
+    let is_orphaned = anchoring.is_some_and(|anchoring| anchoring.result == AnchoringResult::Orphaned);
+    // Only what lost its place stands in an older text.
+    if text_revision != article.text_revision() && !is_orphaned {
+        return Err(Error::at("text_revision", stale()));
+    }
     let target = match target {
         TargetRecord::Spans(spans) => {
-            let stale =
-                || Problem::TextRevisionStale { sent: text_revision, latest: article.text_revision() };
             let text = article.text_at(text_revision).ok_or_else(|| Error::at("text_revision", stale()))?;
             Target::Spans(mention(text, spans, unit)?)
         }
@@ -375,7 +380,7 @@ fn annotation(
         note: bounded("note", "the note", note, NOTE_BYTES_MAX)?,
         score: score.map(|score| annotations::score("score", score)).transpose()?,
         state,
-        anchoring: kept.and_then(|kept| kept.anchoring),
+        anchoring,
         derived_from,
         text_revision,
         revision: Revision(0),

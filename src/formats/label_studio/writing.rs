@@ -20,7 +20,7 @@ use crate::domain::{
     annotations::{Annotation, State, Target},
     attributes::{AttributeValue, Attributes},
     ids::LayerId,
-    text::Unit,
+    text::{TextRange, Unit},
 };
 
 /// Writes an array of tasks.
@@ -91,8 +91,12 @@ impl LabelStudioWriter {
                 (Some(place), _, Value::Object(pass)) => {
                     passes.insert(place, pass);
                 }
-                (_, Some(name), value) => {
+                (_, Some(name), value) if name != text => {
                     data.insert(name.to_owned(), value);
+                }
+                (_, Some(_), _) => output.loss(Feature::Metadata.name(), format!("{} {name}", article.id)),
+                (_, None, _) if name == "data" => {
+                    output.loss(Feature::Metadata.name(), format!("{} {name}", article.id));
                 }
                 (_, None, value) if ![TEXT_KEY, NAMES_KEY].contains(&name.as_str()) => {
                     task.insert(name.clone(), value);
@@ -107,6 +111,14 @@ impl LabelStudioWriter {
             let layer = naming.of(LISTS.get(list).copied().unwrap_or_default(), &pass);
             let layer = layer.as_deref().unwrap_or(LayerId::DEFAULT);
             let annotations = layers.remove(layer).unwrap_or_default();
+            let is_prediction = LISTS.get(list) == Some(&PREDICTIONS);
+            for annotation in &annotations {
+                if (annotation.state == State::Suggested) != is_prediction
+                    && annotation.state != State::Rejected
+                {
+                    output.loss(Feature::Suggestions.name(), format!("{}/{}", article.id, annotation.id));
+                }
+            }
             pass.insert("result".to_owned(), self.results(article, &annotations, &names, output));
             lists.entry(list).or_default().push(Value::Object(pass));
         }
@@ -149,23 +161,13 @@ impl LabelStudioWriter {
         let mut choices: BTreeMap<[String; 2], Vec<&str>> = BTreeMap::new();
         for annotation in annotations {
             let label = annotation.label.as_str();
+            if annotation.score.is_some() && annotation.target.mention().is_none() {
+                output.loss(Feature::Scores.name(), format!("{}/{}", article.id, annotation.id));
+            }
             let Some(id) = ids.get(&annotation.id) else { continue };
             match &annotation.target {
                 Target::Spans(mention) => {
-                    let hull = mention.anchor.hull();
-                    let (start, end) = (hull.start.in_unit(self.unit), hull.end.in_unit(self.unit));
-                    let place = json!({"start": start, "end": end, "text": article.text.slice(&hull)});
-                    let mut value = place.clone();
-                    if let Some(value) = value.as_object_mut() {
-                        value.insert("labels".to_owned(), json!([label]));
-                    }
-                    let [from_name, to_name] = controls("labels", annotation, names);
-                    let mut result = json!({"id": id, "type": "labels", "from_name": from_name, "to_name": to_name, "value": value});
-                    if let (Some(score), Some(result)) = (annotation.score, result.as_object_mut()) {
-                        result.insert("score".to_owned(), json!(score));
-                    }
-                    results.push(result);
-                    results.extend(said_of_region(id, &to_name, &place, &annotation.attributes));
+                    results.extend(self.region(article, annotation, &mention.anchor.hull(), id, names));
                 }
                 Target::Relation(relation) => {
                     let [from, to] = relation.arguments.as_slice() else { continue };
@@ -177,7 +179,10 @@ impl LabelStudioWriter {
                         Some(_) | None => "right",
                     };
                     let labels = if label == RELATION { vec![] } else { vec![label] };
-                    let (from, to) = (ids.get(&from.annotation), ids.get(&to.annotation));
+                    let (Some(from), Some(to)) = (ids.get(&from.annotation), ids.get(&to.annotation)) else {
+                        output.loss(Feature::Relations.name(), format!("{}/{}", article.id, annotation.id));
+                        continue;
+                    };
                     let mut result =
                         json!({"type": RELATION, "from_id": from, "to_id": to, "direction": direction});
                     if let (false, Some(result)) = (labels.is_empty(), result.as_object_mut()) {
@@ -209,6 +214,33 @@ impl LabelStudioWriter {
                 .push(json!({"type": "choices", "from_name": from_name, "to_name": to_name, "value": value}));
         }
         Value::Array(results)
+    }
+
+    /// A region of the text, and what is said of it.
+    fn region(
+        &self,
+        article: &ArticleContents,
+        annotation: &Annotation,
+        hull: &TextRange,
+        id: &str,
+        names: &Value,
+    ) -> Vec<Value> {
+        let label = annotation.label.as_str();
+        let (start, end) = (hull.start.in_unit(self.unit), hull.end.in_unit(self.unit));
+        let place = json!({"start": start, "end": end, "text": article.text.slice(hull)});
+        let mut value = place.clone();
+        if let Some(value) = value.as_object_mut() {
+            value.insert("labels".to_owned(), json!([label]));
+        }
+        let [from_name, to_name] = controls("labels", annotation, names);
+        let mut result =
+            json!({"id": id, "type": "labels", "from_name": from_name, "to_name": to_name, "value": value});
+        if let (Some(score), Some(result)) = (annotation.score, result.as_object_mut()) {
+            result.insert("score".to_owned(), json!(score));
+        }
+        let mut results = vec![result];
+        results.extend(said_of_region(id, &to_name, &place, &annotation.attributes));
+        results
     }
 }
 

@@ -65,6 +65,8 @@ impl Reader for NativeReader {
             let line = match line {
                 Ok(line) => line,
                 Err(problem) => {
+                    // What follows may be of another article.
+                    self.flush(Some(end), sink)?;
                     sink.problem(problem)?;
                     continue;
                 }
@@ -75,6 +77,9 @@ impl Reader for NativeReader {
             let read = match serde_json::from_str::<Line<'_>>(&line.text) {
                 Ok(read) => read,
                 Err(error) => {
+                    if !line.text.trim_start().starts_with("{\"annotation\"") {
+                        self.flush(Some(end), sink)?;
+                    }
                     sink.problem(not_a_line(&path, line.number, &error))?;
                     continue;
                 }

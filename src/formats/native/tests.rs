@@ -231,3 +231,14 @@ proptest! {
         prop_assert_eq!(&write(Format::Native, after.contents()).files, &written.files);
     }
 }
+
+/// Annotations of an article whose line was refused became annotations of the one before.
+#[test]
+fn what_follows_a_refused_article_is_not_of_the_one_before() {
+    let whole = r#"{"annotation":{"label":"letter","article":{}}}"#;
+    for refused in [r#"{"article":{"id":"b","text":"x","unknown":1}}"#, r#"{"article":{"id":"b""#] {
+        let read = read_lines(&[ARTICLE, whole, refused, whole]);
+        assert_eq!(read.articles[0].article.annotations.len(), 1);
+        assert_eq!(read.problems.len(), 2, "{:?}", read.problems);
+    }
+}

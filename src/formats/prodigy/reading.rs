@@ -65,8 +65,8 @@ struct Reading<'r> {
     tokens: HashMap<u64, String>,
     /// The numbers of tokens, by where they begin and by where they end.
     starts: HashMap<(bool, u64), u64>,
-    /// What spans are called, by where they are.
-    spans: HashMap<(u64, u64), String>,
+    /// What spans are called, by where they are, and by their labels, too.
+    spans: HashMap<(u64, u64, String), String>,
 }
 
 impl Reading<'_> {
@@ -179,7 +179,9 @@ impl Reading<'_> {
             span.shift_remove("score");
         }
         let id = format!("s{}", self.article.annotations.len());
-        self.spans.entry((start, end)).or_insert_with(|| id.clone());
+        for name in [label.clone(), String::new()] {
+            self.spans.entry((start, end, name)).or_insert_with(|| id.clone());
+        }
         let target = TargetRecord::Spans(SpansRecord::one(start, end, quote));
         let state = self.state;
         let mut record = AnnotationRecord { id, label, target, score, state, ..AnnotationRecord::default() };
@@ -194,11 +196,14 @@ impl Reading<'_> {
         for role in [HEAD, CHILD] {
             let token = relation.shift_remove(role).as_ref().and_then(Value::as_u64);
             let span = relation.shift_remove(&format!("{role}_span"));
-            let range = span
-                .as_ref()
-                .and_then(Value::as_object)
-                .map(|span| Ok::<_, Wrong>((offset(span, "start")?, offset(span, "end")?)));
-            let of_span = range.transpose()?.and_then(|range| self.spans.get(&range));
+            let range = span.as_ref().and_then(Value::as_object).map(|span| {
+                let label = span.get("label").map(json_text_of).unwrap_or_default();
+                Ok::<_, Wrong>((offset(span, "start")?, offset(span, "end")?, label))
+            });
+            let of_span = range.transpose()?.and_then(|(start, end, label)| {
+                let exact = self.spans.get(&(start, end, label));
+                exact.or_else(|| self.spans.get(&(start, end, String::new())))
+            });
             let of_token = token.and_then(|token| self.tokens.get(&token));
             let missing = || format!("its {role} is neither one of the spans nor one of the tokens");
             ends.push((role.to_owned(), of_span.or(of_token).ok_or_else(missing)?.clone()));

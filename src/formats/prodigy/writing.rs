@@ -20,6 +20,9 @@ use crate::domain::{
     text::Unit,
 };
 
+/// Names that say something else than metadata.
+const RESERVED: [&str; 7] = ["text", "tokens", "spans", "relations", "label", "accept", "_annotator_id"];
+
 /// Writes a line an article.
 #[derive(Debug)]
 pub(super) struct ProdigyWriter {
@@ -70,7 +73,11 @@ impl Writer for ProdigyWriter {
         }
         object.insert("text".to_owned(), json!(article.text.as_str()));
         for (name, value) in metadata.iter().filter(|(name, _)| *name != "answer") {
-            object.insert(name.clone(), json_value_of(value));
+            if RESERVED.contains(&name.as_str()) {
+                output.loss(Feature::Metadata.name(), format!("{} {name}", article.id));
+            } else {
+                object.insert(name.clone(), json_value_of(value));
+            }
         }
         let tokens = self.tokens(article, &annotations);
         let is_token = |annotation: &Annotation| {

@@ -102,6 +102,7 @@ fn paragraph(
     for sentence in objects("sentences", paragraph.shift_remove("sentences"))? {
         let mut sentence = sentence;
         let mut placed = Vec::new();
+        let mut open = None;
         for token in objects("tokens", sentence.shift_remove("tokens"))? {
             let Some(Value::String(form)) = token.get("orth") else {
                 return Err("a token has no orth that is a string".to_owned());
@@ -121,11 +122,14 @@ fn paragraph(
             placed.push((start, start + form.len()));
             article.annotations.push(token_of(place, (start, start + form.len()), &token, sink));
             let tag = token.get("ner").and_then(Value::as_str).unwrap_or("O").to_owned();
-            entity(&mut article, place, (start, start + form.len()), &tag);
+            open = entity(&mut article, place, (start, start + form.len()), &tag, open);
         }
         if let (Some((start, _)), Some((_, end))) = (placed.first(), placed.last()) {
             article.annotations.push(spanning(place, SENTENCE, (*start, *end)));
         }
+    }
+    for name in paragraph.keys() {
+        sink.loss("spacy: what is said for training", place.example(name));
     }
     Ok(article)
 }
@@ -160,18 +164,26 @@ fn token_of(
     record
 }
 
-/// Begins an entity, or lets the last one go on: `B-`, `I-`, `L-` and `U-`.
-fn entity(article: &mut ArticleRecord, place: &JsonPlace<'_>, range: (usize, usize), tag: &str) {
-    let Some((letter, label)) = tag.split_once('-').filter(|(_, label)| !label.is_empty()) else { return };
+/// Begins an entity, or lets the one that is open go on: `B-`, `I-`, `L-` and `U-`. Answers where the open one stands.
+fn entity(
+    article: &mut ArticleRecord,
+    place: &JsonPlace<'_>,
+    range: (usize, usize),
+    tag: &str,
+    open: Option<usize>,
+) -> Option<usize> {
+    let (letter, label) = tag.split_once('-').filter(|(_, label)| !label.is_empty())?;
     if letter == "I" || letter == "L" {
-        let open = article.annotations.iter_mut().rev().find(|annotation| annotation.label == label);
-        if let Some(TargetRecord::Spans(spans)) = open.map(|annotation| &mut annotation.target)
+        let going_on = open.and_then(|at| Some((at, article.annotations.get_mut(at)?)));
+        if let Some((at, annotation)) = going_on.filter(|(_, annotation)| annotation.label == label)
+            && let TargetRecord::Spans(spans) = &mut annotation.target
             && let Some(span) = spans.spans.last_mut()
         {
             let end = u64::try_from(range.1).unwrap_or(u64::MAX);
             span.range = span.range.map(|(start, _)| (start, end));
-            return;
+            return Some(at);
         }
     }
     article.annotations.push(spanning(place, label, range));
+    Some(article.annotations.len().saturating_sub(1))
 }

@@ -20,6 +20,9 @@ use crate::domain::{
     text::TextRange,
 };
 
+/// Names that say something else than metadata.
+const RESERVED: [&str; 7] = ["text", "tokens", "ents", "sents", "spans", "cats", "paragraphs"];
+
 /// Writes a line an article.
 #[derive(Debug)]
 pub(super) struct SpacyWriter {
@@ -69,7 +72,11 @@ impl Writer for SpacyWriter {
             }
         }
         for (name, value) in metadata {
-            document.insert(name.clone(), json_value_of(value));
+            if RESERVED.contains(&name.as_str()) {
+                output.loss(Feature::Metadata.name(), format!("{} {name}", article.id));
+            } else {
+                document.insert(name.clone(), json_value_of(value));
+            }
         }
         document.insert("text".to_owned(), json!(article.text.as_str()));
         document.insert("tokens".to_owned(), written_tokens(article, &parts, output));

@@ -324,6 +324,9 @@ fn span(selectors: &[Value]) -> Result<SpanRecord, Wrong> {
         let Value::Object(selector) = selector else {
             return Err(format!("its selector is {}; it is an object", kind_of(selector)));
         };
+        if selector.contains_key("refinedBy") {
+            return Err("its selector is refined by another one, which is not read".to_owned());
+        }
         let word = |name: &str| selector.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match word("type").as_str() {
             "TextPositionSelector" => {

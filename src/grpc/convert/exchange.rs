@@ -20,7 +20,9 @@ use crate::{
         Format, Loss,
         exchange::{Feature, FileProblem, UnitChoice},
     },
-    limits::{EXPORT_LAYERS_MAX, FILE_CHUNK_BYTES_MAX, FILE_PATH_BYTES_MAX, IMPORT_ID_BYTES_MAX},
+    limits::{
+        EXPORT_LAYERS_MAX, FILE_CHUNK_BYTES_MAX, FILE_PATH_BYTES_MAX, IMPORT_ID_BYTES_MAX, STATUS_BYTES_MAX,
+    },
     proto::v1::{self, export_response, import_request::Payload, import_response},
 };
 
@@ -125,7 +127,7 @@ pub fn import_event(event: ImportEvent, reason: fn(&Problem) -> &'static str) ->
             import_response::Event::Progress(v1::ImportProgress { records, path, durable_offset })
         }
         ImportEvent::Problem(FileProblem { path, line, error }) => {
-            let (reason, message) = (reason(&error.problem).to_owned(), error.to_string());
+            let (reason, message) = (reason(&error.problem).to_owned(), bounded_message(error.to_string()));
             import_response::Event::Problem(v1::Problem { path, line, reason, message })
         }
         ImportEvent::Summary(summary) => import_response::Event::Summary(summed_up(summary)),
@@ -184,4 +186,13 @@ fn optional_unit(field: &str, unit: i32) -> Result<Option<Unit>> {
     } else {
         spans::unit(field, unit).map(Some)
     }
+}
+
+/// A message that is no longer than what a status says.
+fn bounded_message(mut message: String) -> String {
+    if message.len() > STATUS_BYTES_MAX {
+        message.truncate(message.floor_char_boundary(STATUS_BYTES_MAX));
+        message.push('…');
+    }
+    message
 }

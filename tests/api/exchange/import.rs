@@ -215,3 +215,32 @@ async fn wrong_options_and_chunks_are_refused() {
     let refused = stream::send(&server, vec![chunk("a", 0, true)]).await.unwrap_err();
     check_refused(Err::<(), _>(refused), "FIELD_INVALID", "options");
 }
+
+/// A file counts its text as the first one, whatever number it has here.
+#[tokio::test]
+async fn annotations_stand_in_the_text_that_the_article_has_by_now() {
+    let (server, client) = server().await;
+    let text = |text: &str| format!("{{\"article\":{{\"id\":\"a\",\"text\":\"{text}\"}}}}\n");
+    import(&server, native(), &[("a.jsonl", &text("Ada"))]).await.unwrap();
+    let name = format!("{P}/articles/a");
+    let revise = v1::ReviseArticleRequest { name, text: "Ada met".to_owned(), ..Default::default() };
+    client.send(revise).await.unwrap();
+    let line = r#"{"annotation":{"label":"VERB","anchor":{"spans":[{"quote":"met"}]}}}"#;
+    let file = text("Ada met") + line;
+    for _ in 0..2 {
+        let imported = import(&server, native(), &[("b.jsonl", &file)]).await.unwrap();
+        assert_eq!((imported.problems.as_slice(), imported.summary.annotations), (&[][..], 1));
+    }
+    let annotations = annotations(&client, "a").await;
+    assert_eq!((annotations.len(), annotations[0].text_revision), (1, 2));
+}
+
+/// The second one came while the first one was being written, and what it says was refused for being there.
+#[tokio::test]
+async fn an_article_that_comes_twice_is_there_once() {
+    let (server, client) = server().await;
+    let file = EVERYTHING.repeat(20);
+    let imported = import(&server, native(), &[("a.jsonl", &file)]).await.unwrap();
+    assert_eq!((imported.problems.as_slice(), counts(&imported)), (&[][..], [100, 0, 20, 80, 95]));
+    assert_eq!(annotations(&client, "ada").await.len(), 4);
+}
