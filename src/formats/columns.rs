@@ -34,7 +34,6 @@ use super::{
     exchange::{Feature, Reader, Writer},
     format::{FormatFacts, WriteOptions},
 };
-use crate::domain::attributes::AttributeValue;
 
 pub(in crate::formats) mod comments;
 mod documents;
@@ -160,16 +159,4 @@ fn is_own_order(order: &CommentOrder) -> bool {
 /// Whether metadata of this key is of the form of such a file.
 fn is_form_key(key: &str) -> bool {
     [COLUMNS, SCHEME, DOCUMENT, COMMENTS, END, LINE_BREAK].contains(&key)
-}
-
-/// What carries an attribute.
-pub(in crate::formats) fn feature_of(value: &AttributeValue) -> Feature {
-    match value {
-        AttributeValue::String(_) => Feature::StringAttributes,
-        AttributeValue::Bool(true) => Feature::Flags,
-        AttributeValue::Bool(false)
-        | AttributeValue::Int(_)
-        | AttributeValue::Double(_)
-        | AttributeValue::StringList(_) => Feature::OtherAttributes,
-    }
 }

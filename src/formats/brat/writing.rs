@@ -20,7 +20,6 @@ use super::{
 };
 use crate::domain::{
     annotations::{Annotation, Argument, Target},
-    attributes::AttributeValue,
     ids::AnnotationId,
     schema::SchemaDefinition,
     text::{CodePointRange, Unit},
@@ -168,14 +167,7 @@ impl BratWriter {
         for annotation in article.annotations.iter().filter(|annotation| kept.contains(&annotation.id)) {
             for (name, value) in &annotation.attributes {
                 if !statements::has_line(name, value) {
-                    let feature = match value {
-                        AttributeValue::String(_) => Feature::StringAttributes,
-                        AttributeValue::Bool(true) => Feature::Flags,
-                        AttributeValue::Bool(false)
-                        | AttributeValue::Int(_)
-                        | AttributeValue::Double(_)
-                        | AttributeValue::StringList(_) => Feature::OtherAttributes,
-                    };
+                    let feature = Feature::of_attribute(value);
                     output.loss(feature.name(), format!("{}/{}", article.id, annotation.id));
                 }
             }

@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, io};
 use super::{
     COLUMN, COLUMNS, COMMENTS, DOCUMENT, END, FACTS, LINE_BREAK, NEWDOC_ID, SCHEME, TEXT,
     comments::{CommentOrder, article_comments, comment_line, comments_of},
-    feature_of,
     layout::{Column, Layout, Separator, is_column_name},
     parts::Parts,
     placing::{Form, escaped, fit},
@@ -173,7 +172,7 @@ impl Manner {
             for (name, value) in &annotation.attributes {
                 let is_kept = name == COLUMN && *value == AttributeValue::String(in_column.to_owned());
                 if !is_kept {
-                    lose(feature_of(value).name(), annotation);
+                    lose(Feature::of_attribute(value).name(), annotation);
                 }
             }
         }
@@ -196,12 +195,12 @@ impl Manner {
                     .any(|it| matches!(it, Column::Attribute(known, _) if known == name))
                 {
                     if cell_of(value).is_none() {
-                        lose(feature_of(value).name(), annotation);
+                        lose(Feature::of_attribute(value).name(), annotation);
                     }
                 } else if cell_of(value).is_some() && is_column_name(name) {
                     new.insert(name);
                 } else {
-                    lose(feature_of(value).name(), annotation);
+                    lose(Feature::of_attribute(value).name(), annotation);
                 }
             }
         }
@@ -395,7 +394,7 @@ impl Page<'_, '_> {
             let place = format!("{}/{}", self.article.id, annotation.id);
             count_ids(annotation, &mut |feature, _| output.loss(feature, place.clone()));
             lines.extend(comments_of(attributes, &mut |value| {
-                output.loss(feature_of(value).name(), place.clone());
+                output.loss(Feature::of_attribute(value).name(), place.clone());
             }));
         }
         let mut said = None;

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::entities::{EntityFields, Mention, bracket_id, is_field_name, part_of};
 use crate::{
     domain::{annotations::Annotation, attributes::AttributeValue, ids::AnnotationId},
-    formats::columns::{
-        count_ids, feature_of,
-        rows::{ACROSS_SENTENCES, Placed, Rows, ranges_of},
+    formats::{
+        columns::{
+            count_ids,
+            rows::{ACROSS_SENTENCES, Placed, Rows, ranges_of},
+        },
+        exchange::Feature,
     },
 };
 
@@ -56,7 +59,7 @@ pub(super) fn marks_of(
         count_ids(annotation, lose);
         for (name, value) in &annotation.attributes {
             if !(matches!(value, AttributeValue::String(_)) && is_field_name(name)) {
-                lose(feature_of(value).name(), annotation);
+                lose(Feature::of_attribute(value).name(), annotation);
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::{
         columns::{
             NEWDOC_ID, TEXT,
             comments::{CommentOrder, article_comments, comment_line, comments_of},
-            count_ids, feature_of,
+            count_ids,
             placing::{Form, escaped, fit},
             rows::{Rows, Sentence, in_order, rows_of},
             tags::Run,
@@ -141,7 +141,10 @@ impl<'a> Heads<'a> {
                 continue;
             };
             count_ids(annotation, lose);
-            annotation.attributes.values().for_each(|value| lose(feature_of(value).name(), annotation));
+            annotation
+                .attributes
+                .values()
+                .for_each(|value| lose(Feature::of_attribute(value).name(), annotation));
             heads.insert(dependent, (head, annotation.label.as_str()));
         }
         Self(heads)
@@ -290,7 +293,7 @@ impl Page<'_, '_> {
                 output.loss("conllu: white space at the ends of sentences", place.clone());
             }
             lines.extend(comments_of(attributes, &mut |value| {
-                output.loss(feature_of(value).name(), place.clone());
+                output.loss(Feature::of_attribute(value).name(), place.clone());
             }));
             if let Some(AttributeValue::String(other)) = attributes.get(TEXT) {
                 let forms: Vec<_> = sentence
@@ -394,7 +397,7 @@ impl Page<'_, '_> {
         if LocalId::of(annotation.id) != Some(LocalId::Numbered(WORD, self.words)) {
             count_ids(annotation, &mut |feature, _| lose(feature));
         }
-        let mut lose = |_: &str, value: &AttributeValue| lose(feature_of(value).name());
+        let mut lose = |_: &str, value: &AttributeValue| lose(Feature::of_attribute(value).name());
         if without.is_empty() {
             put(&annotation.attributes, cells, misc, &mut lose);
         } else {
@@ -458,7 +461,7 @@ impl Page<'_, '_> {
             attributes.retain(|name, _| !without.contains(&name.as_str()));
             let place = format!("{}/{}", self.article.id, node.id);
             put(&attributes, &mut cells, &mut misc, &mut |_, value| {
-                output.loss(feature_of(value).name(), place.clone());
+                output.loss(Feature::of_attribute(value).name(), place.clone());
             });
             self.end_row(cells, misc, Vec::new());
         }

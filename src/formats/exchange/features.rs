@@ -120,6 +120,19 @@ impl Feature {
         Self::Anchorings,
     ];
 
+    /// What carries an attribute.
+    #[must_use]
+    pub fn of_attribute(value: &AttributeValue) -> Self {
+        match value {
+            AttributeValue::String(_) => Self::StringAttributes,
+            AttributeValue::Bool(true) => Self::Flags,
+            AttributeValue::Bool(false)
+            | AttributeValue::Int(_)
+            | AttributeValue::Double(_)
+            | AttributeValue::StringList(_) => Self::OtherAttributes,
+        }
+    }
+
     /// What it is called in lists and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -293,14 +306,7 @@ fn count_details(article: &str, annotation: &Annotation, carried: &[Feature], ou
         }
     }
     for value in attributes.values() {
-        lost(match value {
-            AttributeValue::String(_) => Feature::StringAttributes,
-            AttributeValue::Bool(true) => Feature::Flags,
-            AttributeValue::Bool(false)
-            | AttributeValue::Int(_)
-            | AttributeValue::Double(_)
-            | AttributeValue::StringList(_) => Feature::OtherAttributes,
-        });
+        lost(Feature::of_attribute(value));
     }
 }
 

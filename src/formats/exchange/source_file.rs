@@ -4,7 +4,10 @@ use std::io::{self, BufRead, Read};
 
 use memchr::memchr_iter;
 
-use super::reading::{FileProblem, Stopped};
+use super::{
+    reading::{FileProblem, Stopped},
+    source_paths::stem_of,
+};
 use crate::limits::EXCHANGE_RECORD_BYTES_MAX;
 
 /// A file that is being read, from its beginning unless [`SourceFile::from_middle`] says otherwise.
@@ -53,11 +56,7 @@ impl<'a> SourceFile<'a> {
     /// Its path without the extension of its name.
     #[must_use]
     pub fn stem(&self) -> &str {
-        let name = self.path.rfind('/').map_or(0, |at| at.saturating_add(1));
-        match self.path.rfind('.') {
-            Some(dot) if dot > name => self.path.get(..dot).unwrap_or(&self.path),
-            Some(_) | None => &self.path,
-        }
+        stem_of(&self.path)
     }
 
     /// The extension of its name, in lower case; empty for none.

@@ -30,15 +30,20 @@ pub fn article_id_of(stem: &str) -> String {
     format!("{id}-{hash:08x}")
 }
 
+/// A path without the extension of its name.
+pub(super) fn stem_of(path: &str) -> &str {
+    let name = path.rfind('/').map_or(0, |at| at.saturating_add(1));
+    match path.rfind('.') {
+        Some(dot) if dot > name => path.get(..dot).unwrap_or(path),
+        Some(_) | None => path,
+    }
+}
+
 /// The path, without an extension, of the file of an article alone: where it came from, if that is a path below the folder
 /// that says so in the article's id; otherwise the id. So no two articles of a project have the same.
 #[must_use]
 pub fn file_path_of(id: &ArticleId, source_uri: &str) -> String {
-    let name = source_uri.rfind('/').map_or(0, |at| at.saturating_add(1));
-    let stem = match source_uri.rfind('.') {
-        Some(dot) if dot > name => source_uri.get(..dot).unwrap_or(source_uri),
-        Some(_) | None => source_uri,
-    };
+    let stem = stem_of(source_uri);
     let parts_are_plain = stem.split('/').all(|part| !matches!(part, "" | "." | ".."));
     let characters_are_plain =
         !stem.chars().any(|character| character.is_control() || "\\:".contains(character));
@@ -50,11 +55,7 @@ pub fn file_path_of(id: &ArticleId, source_uri: &str) -> String {
 
 /// Whether an article's id is only the number of its record in the file that it came from, which a file need not say again.
 pub(in crate::formats) fn is_numbered(id: &ArticleId, source_uri: &str) -> bool {
-    let name = source_uri.rfind('/').map_or(0, |at| at.saturating_add(1));
-    let stem = match source_uri.rfind('.') {
-        Some(dot) if dot > name => source_uri.get(..dot).unwrap_or(source_uri),
-        Some(_) | None => source_uri,
-    };
+    let stem = stem_of(source_uri);
     let number = id.as_str().rsplit('-').next().unwrap_or_default();
     !number.is_empty()
         && number.bytes().all(|digit| digit.is_ascii_digit())

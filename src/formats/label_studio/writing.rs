@@ -285,14 +285,7 @@ fn lose_attributes(
     output: &mut dyn Output,
 ) {
     for (name, value) in annotation.attributes.iter().filter(|(name, _)| !carried.contains(&name.as_str())) {
-        let feature = match value {
-            AttributeValue::String(_) => Feature::StringAttributes,
-            AttributeValue::Bool(true) => Feature::Flags,
-            AttributeValue::Bool(false)
-            | AttributeValue::Int(_)
-            | AttributeValue::Double(_)
-            | AttributeValue::StringList(_) => Feature::OtherAttributes,
-        };
+        let feature = Feature::of_attribute(value);
         output.loss(feature.name(), format!("{}/{} {name}", article.id, annotation.id));
     }
 }
